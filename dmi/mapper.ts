@@ -1,0 +1,100 @@
+/** The device mapper interface: what the runtime asks of a mapper, and what it gives to one. */
+import type { Duplex } from 'node:stream';
+import type { DmiError } from './errors.ts';
+import type { Schema } from './standard-schema.ts';
+import type { PropertyType, Value } from './value.ts';
+
+/** One property's answer. A refused register is a value, not an exception: the batch goes on. */
+export type Reading =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly error: DmiError };
+
+/** What a mapper may know of a property when it checks that a visitor can serve it. */
+export interface PropertyShape {
+  readonly name: string;
+  readonly type: PropertyType;
+  readonly access: 'read' | 'readWrite';
+}
+
+/** Teaches the runtime one protocol. Holds no state; all state lives in the connections it opens. */
+export interface Mapper<Settings, Visitor> {
+  /** The name device models use, e.g. `modbus`. */
+  readonly protocol: string;
+  /** How a device of this protocol is reached. */
+  readonly settings: Schema<Settings>;
+  /** Where on the device a property's value lives. */
+  readonly visitor: Schema<Visitor>;
+  /** Why this visitor can never serve this property, as a sentence; `undefined` when it can. */
+  fits?(visitor: Visitor, property: PropertyShape): string | undefined;
+  /**
+   * The bus this device shares, e.g. `tcp://10.0.0.5:502`. The runtime calls into at most one
+   * connection per port at a time. Without it, or without the method, a device has a port of its own.
+   */
+  port?(settings: Settings): string | undefined;
+  /** Opens one device. Throws `Unreachable` when it cannot, `Misconfigured` when it never will. */
+  connect(settings: Settings, context: MapperContext): Promise<Connection<Visitor>>;
+}
+
+/** One open device. The runtime never overlaps two calls on a connection. */
+export interface Connection<Visitor> {
+  /**
+   * Answers in the order asked, one reading per visitor.
+   * @throws Unreachable or Garbled when the device as a whole is lost; never for one item.
+   */
+  read(visitors: readonly Visitor[], signal: AbortSignal): Promise<readonly Reading[]>;
+  /**
+   * Resolves once the device has accepted the value, with the value as the device will report it
+   * (after its scaling, rounding or truncation).
+   * @throws Refused when the device says no, Misconfigured when the value cannot be put on the wire.
+   */
+  write(visitor: Visitor, value: Value, signal: AbortSignal): Promise<Value>;
+  /** Frees what `connect` took. Called once, also after a failure; must not throw. */
+  close(): Promise<void>;
+}
+
+/** Everything a mapper may touch: it opens no sockets, files or timers of its own. */
+export interface MapperContext {
+  /** The device, as `namespace/name`, for messages. */
+  readonly device: string;
+  /**
+   * A byte stream to `tcp://HOST:PORT` or `serial:PATH?baud=19200&parity=even&databits=8&stopbits=1`
+   * (PATH may be a port name that the board defines). Devices of one port share the wire beneath;
+   * `end()` gives back this device's part, `destroy(error)` cuts the wire for all of them.
+   * @throws Unreachable, Misconfigured
+   */
+  readonly dial: (address: string, signal: AbortSignal) => Promise<Duplex>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Time as an argument, so that tests need no sleeps. */
+export interface Clock {
+  /** Wall-clock time, ms since 1970. May jump. */
+  now(): number;
+  /** Milliseconds that only grow, from an arbitrary start. */
+  monotonic(): number;
+  /** Resolves after `ms`; rejects with the signal's reason when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Runs `task` once after `ms`, unless the returned function is called first. */
+  after(ms: number, task: () => void): () => void;
+}
+
+/**
+ * JSON lines. *debug*: wire and decisions; *info*: a healthy run's story; *warn*: one operation hurt and
+ * someone should look; *error*: a device or subsystem is down until someone acts.
+ */
+export interface Log {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+  /** The same log with `fields` on every line. */
+  with(fields: Record<string, unknown>): Log;
+}
+
+/** Identity, for inference: `export default defineMapper({ … })`. */
+export function defineMapper<Settings, Visitor>(
+  mapper: Mapper<Settings, Visitor>,
+): Mapper<Settings, Visitor> {
+  return mapper;
+}
