@@ -23,3 +23,13 @@ export {
   type Resource,
 } from './resource.ts';
 export { type Issuer, nextRev } from './rev.ts';
+export type {
+  DesiredRow,
+  DeviceRow,
+  Id,
+  PropertyRow,
+  ResourceRow,
+  StateRow,
+  WantedResource,
+  WantedRow,
+} from './rows.ts';
