@@ -1,0 +1,40 @@
+/** `#protocol/api`: the Kubernetes-shaped API, for whoever serves it (cloud, edge) or asks it (CLI). */
+export type {
+  Awaitable,
+  Backend,
+  Changes,
+  Document,
+  Key,
+  Listed,
+  Page,
+  PatchOptions,
+  Query,
+  RemoveOptions,
+  Sight,
+  Target,
+} from './backend.ts';
+export { keyOf } from './backend.ts';
+export { GROUP, GROUP_VERSION, type KindNames, KINDS, kindOfPlural } from './kinds.ts';
+export { mergePatch } from './merge-patch.ts';
+export {
+  type FieldRequirement,
+  type LabelRequirement,
+  type SelectableField,
+  type Selection,
+  selects,
+} from './selector.ts';
+export {
+  alreadyExists,
+  ApiError,
+  badRequest,
+  type Cause,
+  conflict,
+  expired,
+  invalid,
+  methodNotAllowed,
+  notFound,
+  type Status,
+  type StatusDetails,
+  type StatusReason,
+  tooManyRequests,
+} from './status.ts';
