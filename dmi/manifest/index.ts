@@ -1,4 +1,12 @@
 /** `@limpet/dmi/manifest`: resources, their status, and the checks that both halves and the CLI share. */
+export { checkSettings, checkVisitors } from './check-mapper-parts.ts';
+export { checkResource, idOf } from './check-resource.ts';
+export { duration, formatDuration } from './duration.ts';
+export { type Fault, faultsOf, formatFaults, type Position } from './fault.ts';
+export { isJson } from './json.ts';
+export { nearest, suggestion } from './nearest.ts';
+export { checkDocument, type Located, parseManifests } from './parse.ts';
+export { exact, must, oneOf, text } from './schema.ts';
 export type {
   Desired,
   DeviceState,
@@ -33,3 +41,5 @@ export type {
   WantedResource,
   WantedRow,
 } from './rows.ts';
+export { type CheckedValue, checkOrder, checkValue, type ValueCode } from './value-check.ts';
+export { locateAll } from './yaml.ts';

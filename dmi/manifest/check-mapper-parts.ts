@@ -1,0 +1,82 @@
+/** The parts of a manifest that only its mapper can judge: settings and visitors. */
+import type { Mapper } from '../mapper.ts';
+import type { Schema, SchemaResult } from '../standard-schema.ts';
+import { type Fault, faultsOfSchema, formatPath, type Path } from './fault.ts';
+import type { Device, DeviceModel, Property } from './resource.ts';
+
+/** The device's settings as the mapper's schema gives them, or the faults, at `spec.settings…`. */
+export async function checkSettings<Settings>(
+  mapper: Pick<Mapper<Settings, unknown>, 'settings'>,
+  device: Device,
+): Promise<
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly faults: readonly Fault[] }
+> {
+  const result = await check(mapper.settings, device.spec.settings, ['spec', 'settings']);
+  return result.ok ? { ok: true, settings: result.value } : result;
+}
+
+/**
+ * The visitors that are right, by property name, and the faults of the others, at
+ * `spec.properties[2].visitor…`: a wrong visitor does not stop its neighbours.
+ */
+export async function checkVisitors<Visitor>(
+  mapper: Pick<Mapper<unknown, Visitor>, 'visitor' | 'fits'>,
+  model: DeviceModel,
+): Promise<{ readonly visitors: ReadonlyMap<string, Visitor>; readonly faults: readonly Fault[] }> {
+  const visitors = new Map<string, Visitor>();
+  const faults: Fault[] = [];
+  for (const [index, property] of model.spec.properties.entries()) {
+    const path = ['spec', 'properties', index, 'visitor'];
+    const result = await check(mapper.visitor, property.visitor, path);
+    if (!result.ok) {
+      faults.push(...result.faults);
+      continue;
+    }
+    const misfit = fitFault(mapper, result.value, property, path);
+    if (misfit === undefined) visitors.set(property.name, result.value);
+    else faults.push(misfit);
+  }
+  return { visitors, faults };
+}
+
+async function check<Output>(
+  schema: Schema<Output>,
+  value: unknown,
+  path: Path,
+): Promise<
+  | { readonly ok: true; readonly value: Output }
+  | { readonly ok: false; readonly faults: readonly Fault[] }
+> {
+  let result: SchemaResult<Output>;
+  try {
+    result = await schema['~standard'].validate(value);
+  } catch (error) {
+    return { ok: false, faults: [mapperBug(path, error)] };
+  }
+  if (result.issues === undefined) return { ok: true, value: result.value };
+  return { ok: false, faults: faultsOfSchema(result.issues, path, value) };
+}
+
+function fitFault<Visitor>(
+  mapper: Pick<Mapper<unknown, Visitor>, 'fits'>,
+  visitor: Visitor,
+  property: Property,
+  path: Path,
+): Fault | undefined {
+  const { name, type, access = 'read' } = property;
+  try {
+    const why = mapper.fits?.(visitor, { name, type, access });
+    if (why === undefined) return undefined;
+    return { path: formatPath(path), code: 'VISITOR_MISFIT', message: `"${name}": ${why}` };
+  } catch (error) {
+    return mapperBug(path, error);
+  }
+}
+
+/** A schema must answer with issues. One that throws is a fault of the mapper, shown where it struck. */
+function mapperBug(path: Path, error: unknown): Fault {
+  const reason = error instanceof Error ? error.name : typeof error;
+  const message = `the mapper's own check failed (${reason}): report it to the mapper's author`;
+  return { path: formatPath(path), code: 'MAPPER_BUG', message };
+}
