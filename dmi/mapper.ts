@@ -31,8 +31,16 @@ export interface Mapper<Settings, Visitor> {
    * connection per port at a time. Without it, or without the method, a device has a port of its own.
    */
   port?(settings: Settings): string | undefined;
-  /** Opens one device. Throws `Unreachable` when it cannot, `Misconfigured` when it never will. */
-  connect(settings: Settings, context: MapperContext): Promise<Connection<Visitor>>;
+  /**
+   * Opens one device. Once `signal` is aborted it rejects promptly and leaves nothing open; a connection
+   * that it has already returned is not affected.
+   * @throws Unreachable when it cannot, Misconfigured when it never will.
+   */
+  connect(
+    settings: Settings,
+    context: MapperContext,
+    signal: AbortSignal,
+  ): Promise<Connection<Visitor>>;
 }
 
 /** One open device. The runtime never overlaps two calls on a connection. */
