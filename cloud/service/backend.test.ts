@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, beforeEach, test } from 'node:test';
+import type { Device, Resource } from '@limpet/dmi/manifest';
+import { ApiError, type Document } from '#protocol/api';
+import { CloudBackend } from './backend.ts';
+import { BOILER, BOILER_1, clockAt, silent } from './testing.ts';
+import { CloudStore } from './store/store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'limpet-backend-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const model = { kind: 'DeviceModel', namespace: 'default', name: 'boiler' } as const;
+const device = { kind: 'Device', namespace: 'default', name: 'boiler-1' } as const;
+const node = (name: string) => ({ kind: 'Node', name }) as const;
+
+let clock: ReturnType<typeof clockAt>;
+let store: CloudStore;
+let backend: CloudBackend;
+let files = 0;
+
+beforeEach((t) => {
+  clock = clockAt(Date.UTC(2026, 10, 21));
+  files += 1;
+  store = CloudStore.open({ path: join(folder, `${files}.db`), clock, log: silent });
+  backend = new CloudBackend(store);
+  (t as { after(task: () => void): void }).after(() => store.close());
+});
+
+/** What a request is refused with. */
+async function refusal(request: () => Promise<Resource> | Resource): Promise<ApiError> {
+  try {
+    await request();
+  } catch (error) {
+    assert.ok(error instanceof ApiError, String(error));
+    return error;
+  }
+  throw new Error('it was not refused');
+}
+
+async function rig(): Promise<void> {
+  await backend.create(model, BOILER as unknown as Document);
+  await backend.create(device, BOILER_1 as unknown as Document);
+}
+
+async function wish(desired: Document | null, expiresMs?: number): Promise<Device> {
+  const options = expiresMs === undefined ? {} : { expiresMs };
+  return (await backend.patch(device, { spec: { desired } }, options)) as Device;
+}
+
+test('a created device comes back with what the server adds, and each desired value with a rev of its own', async () => {
+  await rig();
+  const found = backend.get(device) as Device;
+  assert.deepEqual(found.spec.desired, { setpoint: 55, pump: true });
+  assert.equal(found.metadata.creationTimestamp, '2026-11-21T00:00:00Z');
+  assert.equal(found.metadata.generation, 1);
+  assert.match(found.metadata.uid ?? '', /^[0-9a-f-]{36}$/);
+  const { setpoint, pump } = found.status?.twin ?? {};
+  assert.equal(setpoint?.desired?.verdict, 'pending');
+  assert.equal(setpoint.desired.stages.accepted, '2026-11-21T00:00:00.000Z');
+  assert.notEqual(setpoint.desired.rev, pump?.desired?.rev);
+  assert.equal(found.status?.state, 'offline');
+  assert.equal(found.status.reason?.code, 'NODE_UNKNOWN');
+});
+
+test('every fault of a request comes in one answer, and nothing of it is kept', async () => {
+  await rig();
+  const before = backend.get(device);
+  const error = await refusal(() =>
+    wish({ setpoint: 500, temperature: 3, pmp: true, pump: false }),
+  );
+  assert.equal(error.code, 422);
+  assert.deepEqual(
+    error.details.causes?.map(({ field, reason }) => [field, reason]),
+    [
+      ['spec.desired.setpoint', 'VALUE_ABOVE_MAXIMUM'],
+      ['spec.desired.temperature', 'PROPERTY_READ_ONLY'],
+      ['spec.desired.pmp', 'PROPERTY_UNKNOWN'],
+    ],
+  );
+  assert.deepEqual(backend.get(device), before);
+});
+
+test('a write that changes nothing keeps the resourceVersion', async () => {
+  await rig();
+  const before = backend.get(device);
+  assert.deepEqual(await wish({ setpoint: 55 }), before);
+  assert.deepEqual(await backend.replace(device, before as unknown as Document), before);
+  assert.deepEqual(
+    await backend.patch(device, { metadata: { labels: { hall: 'north' } } }, {}),
+    before,
+  );
+});
+
+test('setting the same value again is a new order once the first has failed or the device has drifted', async () => {
+  await rig();
+  const first = await wish({ setpoint: 60 });
+  const { rev } = first.status?.twin['setpoint']?.desired ?? assert.fail();
+  const judge = (verdict: 'applied' | 'rejected', value: number) =>
+    store.commit.run(() => {
+      store.mirrors.put('default/boiler-1', 'setpoint', {
+        node: 'gateway-1',
+        reported: { value, at: clock.now(), quality: 'good' },
+        judged: { rev, verdict, stages: {} },
+      });
+    });
+  await judge('applied', 60);
+  assert.equal((await wish({ setpoint: 60 })).status?.twin['setpoint']?.desired?.rev, rev);
+  await judge('applied', 58);
+  const second = (await wish({ setpoint: 60 })).status?.twin['setpoint']?.desired;
+  assert.ok(second && second.rev > rev);
+  assert.equal(second.verdict, 'pending');
+});
+
+test('an order with an expiry says until when, and asking again extends it', async () => {
+  await rig();
+  const first = (await wish({ pump: false }, 30_000)).status?.twin['pump']?.desired;
+  assert.equal(first?.expires, '2026-11-21T00:00:30.000Z');
+  clock.advance(20_000);
+  const second = (await wish({ pump: false }, 30_000)).status?.twin['pump']?.desired;
+  assert.equal(second?.expires, '2026-11-21T00:00:50.000Z');
+});
+
+test('null withdraws one desired value, and null for all of them withdraws all', async () => {
+  await rig();
+  assert.deepEqual((await wish({ pump: null })).spec.desired, { setpoint: 55 });
+  assert.equal((await wish(null)).spec.desired, undefined);
+  assert.equal(store.desired.get('default/boiler-1', 'pump')?.value, null);
+});
+
+test('a twin that moved does not make a stale update conflict, but a changed spec does', async () => {
+  await rig();
+  const read = backend.get(device) as unknown as Document;
+  await store.commit.run(() => store.wanted.observed('Device', 'default/boiler-1'));
+  const labelled = { ...read, metadata: { ...(read['metadata'] as Document), labels: { a: 'b' } } };
+  const updated = await backend.replace(device, labelled);
+  assert.deepEqual(updated.metadata.labels, { a: 'b' });
+  assert.equal(updated.metadata.generation, 1);
+  const error = await refusal(() => backend.replace(device, read));
+  assert.equal(error.reason, 'Conflict');
+});
+
+test('a device may come before its model, with values that no model has checked yet', async () => {
+  await backend.create(device, BOILER_1 as unknown as Document);
+  const found = (await wish({ anything: [1, 2] })) as Device;
+  assert.deepEqual(found.spec.desired?.['anything'], [1, 2]);
+  await backend.create(model, BOILER as unknown as Document);
+  assert.equal((backend.get(device) as Device).status?.twin['anything'], undefined);
+});
+
+test('a model in use is not deleted, and the refusal names its devices', async () => {
+  await rig();
+  const error = await refusal(() => backend.remove(model, {}));
+  assert.equal(error.code, 409);
+  assert.match(error.message, /default\/boiler-1/);
+  await backend.remove(device, {});
+  await backend.remove(model, {});
+  assert.equal((await refusal(() => backend.get(model))).code, 404);
+});
+
+test('a node with devices is not deleted', async () => {
+  await rig();
+  const doc = {
+    apiVersion: 'limpet.dev/v1',
+    kind: 'Node',
+    metadata: { name: 'gateway-1' },
+    spec: {},
+  };
+  await backend.create(node('gateway-1'), doc);
+  assert.equal((await refusal(() => backend.remove(node('gateway-1'), {}))).code, 409);
+  await backend.remove(device, {});
+  await backend.remove(node('gateway-1'), {});
+});
+
+test('a deleted device that is created again does not get its old desired values back', async () => {
+  await rig();
+  await backend.remove(device, {});
+  const { desired: _, ...spec } = BOILER_1.spec;
+  const again = (await backend.create(device, {
+    ...BOILER_1,
+    spec,
+  } as unknown as Document)) as Device;
+  assert.equal(again.spec.desired, undefined);
+});
+
+test('watchers hear of a change in the turn that shows it, and can come back from a version', async () => {
+  const heard: [string, number][] = [];
+  const since = backend.version();
+  const live = backend.changes({ kind: 'Device' }, since, (key) => {
+    const sight = backend.look('Device', key);
+    heard.push([key, Number(sight?.resource.metadata.resourceVersion)]);
+  });
+  await rig();
+  await backend.remove(device, {});
+  live.stop();
+  await rig().catch(() => undefined);
+  assert.equal(heard.length, 2);
+  assert.ok((heard[0]?.[1] ?? 0) < (heard[1]?.[1] ?? 0));
+  assert.deepEqual(backend.changes({ kind: 'DeviceModel' }, since, () => {}).keys, [
+    'default/boiler',
+  ]);
+});
+
+test('a watcher from before the kept deletions, or from another life of the cloud, has to list again', async () => {
+  await rig();
+  const late = () => backend.changes({ kind: 'Device' }, backend.version() + 2, () => {});
+  assert.throws(late, { reason: 'Expired' });
+});
+
+test('lists are restricted by namespace, label and field, and come in pages', async () => {
+  await rig();
+  const three = { ...device, name: 'boiler-3' };
+  await backend.create(three, {
+    ...BOILER_1,
+    metadata: { name: 'boiler-3', namespace: 'default' },
+  } as unknown as Document);
+  const all = { kind: 'Device', selection: { labels: [], fields: [] } } as const;
+  const first = backend.list(all, { limit: 1 });
+  assert.deepEqual(
+    first.items.map(({ metadata }) => metadata.name),
+    ['boiler-1'],
+  );
+  const rest = backend.list(all, { limit: 5, after: first.next ?? assert.fail() });
+  assert.deepEqual(
+    rest.items.map(({ metadata }) => metadata.name),
+    ['boiler-3'],
+  );
+  assert.equal(rest.next, undefined);
+  const labels = [{ key: 'hall', operator: 'in', values: ['north'] }] as const;
+  const north = backend.list({ ...all, selection: { labels, fields: [] } }, { limit: 5 });
+  assert.equal(north.items.length, 1);
+  assert.equal(backend.list({ ...all, namespace: 'other' }, { limit: 5 }).items.length, 0);
+});

@@ -1,0 +1,79 @@
+/** Desired values: one row per device and property; a withdrawn one stays as `null`, so that its rev still counts. */
+import type { Json } from '@limpet/dmi';
+import type { Database, Statement } from 'better-sqlite3';
+
+/** One order. Times in ms since 1970; see schema.ts for rev and pos. */
+export interface Order {
+  readonly device: string;
+  readonly property: string;
+  /** The node that is to carry it out. */
+  readonly node: string;
+  readonly value: Json;
+  readonly rev: number;
+  readonly pos: number;
+  readonly accepted: number;
+  readonly expires?: number;
+}
+
+interface Row {
+  readonly device: string;
+  readonly property: string;
+  readonly node: string;
+  readonly value: string;
+  readonly rev: number;
+  readonly pos: number;
+  readonly accepted: number;
+  readonly expires: number | null;
+}
+
+export class DesiredValues {
+  readonly #get: Statement<[string, string], Row>;
+  readonly #all: Statement<[string], Row>;
+  readonly #put: Statement;
+  readonly #withdraw: Statement;
+  readonly #move: Statement;
+  readonly #drop: Statement;
+
+  constructor(db: Database) {
+    this.#get = db.prepare('SELECT * FROM desired WHERE device = ? AND property = ?');
+    this.#all = db.prepare('SELECT * FROM desired WHERE device = ? ORDER BY property');
+    this.#put = db.prepare(
+      'INSERT OR REPLACE INTO desired VALUES (@device, @property, @node, @value, @rev, @pos, @accepted, @expires)',
+    );
+    this.#withdraw = db.prepare(
+      `UPDATE desired SET value = 'null', rev = max(rev, ?), accepted = ?, expires = NULL WHERE device = ?`,
+    );
+    this.#move = db.prepare('UPDATE desired SET node = ? WHERE device = ?');
+    this.#drop = db.prepare('DELETE FROM desired WHERE device = ?');
+  }
+
+  get(device: string, property: string): Order | undefined {
+    const row = this.#get.get(device, property);
+    return row && fromRow(row);
+  }
+
+  of(device: string): readonly Order[] {
+    return this.#all.all(device).map((row) => fromRow(row));
+  }
+
+  put(order: Order): void {
+    this.#put.run({ ...order, value: JSON.stringify(order.value), expires: order.expires ?? null });
+  }
+
+  /** The device is gone: whatever an edge still brings of it with an older rev does not count. */
+  withdrawAll(device: string, rev: number, accepted: number): void {
+    this.#withdraw.run(rev, accepted, device);
+  }
+
+  move(device: string, node: string): void {
+    this.#move.run(node, device);
+  }
+
+  drop(device: string): void {
+    this.#drop.run(device);
+  }
+}
+
+function fromRow({ value, expires, ...row }: Row): Order {
+  return { ...row, value: JSON.parse(value) as Json, ...(expires !== null && { expires }) };
+}

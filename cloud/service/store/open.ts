@@ -1,0 +1,110 @@
+/** Opens the cloud's database: one process at a time, sound, of a known schema, every commit on the disk. */
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { sqliteCode, StoreUnusable } from './errors.ts';
+import { migrate } from './schema.ts';
+
+export interface OpenDatabase {
+  readonly db: Database;
+  close(): void;
+}
+
+/** Larger databases are not read through at each start; damage then shows when a page is used. */
+const CHECKED_BYTES = 256 * 1024 * 1024;
+
+/**
+ * `path` is a file, made with its folder when absent, or `:memory:`.
+ * @throws StoreUnusable saying what to do.
+ */
+export function openDatabase(path: string): OpenDatabase {
+  if (path === ':memory:') {
+    const db = new Sqlite(path);
+    migrate(db, path);
+    return { db, close: () => db.close() };
+  }
+  let lock: Database | undefined;
+  let db: Database | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    lock = takeLock(path);
+    db = openFile(path);
+    const opened = db;
+    const held = lock;
+    return {
+      db,
+      close: () => {
+        opened.close();
+        held.close();
+      },
+    };
+  } catch (error) {
+    db?.close();
+    lock?.close();
+    throw unusable(path, error);
+  }
+}
+
+/**
+ * The lock is a file of its own, so that `sqlite3 cloud.db .backup` works while the service runs. SQLite's lock
+ * goes with the process, also when that is killed.
+ */
+function takeLock(path: string): Database {
+  const lock = new Sqlite(`${path}.lock`, { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (sqliteCode(error)?.startsWith('SQLITE_BUSY') !== true) throw error;
+    throw new StoreUnusable(
+      'STORE_LOCKED',
+      `${path} is in use by another process: stop that one first, or choose another --data folder.`,
+      { cause: error },
+    );
+  }
+  return lock;
+}
+
+function openFile(path: string): Database {
+  const db = new Sqlite(path, { timeout: 2000 });
+  try {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    db.pragma('cache_size = -16000');
+    db.pragma('journal_size_limit = 67108864');
+    if (statSync(path).size <= CHECKED_BYTES) {
+      const found = db.pragma('quick_check(1)', { simple: true });
+      if (found !== 'ok') throw corrupt(path, String(found));
+    }
+    migrate(db, path);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function unusable(path: string, error: unknown): unknown {
+  if (error instanceof StoreUnusable || !(error instanceof Error)) return error;
+  const code = sqliteCode(error) ?? '';
+  if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB')) {
+    return corrupt(path, error.message, error);
+  }
+  const system = 'code' in error && typeof error.code === 'string';
+  if (!system) return error;
+  return new StoreUnusable(
+    'STORE_UNREADABLE',
+    `${path} cannot be opened (${error.message}): check the --data folder and its permissions.`,
+    { cause: error },
+  );
+}
+
+function corrupt(path: string, found: string, cause?: Error): StoreUnusable {
+  return new StoreUnusable(
+    'STORE_CORRUPT',
+    `${path} is damaged (${found}). Nothing was changed. Move ${path}, ${path}-wal and ${path}-shm aside, put the newest ` +
+      `copy in place as ${path} and start again: the edges bring back what the copy lacks. Without a copy, start ` +
+      'with none and apply your manifests again.',
+    cause ? { cause } : undefined,
+  );
+}

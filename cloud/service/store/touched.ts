@@ -1,0 +1,41 @@
+/** Who has to be told after a commit: dirty keys, never events. */
+import type { Kind } from '@limpet/dmi/manifest';
+
+export interface Changed {
+  readonly resources: readonly { readonly kind: Kind; readonly id: string }[];
+  /** Nodes for which there is something new in the wanted stream; `all`: for every one. */
+  readonly nodes: ReadonlySet<string> | 'all';
+}
+
+export class Touched {
+  /** Key: kind and id. Re-inserted on each touch, so that the order is that of the last versions. */
+  #resources = new Map<string, { readonly kind: Kind; readonly id: string }>();
+  #nodes = new Set<string>();
+  #all = false;
+
+  resource(kind: Kind, id: string): void {
+    const key = `${kind} ${id}`;
+    this.#resources.delete(key);
+    this.#resources.set(key, { kind, id });
+  }
+
+  node(name: string): void {
+    this.#nodes.add(name);
+  }
+
+  everyNode(): void {
+    this.#all = true;
+  }
+
+  /** What was touched since the last call. */
+  take(): Changed {
+    const changed = {
+      resources: [...this.#resources.values()],
+      nodes: this.#all ? ('all' as const) : this.#nodes,
+    };
+    this.#resources = new Map();
+    this.#nodes = new Set();
+    this.#all = false;
+    return changed;
+  }
+}
