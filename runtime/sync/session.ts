@@ -1,0 +1,160 @@
+/**
+ * The edge's half of one cloud connection, without the connection: it is told what arrived and says what to
+ * send. It lives as long as its socket; nothing in it outlives a disconnect, because everything worth
+ * keeping is in the twin store.
+ *
+ * Invariants: nothing is reported before `welcome`; at most one page is in flight; `stored` is said only after
+ * the store has returned from a durable merge; once closed, a session neither sends nor changes the store.
+ */
+import { type FromCloud, type FromEdge, PROTOCOL, type StateRow, type WantedRow } from '#protocol';
+import type { NodeFacts } from '@limpet/dmi/manifest';
+
+/** The part of the twin store a session needs. */
+export interface SyncedTwins {
+  readonly epoch: string;
+  /** The edge's cursor in the cloud's stream of wanted things. */
+  rev(): number;
+  /** The highest `seq` given out in this epoch. */
+  seq(): number;
+  /** Current rows above `seq`, oldest first, at least one if there is any. */
+  rowsAfter(
+    seq: number,
+    limit: { readonly rows: number; readonly bytes: number },
+  ): readonly StateRow[];
+  /** Returns once the rows are on disk; throws when they are not. */
+  mergeWanted(rows: readonly WantedRow[], to: number): void;
+  acknowledged(seq: number): void;
+  resumeFrom(seq: number): void;
+}
+
+/** Why a session ended. `own`: this side ended it; `refused`: the cloud said so. */
+export interface SessionEnd {
+  readonly kind: 'own' | 'refused';
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfter?: number;
+  readonly cause?: unknown;
+}
+
+export interface SessionOptions {
+  readonly node: string;
+  readonly twins: SyncedTwins;
+  readonly send: (message: FromEdge) => void;
+  /** Asked once, when the conversation cannot go on. */
+  readonly close: (end: SessionEnd) => void;
+  /** The cloud has taken this node. */
+  readonly welcomed?: () => void;
+}
+
+/** One page: small enough for a slow link and for the cloud's memory. */
+const PAGE = { rows: 500, bytes: 256 * 1024 };
+
+type Phase =
+  | { readonly kind: 'opening' }
+  | { readonly kind: 'greeting' }
+  /** `acked`: what the cloud has on disk; `inFlight`: the `to` of the page on its way. */
+  | { readonly kind: 'live'; readonly acked: number; readonly inFlight?: number }
+  | { readonly kind: 'closed' };
+
+/** The edge's half of one conversation with the cloud. */
+export class SyncSession {
+  readonly #options: SessionOptions;
+  #phase: Phase = { kind: 'opening' };
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  /** The socket is open. */
+  opened(facts: NodeFacts): void {
+    if (this.#phase.kind !== 'opening') return;
+    this.#phase = { kind: 'greeting' };
+    const { node, twins, send } = this.#options;
+    const { epoch } = twins;
+    send({ type: 'hello', protocol: PROTOCOL, node, epoch, rev: twins.rev(), facts });
+  }
+
+  /** A message arrived, already checked by `readFromCloud`. */
+  received(message: FromCloud): void {
+    if (this.#phase.kind === 'closed') return;
+    switch (message.type) {
+      case 'welcome':
+        return this.#welcome(message.seq);
+      case 'ack':
+        return this.#ack(message.seq);
+      case 'desire':
+        return this.#desire(message.rows, message.to);
+      case 'refuse': {
+        const { code, retryAfter } = message;
+        const end = { kind: 'refused', code, message: message.message } as const;
+        return this.#end(retryAfter === undefined ? end : { ...end, retryAfter });
+      }
+    }
+  }
+
+  /** The store has something new. Safe to call any number of times. */
+  changed(): void {
+    const phase = this.#phase;
+    if (phase.kind !== 'live' || phase.inFlight !== undefined) return;
+    const rows = this.#options.twins.rowsAfter(phase.acked, PAGE);
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    this.#phase = { ...phase, inFlight: last.seq };
+    this.#options.send({ type: 'report', to: last.seq, rows });
+  }
+
+  /** What the node tells of itself now. */
+  facts(facts: NodeFacts): void {
+    if (this.#phase.kind === 'live') this.#options.send({ type: 'facts', facts });
+  }
+
+  /** The socket is gone: whatever still arrives is of a dead connection. */
+  closed(): void {
+    this.#phase = { kind: 'closed' };
+  }
+
+  #welcome(seq: number): void {
+    const { twins, welcomed } = this.#options;
+    if (this.#phase.kind !== 'greeting') return this.#confused('a second `welcome`');
+    // More than was ever given out cannot be ours: sending everything again is always right.
+    const acked = seq > twins.seq() ? 0 : seq;
+    twins.resumeFrom(acked);
+    this.#phase = { kind: 'live', acked };
+    welcomed?.();
+    this.changed();
+  }
+
+  #ack(seq: number): void {
+    const phase = this.#phase;
+    if (phase.kind !== 'live' || phase.inFlight !== seq) {
+      return this.#confused(`an \`ack\` of ${seq}, which is not in flight`);
+    }
+    this.#options.twins.acknowledged(seq);
+    this.#phase = { kind: 'live', acked: seq };
+    this.changed();
+  }
+
+  #desire(rows: readonly WantedRow[], to: number): void {
+    const { twins, send } = this.#options;
+    if (this.#phase.kind !== 'live') return this.#confused('a `desire` before `welcome`');
+    try {
+      twins.mergeWanted(rows, to);
+    } catch (cause) {
+      // Not on disk, so not said to be: the cloud sends it again in the next session.
+      const message = 'What the cloud wants could not be put on disk; it will send it again.';
+      return this.#end({ kind: 'own', code: 'SYNC_NOT_STORED', message, cause });
+    }
+    send({ type: 'stored', rev: to });
+    this.changed();
+  }
+
+  #confused(what: string): void {
+    const message = `The cloud sent ${what}. Update the older of the two sides.`;
+    this.#end({ kind: 'own', code: 'SYNC_OUT_OF_ORDER', message });
+  }
+
+  #end(end: SessionEnd): void {
+    this.#phase = { kind: 'closed' };
+    this.#options.close(end);
+  }
+}
