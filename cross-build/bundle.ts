@@ -1,0 +1,116 @@
+/**
+ * Makes `dist/edge`: what a board runs. One minified bundle of the runtime, a chunk per mapper and for
+ * serialport (loaded only when needed), the two native add-ons for the target, and a launcher that
+ * holds the memory flags. The device never runs sources: type stripping alone costs 14 MiB.
+ */
+import { chmod, copyFile, mkdir, readFile, rm, stat, writeFile, readdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Where the C libraries of a target live in the packages that carry prebuilt add-ons. */
+const TARGETS = {
+  'linux-x64': { sqlite: 'linux-x64', serial: 'linux-x64/@serialport+bindings-cpp.glibc.node' },
+  'linux-arm64': {
+    sqlite: 'linux-arm64',
+    serial: 'linux-arm64/@serialport+bindings-cpp.armv8.glibc.node',
+  },
+} as const;
+
+export type Target = keyof typeof TARGETS;
+
+export const targets = Object.keys(TARGETS) as readonly Target[];
+
+export interface BundledFile {
+  readonly file: string;
+  readonly bytes: number;
+}
+
+/** Builds into `outdir` (emptied first) and says what was made, largest first. */
+export async function bundleEdge(target: Target, outdir: string): Promise<readonly BundledFile[]> {
+  await rm(outdir, { recursive: true, force: true });
+  await mkdir(outdir, { recursive: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: { 'limpet-edge': 'cross-build/edge-entry.ts' },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    minify: true,
+    keepNames: true, // error and class names are part of the log
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22',
+    conditions: ['source'],
+    loader: { '.node': 'copy' },
+    alias: {
+      'better-sqlite3': `better-sqlite3/${TARGETS[target].sqlite}`,
+      // aedes and mqtt-packet ship a copy of what Node has: 0.7 MiB less.
+      'readable-stream': 'node:stream',
+    },
+    plugins: [prebuiltSerialport(TARGETS[target].serial)],
+    // CommonJS dependencies call require() for Node's own modules.
+    banner: {
+      js: "import{createRequire as limpetRequire}from'node:module';const require=limpetRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  await writeFile(path.join(outdir, 'limpet-edge'), LAUNCHER);
+  await chmod(path.join(outdir, 'limpet-edge'), 0o755);
+  await copyFile(path.join(root, 'LICENSE'), path.join(outdir, 'LICENSE'));
+  return sizes(outdir);
+}
+
+/** serialport finds its add-on by walking the file system at run time; a bundle names it. */
+function prebuiltSerialport(prebuild: string): Plugin {
+  return {
+    name: 'prebuilt-serialport',
+    setup({ onLoad }) {
+      onLoad({ filter: /bindings-cpp[/\\]dist[/\\]serialport-bindings\.js$/ }, async ({ path }) => {
+        const source = await readFile(path, 'utf8');
+        if (!source.includes('node-gyp-build'))
+          throw new Error(`${path} no longer loads its add-on through node-gyp-build`);
+        const addon = createRequire(path).resolve(`../prebuilds/${prebuild}`);
+        return { contents: `exports.binding = require(${JSON.stringify(addon)});`, loader: 'js' };
+      });
+    },
+  };
+}
+
+/** Flags that were measured to lower private memory under load; see runtime/health. */
+const LAUNCHER = `#!/bin/sh
+# Runs the Limpet edge with the memory settings it is measured with. NODE names another node binary.
+here=$(dirname "$(readlink -f "$0")")
+export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 UV_THREADPOOL_SIZE=1
+exec "\${NODE:-node}" --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0 \\
+  --max-old-space-size=24 "$here/limpet-edge.mjs" "$@"
+`;
+
+async function sizes(outdir: string): Promise<readonly BundledFile[]> {
+  const files = await readdir(outdir);
+  const rows = await Promise.all(
+    files.map(async (file) => ({ file, bytes: (await stat(path.join(outdir, file))).size })),
+  );
+  return rows.toSorted((a, b) => b.bytes - a.bytes);
+}
+
+function isTarget(name: string): name is Target {
+  return (targets as readonly string[]).includes(name);
+}
+
+if (import.meta.main) {
+  const target = process.argv[2] ?? `linux-${process.arch}`;
+  if (!isTarget(target)) {
+    process.stderr.write(`unknown target "${target}"; expected one of ${targets.join(', ')}\n`);
+    process.exit(2);
+  }
+  const outdir = path.join(root, 'dist/edge');
+  for (const { file, bytes } of await bundleEdge(target, outdir))
+    process.stdout.write(`${String(Math.ceil(bytes / 1024)).padStart(7)} KiB  ${file}\n`);
+  process.stdout.write(`dist/edge is ready for ${target}: dist/edge/limpet-edge --config limpet.yaml\n`);
+}

@@ -1,0 +1,80 @@
+/** One process under test: started, watched, killed without mercy, and asked to stop. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import process from 'node:process';
+
+const LAST_LINES = 40;
+
+export class Child {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  /** What it printed last; the oldest line goes first. */
+  readonly #lines: string[] = [];
+
+  constructor(name: string, command: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+    this.name = name;
+    const [file = process.execPath, ...args] = command;
+    this.#child = spawn(file, args, {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8');
+      stream?.on('data', (text: string) => this.#keep(text));
+    }
+  }
+
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error(`${this.name} did not start`);
+    return this.#child.pid;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
+  /** The last lines it printed, for messages. */
+  get lastLines(): string {
+    return this.#lines.join('\n');
+  }
+
+  /** The power goes: SIGKILL, and gone when this resolves. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  /** Resolves once `probe` does; fails at once, with the last lines, when the process ends before. */
+  async ready(probe: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!(await probe().catch(() => false))) {
+      if (!this.running) throw new Error(`${this.name} ended (${this.#ending()}):\n${this.lastLines}`);
+      if (performance.now() > deadline)
+        throw new Error(`${this.name} was not ready in ${timeoutMs} ms:\n${this.lastLines}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (!this.running) return;
+    const gone = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await gone;
+  }
+
+  #ending(): string {
+    return this.#child.signalCode ?? `exit code ${this.#child.exitCode}`;
+  }
+
+  #keep(text: string): void {
+    this.#lines.push(...text.split('\n').filter((line) => line !== ''));
+    this.#lines.splice(0, Math.max(0, this.#lines.length - LAST_LINES));
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * A whole system on this machine: the cloud and the edge as processes of their own, devices at the wire that
+ * are not ours. What a scenario cuts, it cuts here.
+ */
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Device, DeviceModel } from '@limpet/dmi/manifest';
+import { ApiClient } from '#protocol/api';
+import { Child } from './child.ts';
+import { freePort } from './free-port.ts';
+import { Registers } from './registers.ts';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const BUNDLE = path.join(root, 'dist/edge/limpet-edge.mjs');
+
+export const NODE = 'rig';
+
+export interface RigOptions {
+  /** The edge's data folder, when it must lie elsewhere (a tiny file system). */
+  readonly edgeData?: string;
+}
+
+export class Rig {
+  readonly folder: string;
+  readonly edgeData: string;
+  readonly registers: Registers;
+  readonly devicePort: number;
+  readonly cloudPort: number;
+  readonly busPort: number;
+  /** The cloud's API. */
+  readonly api: ApiClient;
+  /** The edge's own API. */
+  readonly edgeApi: ApiClient;
+  cloud: Child | undefined;
+  edge: Child | undefined;
+
+  private constructor(parts: {
+    folder: string;
+    edgeData: string;
+    registers: Registers;
+    ports: readonly [device: number, cloud: number, bus: number];
+  }) {
+    this.folder = parts.folder;
+    this.edgeData = parts.edgeData;
+    this.registers = parts.registers;
+    [this.devicePort, this.cloudPort, this.busPort] = parts.ports;
+    this.api = new ApiClient({ url: `http://127.0.0.1:${this.cloudPort}` });
+    this.edgeApi = new ApiClient({ socketPath: path.join(this.edgeData, 'limpet.sock') });
+  }
+
+  static async create(options: RigOptions = {}): Promise<Rig> {
+    await access(BUNDLE).catch(() => {
+      throw new Error('the rig runs the edge from its bundle: run `npm run build` first');
+    });
+    const folder = await mkdtemp(path.join(tmpdir(), 'limpet-rig-'));
+    const edgeData = options.edgeData ?? path.join(folder, 'edge');
+    await mkdir(edgeData, { recursive: true });
+    const ports = [await freePort(), await freePort(), await freePort()] as const;
+    const rig = new Rig({ folder, edgeData, registers: await Registers.listen(ports[0]), ports });
+    await writeFile(
+      path.join(folder, 'limpet.yaml'),
+      `node: ${NODE}\ndata: ${edgeData}\ncloud: ws://127.0.0.1:${rig.cloudPort}/hub\nbus: { listen: "127.0.0.1:${rig.busPort}" }\n`,
+    );
+    return rig;
+  }
+
+  async startCloud(): Promise<void> {
+    const data = path.join(this.folder, 'cloud');
+    this.cloud = limpet('cloud', ['--data', data, '--listen', `127.0.0.1:${this.cloudPort}`]);
+    await this.cloud.ready(() => this.api.healthy());
+  }
+
+  async startEdge(): Promise<void> {
+    this.edge = new Child('edge', [
+      process.execPath,
+      BUNDLE,
+      '--config',
+      path.join(this.folder, 'limpet.yaml'),
+    ]);
+    await this.edge.ready(() => this.edgeApi.healthy());
+  }
+
+  /** Declares `count` devices of one model, behind one gateway address, units from 1. */
+  async declare(model: DeviceModel, count: number): Promise<void> {
+    await this.api.create(model);
+    for (let unit = 1; unit <= count; unit++) await this.api.create(this.#device(model, unit));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.edge?.stop(), this.cloud?.stop()]);
+    await this.registers.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #device(model: DeviceModel, unit: number): Device {
+    return {
+      apiVersion: 'limpet.dev/v1',
+      kind: 'Device',
+      metadata: { name: `device-${unit}` },
+      spec: {
+        model: model.metadata.name,
+        node: NODE,
+        settings: { address: `tcp://127.0.0.1:${this.devicePort}`, unit, timeout: '500ms' },
+      },
+    };
+  }
+}
+
+/** The command as a child process that is the service itself: no wrapper between us and the kill. */
+function limpet(verb: string, args: readonly string[]): Child {
+  return new Child(verb, [
+    process.execPath,
+    '--conditions=source',
+    path.join(root, 'cli/limpet.mjs'),
+    verb,
+    ...args,
+  ]);
+}

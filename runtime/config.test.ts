@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { formatFaults } from '@limpet/dmi/manifest';
+import { readConfig } from './config.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'limpet-config-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function read(text: string) {
+  const file = path.join(folder, 'limpet.yaml');
+  writeFileSync(file, text);
+  return readConfig(file);
+}
+
+test('paths are taken from the folder of the file, and the bus listens on loopback', () => {
+  const answer = read('node: gateway-1\ndata: state\nmanifests: /etc/limpet\n');
+  assert.deepEqual(answer, {
+    ok: true,
+    config: {
+      node: 'gateway-1',
+      data: path.join(folder, 'state'),
+      cloud: undefined,
+      ca: undefined,
+      tokenFile: undefined,
+      bus: { host: '127.0.0.1', port: 1883 },
+      manifests: '/etc/limpet',
+    },
+  });
+});
+
+test('an IPv6 listener and a bus that is off are understood', () => {
+  const six = read('node: a\ndata: d\nbus: { listen: "[::1]:1884" }\n');
+  assert.deepEqual(six.ok && six.config.bus, { host: '::1', port: 1884 });
+  const off = read('node: a\ndata: d\nbus: { listen: "off" }\n');
+  assert.equal(off.ok && off.config.bus, 'off');
+});
+
+test('all faults are told at once, each with its place and the nearest known field', () => {
+  const answer = read('node: Gateway_1\ndate: state\ncloud: http://x\n');
+  assert.equal(answer.ok, false);
+  const told = formatFaults(answer.ok ? [] : answer.faults);
+  assert.match(told, /limpet\.yaml:1:\d+: node: "node" must be a node name/);
+  assert.match(told, /limpet\.yaml:2:\d+: date: .*data/);
+  assert.match(told, /limpet\.yaml:3:\d+: cloud: "cloud" must be an address/);
+  assert.match(told, /"data" is missing/);
+});
+
+test('a file that is not there is a fault that says what to do', () => {
+  const answer = readConfig(path.join(folder, 'absent.yaml'));
+  assert.match(formatFaults(answer.ok ? [] : answer.faults), /ENOENT.*--config/);
+});

@@ -1,0 +1,101 @@
+/** `limpet.yaml`: read once at the door, all faults at once, paths made absolute against the file's folder. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { checkDocument, exact, type Fault, text } from '@limpet/dmi/manifest';
+import * as v from 'valibot';
+
+/** Where a listener binds. */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface EdgeConfig {
+  /** The node's name, an RFC 1123 label. */
+  readonly node: string;
+  /** Folder of the twin store and the local socket. Made if absent. */
+  readonly data: string;
+  /** `ws://127.0.0.1:8440/hub` or `wss://…`. Absent: this edge runs alone. */
+  readonly cloud: string | undefined;
+  /** PEM file that the cloud's certificate is checked against. */
+  readonly ca: string | undefined;
+  /** File whose first line is the bearer token for the cloud. */
+  readonly tokenFile: string | undefined;
+  /** `off`: no local bus. */
+  readonly bus: Listen | 'off';
+  /** Folder of manifests of this node's own. */
+  readonly manifests: string | undefined;
+}
+
+const DEFAULT_BUS = '127.0.0.1:1883';
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+const filePath = text('a path', (value) => value !== '');
+
+const Config = exact({
+  node: text('a node name: lower-case letters, digits and "-", at most 63', (n) => LABEL.test(n)),
+  data: filePath,
+  cloud: v.optional(
+    text('an address like ws://127.0.0.1:8440/hub or wss://HOST:8440/hub', isHubAddress),
+  ),
+  ca: v.optional(filePath),
+  tokenFile: v.optional(filePath),
+  bus: v.optional(
+    exact({
+      listen: v.optional(
+        text('HOST:PORT, like 127.0.0.1:1883, or off', (l) => l === 'off' || isListen(l)),
+      ),
+    }),
+  ),
+  manifests: v.optional(filePath),
+});
+
+export type ReadConfig =
+  | { readonly ok: true; readonly config: EdgeConfig }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** Reads and checks a configuration file. A file that cannot be read is a fault like any other. */
+export function readConfig(file: string): ReadConfig {
+  let source: string;
+  try {
+    source = readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    const message = `cannot be read (${code}): name an existing file with --config`;
+    return { ok: false, faults: [{ file, path: '', code: 'CONFIG_UNREADABLE', message }] };
+  }
+  const checked = checkDocument(Config, source, file);
+  if (!checked.ok) return checked;
+  const { node, data, cloud, ca, tokenFile, bus, manifests } = checked.value;
+  const base = path.dirname(path.resolve(file));
+  const absolute = (name: string | undefined) =>
+    name === undefined ? undefined : path.resolve(base, name);
+  const listen = bus?.listen ?? DEFAULT_BUS;
+  return {
+    ok: true,
+    config: {
+      node,
+      data: path.resolve(base, data),
+      cloud,
+      ca: absolute(ca),
+      tokenFile: absolute(tokenFile),
+      bus: listen === 'off' ? 'off' : parseListen(listen),
+      manifests: absolute(manifests),
+    },
+  };
+}
+
+function isHubAddress(value: string): boolean {
+  return URL.canParse(value) && /^wss?:$/.test(new URL(value).protocol);
+}
+
+function isListen(value: string): boolean {
+  const port = Number(value.slice(value.lastIndexOf(':') + 1));
+  return /^.+:\d{1,5}$/.test(value) && port <= 65_535;
+}
+
+function parseListen(value: string): Listen {
+  const colon = value.lastIndexOf(':');
+  const host = value.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  return { host, port: Number(value.slice(colon + 1)) };
+}

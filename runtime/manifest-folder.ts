@@ -1,0 +1,162 @@
+/**
+ * The folder of manifests that a node has of its own. Read at start, when a file in it changes and on
+ * request. What is wrong is told with its place and stops nothing else; while anything is wrong, nothing
+ * is removed, so a slip of the pen takes no device away.
+ */
+import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs';
+import path from 'node:path';
+import type { Clock, Log } from '@limpet/dmi';
+import {
+  type Device,
+  type DeviceModel,
+  type Fault,
+  formatFaults,
+  idOf,
+  type Located,
+  parseManifests,
+} from '@limpet/dmi/manifest';
+
+/** Where the manifests go. */
+export interface ManifestTarget {
+  applyManifest(
+    docs: readonly (Device | DeviceModel)[],
+    source: string,
+    options: { readonly prune: boolean },
+  ): void;
+}
+
+export interface ManifestFolderOptions {
+  readonly folder: string;
+  readonly node: string;
+  readonly target: ManifestTarget;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** An editor saves in several steps; one reading after the last of them is enough. */
+const SETTLE_MS = 300;
+/** Files larger than this are refused unread. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+const MAX_FILES = 1_000;
+
+export class ManifestFolder {
+  readonly #options: ManifestFolderOptions;
+  #watcher: FSWatcher | undefined;
+  #cancel: (() => void) | undefined;
+
+  constructor(options: ManifestFolderOptions) {
+    this.#options = options;
+  }
+
+  /** Applies what is there now, then follows changes. Returns the faults of this first reading. */
+  start(): readonly Fault[] {
+    const { folder, clock, log } = this.#options;
+    try {
+      this.#watcher = watch(folder, () => {
+        this.#cancel?.();
+        this.#cancel = clock.after(SETTLE_MS, () => this.apply());
+      });
+      this.#watcher.on('error', (error) => {
+        log.warn('manifests folder no longer watched: send SIGHUP after a change', { error });
+      });
+    } catch (error) {
+      log.warn('manifests folder cannot be watched: send SIGHUP after a change', { folder, error });
+    }
+    return this.apply();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#watcher?.close();
+  }
+
+  /** Reads the folder again; returns (and logs) what is wrong in it. */
+  apply(): readonly Fault[] {
+    const { folder, node, target, log } = this.#options;
+    const { resources, faults } = readFolder(folder, node);
+    for (const fault of faults) log.error('manifest refused', { fault: formatFaults([fault]) });
+    try {
+      target.applyManifest(resources, `folder:${folder}`, { prune: faults.length === 0 });
+      log.info('manifests applied', { folder, resources: resources.length, faults: faults.length });
+    } catch (error) {
+      log.error('manifests not applied: they are read again at the next change', { folder, error });
+    }
+    return faults;
+  }
+}
+
+interface Read {
+  readonly resources: (Device | DeviceModel)[];
+  readonly faults: Fault[];
+}
+
+function readFolder(folder: string, node: string): Read {
+  const read: Read = { resources: [], faults: [] };
+  const seen = new Map<string, Located>();
+  for (const file of listFiles(folder, read.faults)) {
+    const parsed = readFile(file);
+    read.faults.push(...parsed.faults);
+    for (const located of parsed.resources) {
+      const fault = misplaced(located, node, seen);
+      const { resource } = located;
+      if (fault !== undefined) read.faults.push(fault);
+      else if (resource.kind !== 'Node') read.resources.push(resource);
+    }
+  }
+  return read;
+}
+
+function listFiles(folder: string, faults: Fault[]): string[] {
+  try {
+    const files = readdirSync(folder)
+      .filter((name) => /\.(ya?ml|json)$/.test(name))
+      .toSorted()
+      .map((name) => path.join(folder, name));
+    if (files.length > MAX_FILES) {
+      const message = `holds ${files.length} manifest files; at most ${MAX_FILES} are read: put several resources into one file`;
+      faults.push({ file: folder, path: '', code: 'MANIFESTS_TOO_MANY', message });
+    }
+    return files.slice(0, MAX_FILES);
+  } catch (error) {
+    faults.push(unreadable(folder, error));
+    return [];
+  }
+}
+
+function readFile(file: string): ReturnType<typeof parseManifests> {
+  try {
+    const { size } = statSync(file);
+    if (size <= MAX_FILE_BYTES) return parseManifests(readFileSync(file, 'utf8'), file);
+    const message = `is ${size} bytes; at most ${MAX_FILE_BYTES} are read: split it`;
+    return { resources: [], faults: [{ file, path: '', code: 'MANIFEST_TOO_LARGE', message }] };
+  } catch (error) {
+    return { resources: [], faults: [unreadable(file, error)] };
+  }
+}
+
+function unreadable(file: string, error: unknown): Fault {
+  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  const message = `cannot be read (${code}): check that it exists and who may read it`;
+  return { file, path: '', code: 'MANIFEST_UNREADABLE', message };
+}
+
+/** What parsing one file cannot see: the same resource in another file, or a device of another node. */
+function misplaced(
+  located: Located,
+  node: string,
+  seen: Map<string, Located>,
+): Fault | undefined {
+  const { resource } = located;
+  const key = `${resource.kind} ${idOf(resource)}`;
+  const earlier = seen.get(key);
+  if (earlier !== undefined) {
+    const message = `${key} already stands in ${earlier.file}:${earlier.line}: keep one of them`;
+    return { ...located.locate('metadata.name'), path: 'metadata.name', code: 'RESOURCE_DUPLICATE', message };
+  }
+  seen.set(key, located);
+  if (resource.kind === 'Device' && resource.spec.node !== node) {
+    const message = `"node" names another node; this one is ${node}: mend it, or move the file to that node`;
+    return { ...located.locate('spec.node'), path: 'spec.node', code: 'DEVICE_OF_OTHER_NODE', message };
+  }
+  return undefined;
+}
