@@ -15,13 +15,14 @@ import {
   type Located,
   parseManifests,
 } from '@limpet/dmi/manifest';
+import type { ApplyOptions } from './twin/store.ts';
 
 /** Where the manifests go. */
 export interface ManifestTarget {
   applyManifest(
     docs: readonly (Device | DeviceModel)[],
     source: string,
-    options: { readonly prune: boolean },
+    options: ApplyOptions,
   ): void;
 }
 
@@ -72,11 +73,14 @@ export class ManifestFolder {
 
   /** Reads the folder again; returns (and logs) what is wrong in it. */
   apply(): readonly Fault[] {
-    const { folder, node, target, log } = this.#options;
-    const { resources, faults } = readFolder(folder, node);
+    const { folder, node, target, clock, log } = this.#options;
+    const { resources, writtenAt, faults } = readFolder(folder, node);
     for (const fault of faults) log.error('manifest refused', { fault: formatFaults([fault]) });
     try {
-      target.applyManifest(resources, `folder:${folder}`, { prune: faults.length === 0 });
+      target.applyManifest(resources, `folder:${folder}`, {
+        prune: faults.length === 0,
+        writtenAt: (doc) => writtenAt.get(doc) ?? clock.now(),
+      });
       log.info('manifests applied', { folder, resources: resources.length, faults: faults.length });
     } catch (error) {
       log.error('manifests not applied: they are read again at the next change', { folder, error });
@@ -87,11 +91,12 @@ export class ManifestFolder {
 
 interface Read {
   readonly resources: (Device | DeviceModel)[];
+  readonly writtenAt: Map<Device | DeviceModel, number>;
   readonly faults: Fault[];
 }
 
 function readFolder(folder: string, node: string): Read {
-  const read: Read = { resources: [], faults: [] };
+  const read: Read = { resources: [], writtenAt: new Map(), faults: [] };
   const seen = new Map<string, Located>();
   for (const file of listFiles(folder, read.faults)) {
     const parsed = readFile(file);
@@ -99,8 +104,12 @@ function readFolder(folder: string, node: string): Read {
     for (const located of parsed.resources) {
       const fault = misplaced(located, node, seen);
       const { resource } = located;
-      if (fault !== undefined) read.faults.push(fault);
-      else if (resource.kind !== 'Node') read.resources.push(resource);
+      if (fault !== undefined) {
+        read.faults.push(fault);
+      } else if (resource.kind !== 'Node') {
+        read.resources.push(resource);
+        read.writtenAt.set(resource, parsed.modifiedMs);
+      }
     }
   }
   return read;
@@ -123,14 +132,16 @@ function listFiles(folder: string, faults: Fault[]): string[] {
   }
 }
 
-function readFile(file: string): ReturnType<typeof parseManifests> {
+function readFile(file: string): ReturnType<typeof parseManifests> & { modifiedMs: number } {
+  const none = { resources: [], modifiedMs: 0 };
   try {
-    const { size } = statSync(file);
-    if (size <= MAX_FILE_BYTES) return parseManifests(readFileSync(file, 'utf8'), file);
+    const { size, mtimeMs } = statSync(file);
+    if (size <= MAX_FILE_BYTES)
+      return { ...parseManifests(readFileSync(file, 'utf8'), file), modifiedMs: mtimeMs };
     const message = `is ${size} bytes; at most ${MAX_FILE_BYTES} are read: split it`;
-    return { resources: [], faults: [{ file, path: '', code: 'MANIFEST_TOO_LARGE', message }] };
+    return { ...none, faults: [{ file, path: '', code: 'MANIFEST_TOO_LARGE', message }] };
   } catch (error) {
-    return { resources: [], faults: [unreadable(file, error)] };
+    return { ...none, faults: [unreadable(file, error)] };
   }
 }
 
@@ -141,22 +152,28 @@ function unreadable(file: string, error: unknown): Fault {
 }
 
 /** What parsing one file cannot see: the same resource in another file, or a device of another node. */
-function misplaced(
-  located: Located,
-  node: string,
-  seen: Map<string, Located>,
-): Fault | undefined {
+function misplaced(located: Located, node: string, seen: Map<string, Located>): Fault | undefined {
   const { resource } = located;
   const key = `${resource.kind} ${idOf(resource)}`;
   const earlier = seen.get(key);
   if (earlier !== undefined) {
     const message = `${key} already stands in ${earlier.file}:${earlier.line}: keep one of them`;
-    return { ...located.locate('metadata.name'), path: 'metadata.name', code: 'RESOURCE_DUPLICATE', message };
+    return {
+      ...located.locate('metadata.name'),
+      path: 'metadata.name',
+      code: 'RESOURCE_DUPLICATE',
+      message,
+    };
   }
   seen.set(key, located);
   if (resource.kind === 'Device' && resource.spec.node !== node) {
     const message = `"node" names another node; this one is ${node}: mend it, or move the file to that node`;
-    return { ...located.locate('spec.node'), path: 'spec.node', code: 'DEVICE_OF_OTHER_NODE', message };
+    return {
+      ...located.locate('spec.node'),
+      path: 'spec.node',
+      code: 'DEVICE_OF_OTHER_NODE',
+      message,
+    };
   }
   return undefined;
 }

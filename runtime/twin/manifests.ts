@@ -38,7 +38,18 @@ export interface ManifestNews {
   readonly highest: number;
 }
 
-interface Applied {
+/** How a source is applied. */
+export interface ApplyOptions {
+  /** Whether what the source no longer has goes away: not while part of it could not be read. Default true. */
+  readonly prune?: boolean;
+  /**
+   * When a document was written, ms since 1970. What this store has never heard of is ordered as of then, so that
+   * after the loss of a store an old file does not overrule what was ordered since. Default: now.
+   */
+  readonly writtenAt?: (doc: Device | DeviceModel) => number;
+}
+
+interface Applied extends ApplyOptions {
   readonly docs: readonly (Device | DeviceModel)[];
   readonly source: string;
   readonly records: readonly ManifestRecord[];
@@ -55,10 +66,13 @@ export function manifestNews(
   const news: ManifestNews[] = [];
   for (const doc of applied.docs) {
     const record = recordOf(applied.source, doc);
-    news.push(present(twins, { doc, record, before: gone.get(keyOf(record)) }, revs));
+    const before = gone.get(keyOf(record));
+    const writtenAt = Math.min(applied.writtenAt?.(doc) ?? at.now, at.now);
+    news.push(present(twins, { doc, record, before, writtenAt }, revs));
     gone.delete(keyOf(record));
   }
-  for (const record of gone.values()) news.push(absent(twins, record, applied.records, revs));
+  const pruned = applied.prune === false ? [] : gone.values();
+  for (const record of pruned) news.push(absent(twins, record, applied.records, revs));
   return {
     resources: news.flatMap(({ resources }) => resources),
     orders: news.flatMap(({ orders }) => orders),
@@ -80,23 +94,34 @@ class Revs {
     this.highest = nextRev(this.highest, this.now, 'edge');
     return this.highest;
   }
+
+  /** The rev of something never heard of here, as of when it was written. */
+  first(writtenAt: number): number {
+    const rev = nextRev(0, writtenAt, 'edge');
+    this.highest = Math.max(this.highest, rev);
+    return rev;
+  }
 }
 
 interface Compared {
   readonly doc: Device | DeviceModel;
   readonly record: ManifestRecord;
   readonly before: ManifestRecord | undefined;
+  readonly writtenAt: number;
 }
 
 function present(twins: Twins, compared: Compared, revs: Revs): ManifestNews {
-  const { doc, record, before } = compared;
-  const held = twins.resources[record.type].get(record.id)?.doc;
+  const { doc, record, before, writtenAt } = compared;
+  const entry = twins.resources[record.type].get(record.id);
+  const held = entry?.doc;
   const wanted = wantedOf(doc);
   const fresh = before?.hash !== record.hash;
   const moved = fresh && !sameJson(asJson(held), asJson(wanted));
   const changed = fresh || !sameJson(before.desired, record.desired);
   return {
-    resources: moved ? [resourceRow(record, revs.next(), wanted)] : [],
+    resources: moved
+      ? [resourceRow(record, entry ? revs.next() : revs.first(writtenAt), wanted)]
+      : [],
     orders: newOrders(twins, compared, revs),
     changes: changed ? [{ record, present: true }] : [],
     highest: revs.highest,
@@ -121,7 +146,11 @@ function absent(
 }
 
 /** Values that the file now gives differently, and those that it no longer gives. */
-function newOrders(twins: Twins, { record, before }: Compared, revs: Revs): readonly Order[] {
+function newOrders(
+  twins: Twins,
+  { record, before, writtenAt }: Compared,
+  revs: Revs,
+): readonly Order[] {
   const withdrawn = Object.keys(before?.desired ?? {}).filter((name) => !(name in record.desired));
   const values: [string, Json][] = [
     ...Object.entries(record.desired).filter(
@@ -134,12 +163,12 @@ function newOrders(twins: Twins, { record, before }: Compared, revs: Revs): read
       const held = twins.property(record.id, name)?.twin.desired;
       return !sameJson(held?.value ?? null, value);
     })
-    .map(([property, value]) => ({
-      device: record.id,
-      property,
-      desired: newDesired({ value, rev: revs.next(), accepted: revs.now }, revs.now, undefined),
-      deadline: undefined,
-    }));
+    .map(([property, value]) => {
+      const known = twins.property(record.id, property)?.twin.desired !== undefined;
+      const rev = known ? revs.next() : revs.first(writtenAt);
+      const desired = newDesired({ value, rev, accepted: revs.now }, revs.now, undefined);
+      return { device: record.id, property, desired, deadline: undefined };
+    });
 }
 
 /** The document as it is stored: what the server or the twin adds is left out. */

@@ -18,6 +18,7 @@ import { type Change, Changes } from './changes.ts';
 import { type FileOptions, openDatabase, type Opened } from './database.ts';
 import { restore } from './restore.ts';
 import { load } from './load.ts';
+import { type ApplyOptions } from './manifests.ts';
 import { Tables } from './tables.ts';
 import { judged, sameReason, type Step, withReported } from './twin.ts';
 import {
@@ -35,6 +36,7 @@ import { Writer } from './writer.ts';
 export type { Change } from './changes.ts';
 export type { Opened } from './database.ts';
 export { StoreError } from './store-error.ts';
+export type { ApplyOptions } from './manifests.ts';
 export type { Step } from './twin.ts';
 export type { DeviceCondition, DeviceTwin } from './twins.ts';
 
@@ -146,8 +148,12 @@ export class TwinStore {
    * All checked documents of one source (a file or folder of this node); durable. Acts where content changed
    * since the last time; what the source no longer has is removed; `spec.desired` becomes orders. @throws StoreError
    */
-  applyManifest(docs: readonly (Device | DeviceModel)[], source: string): void {
-    this.#wanted.apply(docs, source);
+  applyManifest(
+    docs: readonly (Device | DeviceModel)[],
+    source: string,
+    options: ApplyOptions = {},
+  ): void {
+    this.#wanted.apply(docs, source, options);
   }
 
   /**

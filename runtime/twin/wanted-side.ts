@@ -14,7 +14,12 @@ import {
 } from '@limpet/dmi/manifest';
 import { type Limits, refusals } from './admission.ts';
 import { type Changes } from './changes.ts';
-import { type ManifestChange, manifestNews, type ManifestRecord } from './manifests.ts';
+import {
+  type ApplyOptions,
+  type ManifestChange,
+  manifestNews,
+  type ManifestRecord,
+} from './manifests.ts';
 import { deadlineAt } from './restore.ts';
 import { StoreError } from './store-error.ts';
 import { type Cursor } from './load.ts';
@@ -76,10 +81,10 @@ export class WantedSide {
     });
   }
 
-  apply(docs: readonly (Device | DeviceModel)[], source: string): void {
+  apply(docs: readonly (Device | DeviceModel)[], source: string, options: ApplyOptions): void {
     const at = { now: this.#parts.clock.now(), highest: this.#cursor.highest };
     const records = this.#manifests;
-    const news = manifestNews(this.#parts.twins, { docs, source, records }, at);
+    const news = manifestNews(this.#parts.twins, { ...options, docs, source, records }, at);
     const { resources, orders, changes, highest } = news;
     const cursor = { ...this.#cursor, highest };
     this.#commit({ resources, orders, manifests: changes, cursor });
