@@ -144,8 +144,8 @@ export class CloudBackend implements Backend {
     since: number | undefined,
     changed: (key: Key) => void,
   ): Changes {
-    const { objects } = this.#store;
-    if (since !== undefined && (since < objects.forgotten() || since > this.version())) {
+    const { objects, deletions } = this.#store;
+    if (since !== undefined && (since < deletions.forgotten() || since > this.version())) {
       throw expired(
         `Version ${since} is not known here (any more): list again and watch from there.`,
       );

@@ -1,4 +1,4 @@
-/** Resources as wanted, and the newest deletions of resources. Methods that change run inside a transaction. */
+/** Resources as wanted. Methods that change run inside a transaction. */
 import type { Database, Statement } from 'better-sqlite3';
 import type { DeviceModel, Device, Kind, Node } from '@limpet/dmi/manifest';
 
@@ -20,16 +20,6 @@ export interface StoredObject {
   readonly created: number;
 }
 
-/** What is kept of a deleted resource. `version` is that of the deletion. */
-export interface Deletion {
-  readonly kind: Kind;
-  readonly id: string;
-  readonly uid: string;
-  readonly doc: StoredDoc;
-  readonly rev: number;
-  readonly version: number;
-}
-
 interface Row {
   readonly kind: Kind;
   readonly id: string;
@@ -43,48 +33,38 @@ interface Row {
   readonly created: number;
 }
 
-/** Deletions kept for watchers that come back; older ones answer 410. */
-export const MAX_DELETIONS = 10_000;
-
 export class Objects {
   readonly #get: Statement<[string, string], Row>;
   readonly #has: Statement<[string, string], number>;
+  readonly #nodeOf: Statement<[string], string>;
+  readonly #touchOfNode: Statement<[number, string], string>;
   readonly #put: Statement;
   readonly #touch: Statement;
   readonly #remove: Statement;
-  readonly #deleted: Statement<[string, string], Row>;
-  readonly #keepDeletion: Statement;
-  readonly #dropDeletion: Statement;
-  readonly #oldDeletions: Statement<[number], { kind: string; id: string; version: number }>;
-  readonly #forget: Statement;
-  readonly #forgotten: Statement<[], number>;
   readonly #changed: Statement<[string, number, string, number], string>;
   readonly #present: Statement<[string], string>;
   readonly #users: Statement<[string, string, number], string>;
   readonly #ofNode: Statement<[string, number], string>;
   readonly #nodesOfModel: Statement<[string, string], string>;
-  #deletions: number;
 
   constructor(db: Database) {
     this.#get = db.prepare('SELECT * FROM objects WHERE kind = ? AND id = ?');
     this.#has = db
       .prepare<[string, string], number>('SELECT 1 FROM objects WHERE kind = ? AND id = ?')
       .pluck();
+    this.#nodeOf = db
+      .prepare<[string], string>(`SELECT node FROM objects WHERE kind = 'Device' AND id = ?`)
+      .pluck();
+    this.#touchOfNode = db
+      .prepare<[number, string], string>(
+        `UPDATE objects SET version = ? WHERE kind = 'Device' AND node = ? RETURNING id`,
+      )
+      .pluck();
     this.#put = db.prepare(`
       INSERT OR REPLACE INTO objects VALUES (@kind, @id, @namespace, @name, @uid, @doc, @node, @model,
         @rev, @pos, @version, @born, @generation, @created)`);
     this.#touch = db.prepare('UPDATE objects SET version = ? WHERE kind = ? AND id = ?');
     this.#remove = db.prepare('DELETE FROM objects WHERE kind = ? AND id = ?');
-    this.#deleted = db.prepare('SELECT * FROM deletions WHERE kind = ? AND id = ?');
-    this.#keepDeletion = db.prepare(
-      'INSERT OR REPLACE INTO deletions VALUES (@kind, @id, @namespace, @name, @uid, @doc, @rev, @version)',
-    );
-    this.#dropDeletion = db.prepare('DELETE FROM deletions WHERE kind = ? AND id = ?');
-    this.#oldDeletions = db.prepare(
-      'SELECT kind, id, version FROM deletions ORDER BY version LIMIT ?',
-    );
-    this.#forget = db.prepare('UPDATE line SET forgotten = max(forgotten, ?)');
-    this.#forgotten = db.prepare<[], number>('SELECT forgotten FROM line').pluck();
     this.#changed = db
       .prepare<[string, number, string, number], string>(
         `SELECT id FROM (
@@ -111,7 +91,6 @@ export class Objects {
         `SELECT DISTINCT node FROM objects WHERE kind = 'Device' AND namespace = ? AND model = ?`,
       )
       .pluck();
-    this.#deletions = Number(db.prepare('SELECT count(*) FROM deletions').pluck().get());
   }
 
   get(kind: Kind, id: string): StoredObject | undefined {
@@ -134,7 +113,16 @@ export class Objects {
       node: device?.spec.node ?? null,
       model: device?.spec.model ?? null,
     });
-    if (this.#dropDeletion.run(object.kind, object.id).changes > 0) this.#deletions--;
+  }
+
+  /** The node of a declared device. */
+  nodeOf(device: string): string | undefined {
+    return this.#nodeOf.get(device);
+  }
+
+  /** Something beside the documents of a node's devices changed. Returns their ids. */
+  touchDevicesOf(node: string, version: number): readonly string[] {
+    return this.#touchOfNode.all(version, node);
   }
 
   /** Something beside the document changed. */
@@ -142,32 +130,8 @@ export class Objects {
     this.#touch.run(version, kind, id);
   }
 
-  /** Forgets a resource but for its deletion. Returns the ids of devices whose deletion was too old to keep. */
-  remove(object: StoredObject, rev: number, version: number): readonly string[] {
-    const { kind, id, uid, doc } = object;
+  remove(kind: Kind, id: string): void {
     this.#remove.run(kind, id);
-    this.#keepDeletion.run({
-      kind,
-      id,
-      uid,
-      rev,
-      version,
-      doc: JSON.stringify(doc),
-      namespace: doc.metadata.namespace ?? '',
-      name: doc.metadata.name,
-    });
-    this.#deletions++;
-    return this.#prune();
-  }
-
-  deletion(kind: Kind, id: string): Deletion | undefined {
-    const row = this.#deleted.get(kind, id);
-    return row && { ...row, doc: JSON.parse(row.doc) as StoredDoc };
-  }
-
-  /** Deletions up to this version are not all known any more. */
-  forgotten(): number {
-    return this.#forgotten.get() ?? 0;
   }
 
   /** Ids changed or deleted after `since`, in order of version. */
@@ -190,18 +154,5 @@ export class Objects {
 
   nodesOfModel(namespace: string, model: string): readonly string[] {
     return this.#nodesOfModel.all(namespace, model);
-  }
-
-  #prune(): readonly string[] {
-    const tooMany = this.#deletions - MAX_DELETIONS;
-    if (tooMany <= 0) return [];
-    const devices: string[] = [];
-    for (const { kind, id, version } of this.#oldDeletions.all(tooMany)) {
-      this.#dropDeletion.run(kind, id);
-      this.#forget.run(version);
-      this.#deletions--;
-      if (kind === 'Device') devices.push(id);
-    }
-    return devices;
   }
 }

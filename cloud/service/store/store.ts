@@ -1,5 +1,6 @@
 /** The cloud's store: tables over one SQLite database, changed only by group commit. */
 import type { Clock, Log } from '@limpet/dmi';
+import { Deletions } from './deletions.ts';
 import { DesiredValues } from './desired.ts';
 import type { StoreFailed } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -31,6 +32,7 @@ export class CloudStore {
   readonly commit: GroupCommit;
   readonly line: Line;
   readonly objects: Objects;
+  readonly deletions: Deletions;
   readonly desired: DesiredValues;
   readonly mirrors: Mirrors;
   readonly nodes: Nodes;
@@ -60,6 +62,7 @@ export class CloudStore {
     this.now = now;
     this.line = new Line(db, now);
     this.objects = new Objects(db);
+    this.deletions = new Deletions(db);
     this.desired = new DesiredValues(db);
     this.mirrors = new Mirrors(db);
     this.nodes = new Nodes(db);
@@ -68,13 +71,14 @@ export class CloudStore {
       now,
       line: this.line,
       objects: this.objects,
+      deletions: this.deletions,
       desired: this.desired,
       mirrors: this.mirrors,
       tombstones: this.tombstones,
       touched: this.#touched,
     });
     this.stream = new WantedStream(db, this.objects, this.desired);
-    this.view = new View(db, this.objects);
+    this.view = new View(db, this.deletions);
     this.#version = this.line.last();
     this.commit = new GroupCommit(db, {
       clock,

@@ -2,7 +2,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Kind, Resource } from '@limpet/dmi/manifest';
 import { compose, type ViewRow, withMetadata } from './compose.ts';
-import type { Objects } from './objects.ts';
+import type { Deletions } from './deletions.ts';
 
 /** Which objects to list; what is absent does not restrict. */
 export interface ViewFilter {
@@ -38,12 +38,12 @@ const SELECT = `
   LEFT JOIN nodes n ON n.name = CASE o.kind WHEN 'Device' THEN o.node WHEN 'Node' THEN o.name END`;
 
 export class View {
-  readonly #objects: Objects;
+  readonly #deletions: Deletions;
   readonly #one: Statement<[string, string], ViewRow>;
   readonly #page: Statement<[Record<string, string | number | null>], ViewRow>;
 
-  constructor(db: Database, objects: Objects) {
-    this.#objects = objects;
+  constructor(db: Database, deletions: Deletions) {
+    this.#deletions = deletions;
     this.#one = db.prepare(`${SELECT} WHERE o.kind = ? AND o.id = ?`);
     this.#page = db.prepare(`${SELECT} WHERE o.kind = @kind AND o.id > @after
       AND (@namespace IS NULL OR o.namespace = @namespace) AND (@name IS NULL OR o.name = @name)
@@ -61,7 +61,7 @@ export class View {
     if (row) {
       return { state: 'present', resource: compose(row), created: row.born, configured: row.pos };
     }
-    const gone = this.#objects.deletion(kind, id);
+    const gone = this.#deletions.get(kind, id);
     if (!gone) return undefined;
     const resource = withMetadata(gone.doc, { ...gone, generation: 0, created: 0 });
     return { state: 'deleted', resource, created: 0, configured: gone.version };

@@ -10,6 +10,7 @@ import type { Device, Kind } from '@limpet/dmi/manifest';
 import type { DesiredValues } from './desired.ts';
 import type { Line } from './line.ts';
 import type { Mirrors } from './mirrors.ts';
+import type { Deletions } from './deletions.ts';
 import type { Objects, StoredDoc, StoredObject } from './objects.ts';
 import type { Touched } from './touched.ts';
 import { ANY_NODE, type Tombstones } from './tombstones.ts';
@@ -18,6 +19,7 @@ export interface WantedParts {
   readonly now: () => number;
   readonly line: Line;
   readonly objects: Objects;
+  readonly deletions: Deletions;
   readonly desired: DesiredValues;
   readonly mirrors: Mirrors;
   readonly tombstones: Tombstones;
@@ -44,7 +46,7 @@ export class Wanted {
 
   /** Creates or replaces a resource. */
   put(id: string, doc: StoredDoc, rev?: number): StoredObject {
-    const { line, objects, now } = this.#parts;
+    const { line, objects, deletions, now } = this.#parts;
     const old = objects.get(doc.kind, id);
     const pos = line.next();
     const object: StoredObject = {
@@ -60,6 +62,7 @@ export class Wanted {
       generation: nextGeneration(old, doc),
     };
     objects.put(object);
+    deletions.drop(doc.kind, id);
     this.#parts.touched.resource(doc.kind, id);
     if (doc.kind === 'Device') this.#placed(id, doc, old);
     if (doc.kind === 'DeviceModel') this.#modelChanged(id, doc);
@@ -68,11 +71,12 @@ export class Wanted {
 
   /** Deletes a resource; its node lets go of it. */
   remove(object: StoredObject, rev?: number): number {
-    const { line, objects, desired, mirrors, tombstones, touched } = this.#parts;
-    const { kind, id, doc } = object;
+    const { line, objects, deletions, desired, mirrors, tombstones, touched } = this.#parts;
+    const { kind, id, uid, doc } = object;
     const version = line.next();
     const gone = rev ?? version;
-    for (const device of objects.remove(object, gone, version)) {
+    objects.remove(kind, id);
+    for (const device of deletions.keep({ kind, id, uid, doc, rev: gone, version })) {
       if (!objects.has('Device', device)) desired.drop(device);
     }
     touched.resource(kind, id);
@@ -116,6 +120,13 @@ export class Wanted {
   observed(kind: Kind, id: string): void {
     this.#parts.objects.touch(kind, id, this.#parts.line.next());
     this.#parts.touched.resource(kind, id);
+  }
+
+  /** The node came or went, and what its devices show goes with it. */
+  presence(node: string): void {
+    const { line, objects, touched } = this.#parts;
+    for (const id of objects.touchDevicesOf(node, line.next())) touched.resource('Device', id);
+    this.observed('Node', node);
   }
 
   #placed(id: string, doc: Device, old: StoredObject | undefined): void {
