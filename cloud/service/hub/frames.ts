@@ -1,0 +1,156 @@
+/** The door: text from an edge becomes a checked message, or a sentence that says what is wrong with it. */
+import type { Json } from '@limpet/dmi';
+import { isJson } from '@limpet/dmi/manifest';
+import type { FromEdge, StateRow } from '#protocol';
+import * as v from 'valibot';
+
+/** A good message, with the rows that could not be used counted; or why the whole frame cannot be. */
+export type Frame =
+  | { readonly ok: true; readonly message: FromEdge; readonly spoiled: number }
+  | { readonly ok: false; readonly fault: string };
+
+const MAX_VALUE_BYTES = 65_536;
+/** Longer explanations are cut rather than refused: a row must never block its edge for good. */
+const MAX_TEXT = 2000;
+
+const Counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const Time = v.pipe(v.number(), v.finite());
+const LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
+const Name = v.pipe(
+  v.string(),
+  v.regex(new RegExp(`^${LABEL}$`), 'expected lower-case letters, digits and "-", at most 63'),
+);
+const Id = v.pipe(
+  v.string(),
+  v.regex(new RegExp(`^${LABEL}/${LABEL}$`), 'expected namespace/name'),
+);
+const PropertyName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z_][\w-]{0,62}$/, 'expected a property name'),
+);
+const Text = v.pipe(
+  v.string(),
+  v.transform((text) => text.slice(0, MAX_TEXT)),
+);
+const Short = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
+const Value = v.custom<Json>(
+  (value) => isJson(value, MAX_VALUE_BYTES),
+  `expected a JSON value of at most ${MAX_VALUE_BYTES} bytes`,
+);
+const Reason = v.object({ code: Short, message: Text });
+
+const Reported = v.object({
+  value: Value,
+  at: Time,
+  quality: v.picklist(['good', 'stale', 'bad']),
+  reason: v.optional(Reason),
+});
+const Desired = v.object({
+  value: Value,
+  rev: Counter,
+  verdict: v.picklist(['pending', 'applied', 'rejected', 'expired']),
+  reason: v.optional(Reason),
+  expires: v.optional(Time),
+  stages: v.object({
+    accepted: Time,
+    stored: v.optional(Time),
+    sent: v.optional(Time),
+    confirmed: v.optional(Time),
+  }),
+});
+/** Only as much as merging looks at: `checkResource` judges a document that is adopted. */
+const Doc = v.looseObject({
+  kind: v.picklist(['Device', 'DeviceModel']),
+  metadata: v.looseObject({ name: Name, namespace: v.optional(Name) }),
+  spec: v.looseObject({}),
+});
+
+const Row = v.variant('kind', [
+  v.object({
+    kind: v.literal('property'),
+    seq: Counter,
+    device: Id,
+    property: PropertyName,
+    reported: v.optional(Reported),
+    desired: v.optional(Desired),
+    carried: v.optional(v.literal(true)),
+  }),
+  v.object({
+    kind: v.literal('device'),
+    seq: Counter,
+    device: Id,
+    state: v.picklist(['connecting', 'online', 'offline', 'misconfigured']),
+    reason: v.optional(Reason),
+    lastSeen: v.optional(Time),
+  }),
+  v.pipe(
+    v.object({
+      kind: v.literal('resource'),
+      seq: Counter,
+      type: v.picklist(['Device', 'DeviceModel']),
+      id: Id,
+      rev: Counter,
+      doc: v.nullable(Doc),
+    }),
+    v.check(({ type, doc }) => doc === null || doc.kind === type, 'expected `doc` of kind `type`'),
+  ),
+]);
+
+const Facts = v.object({
+  architecture: Short,
+  board: Text,
+  os: Text,
+  versions: v.object({ limpet: Short, node: Short }),
+  mappers: v.pipe(v.array(v.object({ protocol: Short, version: Short })), v.maxLength(100)),
+  addresses: v.pipe(v.array(Short), v.maxLength(100)),
+  uptime: Time,
+  memory: v.object({ total: Time, available: Time, private: Time, rss: Time }),
+});
+
+const Message = v.variant('type', [
+  v.object({
+    type: v.literal('hello'),
+    // Any number: which versions are spoken is the session's to say.
+    protocol: v.number(),
+    node: Name,
+    epoch: Short,
+    rev: Counter,
+    facts: Facts,
+  }),
+  v.object({
+    type: v.literal('report'),
+    to: Counter,
+    rows: v.pipe(v.array(v.unknown()), v.maxLength(10_000)),
+  }),
+  v.object({ type: v.literal('stored'), rev: Counter }),
+  v.object({ type: v.literal('facts'), facts: Facts }),
+]);
+
+/** Checks one text frame. Of a report single rows may be spoiled: the rest counts. */
+export function readFromEdge(text: string): Frame {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    return { ok: false, fault: `expected JSON, got ${text.length} characters of something else` };
+  }
+  const checked = v.safeParse(Message, content, { abortEarly: true });
+  if (!checked.success) return { ok: false, fault: faultOf(checked.issues[0]) };
+  const message = checked.output;
+  if (message.type !== 'report') return { ok: true, message: message as FromEdge, spoiled: 0 };
+  const rows: StateRow[] = [];
+  for (const row of message.rows) {
+    const good = v.safeParse(Row, row, { abortEarly: true });
+    if (good.success) rows.push(good.output as StateRow);
+  }
+  const spoiled = message.rows.length - rows.length;
+  return { ok: true, message: { type: 'report', to: message.to, rows }, spoiled };
+}
+
+/** Names the field and what was expected; never quotes a value. */
+function faultOf(issue: v.BaseIssue<unknown>): string {
+  const field = v.getDotPath(issue) ?? 'the message';
+  const got = issue.input === null ? 'null' : typeof issue.input;
+  const expected = issue.kind === 'schema' ? `expected ${issue.expected ?? 'less'}` : issue.message;
+  return `${field}: ${expected}, got ${got}`;
+}

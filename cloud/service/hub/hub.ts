@@ -1,0 +1,150 @@
+/**
+ * The WebSocket end of the cloud: takes connections at /hub, runs a session on each, and keeps one per node. Its
+ * memory is bounded by what sessions allow: one desire page and one acknowledgement in flight each.
+ */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Clock, Log } from '@limpet/dmi';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Changed } from '../store/touched.ts';
+import type { CloudStore } from '../store/store.ts';
+import { Connection } from './connection.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
+import { CloudSession } from './session.ts';
+
+export interface HubOptions {
+  readonly store: CloudStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether an upgrade request may come in. Default: everyone. */
+  readonly authorized?: (request: IncomingMessage) => boolean;
+  /** Default 15 s. */
+  readonly heartbeatMs?: number;
+  /** Default 20,000. */
+  readonly maxConnections?: number;
+  /** Uniform in [0, 1), to spread what comes back. */
+  readonly random?: () => number;
+}
+
+const MAX_CONNECTIONS = 20_000;
+const MAX_PAYLOAD = 4 * 1024 * 1024;
+const HEARTBEAT_MS = 15_000;
+/** Turned away for want of room or disk: come back within this. */
+const RETRY_MS = { least: 5_000, most: 60_000 };
+
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: MAX_PAYLOAD,
+    clientTracking: false,
+  });
+  readonly #connections = new Set<Connection>();
+  /** The one live session of each node. */
+  readonly #nodes = new Map<string, CloudSession>();
+  readonly #unsubscribe: () => void;
+  #turnedAway = 0;
+  #closing = false;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.#unsubscribe = options.store.onChange((changed) => this.#wanted(changed));
+  }
+
+  /** Takes the upgrades of this server. */
+  attach(server: Server): void {
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#upgrade(request, socket, head);
+    });
+  }
+
+  /** Open connections, welcomed nodes, connections turned away since the start. */
+  counts(): { readonly connections: number; readonly nodes: number; readonly turnedAway: number } {
+    return {
+      connections: this.#connections.size,
+      nodes: this.#nodes.size,
+      turnedAway: this.#turnedAway,
+    };
+  }
+
+  /** Sends everyone away; edges come back at times of their own. Commit what waits after this. */
+  close(): void {
+    this.#closing = true;
+    this.#unsubscribe();
+    for (const connection of this.#connections) {
+      connection.session.refuse('SYNC_CLOUD_STOPPING', 'The cloud service is stopping.', 1000);
+      connection.terminate();
+    }
+    this.#server.close();
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Until ws takes over, an error of the socket would have nobody to hear it and end the process.
+    const onError = (): void => void socket.destroy();
+    socket.on('error', onError);
+    const refusal = this.#refusal(request);
+    if (refusal) {
+      if (refusal.code === 503) this.#turnedAway++;
+      refuseUpgrade(socket, refusal);
+      return;
+    }
+    socket.removeListener('error', onError);
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket));
+  }
+
+  #refusal(request: IncomingMessage): Parameters<typeof refuseUpgrade>[1] | undefined {
+    const { authorized, maxConnections = MAX_CONNECTIONS } = this.#options;
+    if (new URL(request.url ?? '/', 'http://hub').pathname !== '/hub') {
+      return { code: 404, message: 'There is no WebSocket here: edges connect to /hub.' };
+    }
+    // A page in a browser must not reach a hub on the same machine.
+    if (request.headers.origin !== undefined) {
+      return { code: 403, message: 'The hub is for edges, not for browsers.' };
+    }
+    if (authorized && !authorized(request)) {
+      return { code: 401, message: 'Expected the header Authorization: Bearer TOKEN.' };
+    }
+    if (this.#closing || this.#connections.size >= maxConnections) {
+      const retryAfter = Math.ceil(this.#retryAfter() / 1000);
+      return { code: 503, message: 'No room for another edge now.', retryAfter };
+    }
+    return undefined;
+  }
+
+  #open(webSocket: WebSocket): void {
+    const { store, clock, log, heartbeatMs = HEARTBEAT_MS } = this.#options;
+    const session = new CloudSession({
+      store,
+      log,
+      send: (message) => connection.send(message),
+      close: (code, reason) => connection.close(code, reason),
+      admit: (node) => {
+        this.#nodes.get(node)?.fence();
+        this.#nodes.set(node, session);
+        connection.node = node;
+      },
+      retryAfter: () => this.#retryAfter(),
+    });
+    const closed = (): void => {
+      this.#connections.delete(connection);
+      const { node } = connection;
+      if (node !== undefined && this.#nodes.get(node) === session) this.#nodes.delete(node);
+    };
+    const connection = new Connection({ webSocket, session, clock, log, heartbeatMs, closed });
+    this.#connections.add(connection);
+  }
+
+  #wanted({ nodes }: Changed): void {
+    if (nodes === 'all') {
+      for (const session of this.#nodes.values()) session.wantedChanged();
+      return;
+    }
+    for (const node of nodes) this.#nodes.get(node)?.wantedChanged();
+  }
+
+  #retryAfter(): number {
+    const { random = Math.random } = this.#options;
+    return Math.round(RETRY_MS.least + random() * (RETRY_MS.most - RETRY_MS.least));
+  }
+}
