@@ -38,3 +38,14 @@ export {
   type StatusReason,
   tooManyRequests,
 } from './status.ts';
+export { ApiFront, type FrontOptions } from './http.ts';
+export { type FrontLimits, SERVER_OPTIONS } from './limits.ts';
+export { bearerToken, tokenCheck } from './tokens.ts';
+export type { Bookmark, WatchEvent } from './watch-events.ts';
+export {
+  ApiClient,
+  type ApiClientOptions,
+  ApiUnreachable,
+  type Select,
+  type WatchSelect,
+} from './client.ts';

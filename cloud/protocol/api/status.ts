@@ -126,6 +126,20 @@ export function tooManyRequests(message: string, retryAfterSeconds: number): Api
   return new ApiError('TooManyRequests', message, { retryAfterSeconds });
 }
 
+/** The error that a response's body describes; `code` is what stands in for one that is not a Status. */
+export function errorOfStatus(body: unknown, code: number): ApiError {
+  const { kind, message, reason, details } = (body ?? {}) as Partial<Status>;
+  if (kind === 'Status' && reason !== undefined && Object.hasOwn(STATUS_CODES, reason)) {
+    return new ApiError(reason, message ?? reason, details);
+  }
+  const near = Object.entries(STATUS_CODES).find(([, known]) => known === code)?.[0];
+  const fallback = code < 500 ? 'BadRequest' : 'InternalError';
+  return new ApiError(
+    (near as StatusReason | undefined) ?? fallback,
+    `the server answered ${code} without saying why: is this Limpet's API?`,
+  );
+}
+
 function title(target: Target): string {
   const where = target.namespace === undefined ? '' : ` in namespace "${target.namespace}"`;
   return `${KINDS[target.kind].plural}.${GROUP} "${target.name}"${where}`;

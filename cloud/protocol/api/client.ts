@@ -1,0 +1,263 @@
+/** A small typed client of the API, over http, https or a unix socket. */
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Json } from '@limpet/dmi';
+import type { Kind, Resource } from '@limpet/dmi/manifest';
+import type { Document, PatchOptions, Target } from './backend.ts';
+import { objectLines } from './lines.ts';
+import { GROUP_VERSION, KINDS } from './kinds.ts';
+import { ApiError, errorOfStatus } from './status.ts';
+import type { WatchEvent } from './watch-events.ts';
+
+/** Where the API is: `url`, or the unix socket of an edge. */
+export interface ApiClientOptions {
+  /** `http://HOST:PORT` or `https://HOST:PORT`. */
+  readonly url?: string;
+  readonly socketPath?: string;
+  /** Sent as bearer token; never logged, never part of an error. */
+  readonly token?: string;
+  /** PEM: the authority to trust instead of the system's. */
+  readonly ca?: string;
+  /** How long an answer may take. Default 30 s; watches are not held to it. */
+  readonly timeoutMs?: number;
+}
+
+/** What to list or watch. Selectors in Kubernetes' syntax. */
+export interface Select {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
+export interface WatchSelect extends Select {
+  /** Continue after this version; without it, everything there is comes first. */
+  readonly resourceVersion?: string;
+  readonly timeoutSeconds?: number;
+}
+
+/** The API could not be asked at all, or answered something that is not this API. */
+export class ApiUnreachable extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ApiUnreachable';
+    this.code = code;
+  }
+}
+
+/** The server sends bookmarks every 15 s: one that is silent for this long is gone. */
+const SILENT_MS = 60_000;
+const PAGE_ITEMS = 500;
+const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
+
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: Json;
+  readonly type?: string;
+  readonly silentMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Methods reject with `ApiError` (the server said no) or `ApiUnreachable` (nobody said anything). */
+export class ApiClient {
+  readonly #options: ApiClientOptions;
+  readonly #origin: URL;
+
+  /** @throws TypeError when neither or a wrong `url` is given. */
+  constructor(options: ApiClientOptions) {
+    if (options.url === undefined && options.socketPath === undefined) {
+      throw new TypeError('ApiClient: expected url or socketPath');
+    }
+    this.#options = options;
+    this.#origin = new URL(options.url ?? 'http://localhost');
+    if (!['http:', 'https:'].includes(this.#origin.protocol)) {
+      throw new TypeError(
+        `ApiClient: expected an http:// or https:// url, found ${this.#origin.protocol}//`,
+      );
+    }
+  }
+
+  /** All of them, in key order. `resourceVersion` is where a watch takes over. */
+  async list(
+    kind: Kind,
+    select: Select = {},
+    signal?: AbortSignal,
+  ): Promise<{ items: Resource[]; resourceVersion: string }> {
+    const items: Resource[] = [];
+    let token: string | undefined;
+    for (;;) {
+      const query = queryOf({ ...select, limit: PAGE_ITEMS, continue: token });
+      const path = collection(kind, select.namespace) + query;
+      const page = (await this.#ask({ method: 'GET', path, signal })) as unknown as ListDocument;
+      for (const item of page.items) items.push(item);
+      token = page.metadata.continue;
+      if (token === undefined) return { items, resourceVersion: page.metadata.resourceVersion };
+    }
+  }
+
+  async get(target: Target, signal?: AbortSignal): Promise<Resource> {
+    return this.#resource({ method: 'GET', path: item(target), signal });
+  }
+
+  /** Name and namespace are those of the document (without a namespace: `default`). */
+  async create(doc: Resource | Document, signal?: AbortSignal): Promise<Resource> {
+    const { kind, metadata } = doc as Resource;
+    const namespace = KINDS[kind].namespaced ? (metadata.namespace ?? 'default') : undefined;
+    const path = collection(kind, namespace);
+    return this.#resource({ method: 'POST', path, body: doc as Document, type: JSON_TYPE, signal });
+  }
+
+  async replace(target: Target, doc: Resource | Document, signal?: AbortSignal): Promise<Resource> {
+    const body = doc as Document;
+    return this.#resource({ method: 'PUT', path: item(target), body, type: JSON_TYPE, signal });
+  }
+
+  /** Merge patch (RFC 7386). */
+  async patch(
+    target: Target,
+    patch: Document,
+    options: PatchOptions = {},
+    signal?: AbortSignal,
+  ): Promise<Resource> {
+    const { expiresMs } = options;
+    const query = queryOf({ expires: expiresMs === undefined ? undefined : `${expiresMs}ms` });
+    const path = item(target) + query;
+    const type = 'application/merge-patch+json';
+    return this.#resource({ method: 'PATCH', path, body: patch, type, signal });
+  }
+
+  async delete(target: Target, signal?: AbortSignal): Promise<void> {
+    await this.#ask({ method: 'DELETE', path: item(target), signal });
+  }
+
+  /** Ends when the server ends it (open the next one from the last version read) or the signal says so. */
+  async *watch(
+    kind: Kind,
+    select: WatchSelect = {},
+    signal?: AbortSignal,
+  ): AsyncGenerator<WatchEvent, void, void> {
+    const query = queryOf({ ...select, watch: '1', allowWatchBookmarks: '1' });
+    const path = collection(kind, select.namespace) + query;
+    const response = await this.#open({ method: 'GET', path, silentMs: SILENT_MS, signal });
+    try {
+      for await (const event of objectLines(response)) {
+        if (event['type'] === 'ERROR') throw errorOfStatus(event['object'], 500);
+        yield event as unknown as WatchEvent;
+      }
+    } catch (error) {
+      if (signal?.aborted === true) return;
+      throw error instanceof ApiError ? error : unreachable(this.#where(), error);
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async #resource(asked: Asked): Promise<Resource> {
+    return (await this.#ask(asked)) as unknown as Resource;
+  }
+
+  async #ask(asked: Asked): Promise<Document> {
+    const response = await this.#open(asked);
+    try {
+      return JSON.parse(await textOf(response)) as Document;
+    } catch (error) {
+      throw unreachable(this.#where(), error);
+    }
+  }
+
+  /** Resolves with a good response, its body unread. */
+  async #open(asked: Asked): Promise<IncomingMessage> {
+    const response = await this.#send(asked);
+    const code = response.statusCode ?? 0;
+    if (code >= 200 && code < 300) return response;
+    const text = await textOf(response).catch(() => '');
+    throw errorOfStatus(parsed(text), code);
+  }
+
+  #send(asked: Asked): Promise<IncomingMessage> {
+    const body = asked.body === undefined ? undefined : Buffer.from(JSON.stringify(asked.body));
+    const { token, ca, socketPath, timeoutMs = 30_000 } = this.#options;
+    const options: RequestOptions & { ca?: string } = {
+      method: asked.method,
+      path: asked.path,
+      timeout: asked.silentMs ?? timeoutMs,
+      // Node's own pool keeps idle sockets, and with them short-lived commands, alive.
+      agent: false,
+      headers: {
+        accept: JSON_TYPE,
+        ...(body !== undefined && { 'content-type': asked.type, 'content-length': body.length }),
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      },
+      ...(asked.signal !== undefined && { signal: asked.signal }),
+      ...(ca !== undefined && { ca }),
+      ...(socketPath !== undefined && { socketPath }),
+    };
+    const send = this.#origin.protocol === 'https:' ? httpsRequest : httpRequest;
+    return new Promise((resolve, reject) => {
+      const request = send(this.#origin, options, resolve);
+      request.on('timeout', () => request.destroy(new Error('no answer in time')));
+      request.on('error', (error) => reject(unreachable(this.#where(), error)));
+      request.end(body);
+    });
+  }
+
+  #where(): string {
+    return this.#options.socketPath ?? this.#origin.origin;
+  }
+}
+
+const JSON_TYPE = 'application/json';
+
+interface ListDocument {
+  readonly items: readonly Resource[];
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+}
+
+function collection(kind: Kind, namespace: string | undefined): string {
+  const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
+  return `/apis/${GROUP_VERSION}${within}/${KINDS[kind].plural}`;
+}
+
+function item({ kind, namespace, name }: Target): string {
+  const within = KINDS[kind].namespaced ? (namespace ?? 'default') : undefined;
+  return `${collection(kind, within)}/${encodeURIComponent(name)}`;
+}
+
+function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined && name !== 'namespace') query.set(name, String(value));
+  }
+  return query.size === 0 ? '' : `?${query.toString()}`;
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MOST_ANSWER_BYTES) throw new Error(`answer beyond ${MOST_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function unreachable(where: string, cause: unknown): ApiUnreachable {
+  const code = (cause as { code?: unknown }).code;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ApiUnreachable(
+    typeof code === 'string' ? code : 'API_UNREACHABLE',
+    `no answer from ${where}: ${why}`,
+    { cause },
+  );
+}

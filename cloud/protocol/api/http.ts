@@ -1,0 +1,229 @@
+/** The API over node:http, for any backend: who may ask, what is asked, and the answer. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock, Log } from '@limpet/dmi';
+import { Answer, answerError, statusError } from './answer.ts';
+import type { Backend, Document, Target } from './backend.ts';
+import { expectType, parseDocument, readBody } from './body.ts';
+import { discovery } from './discovery.ts';
+import { checkPatch, placeAt, placeNew, removeOptions } from './document.ts';
+import { GROUP, KINDS } from './kinds.ts';
+import { type FrontLimits, IDLE_SOCKET_MS, LIMITS } from './limits.ts';
+import { answerList } from './list.ts';
+import { allowed } from './place.ts';
+import { type Route, route, type WatchRoute } from './route.ts';
+import { ApiError, badRequest, tooManyRequests } from './status.ts';
+import { bearerToken } from './tokens.ts';
+import { WatchEvents } from './watch-events.ts';
+import { WatchFeed } from './watch.ts';
+
+export interface FrontOptions {
+  readonly backend: Backend;
+  /** Limpet's own version. */
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether this bearer token may do everything (see `tokenCheck`). Without it, nobody is asked for one. */
+  readonly authorize?: (token: string) => boolean;
+  /** Why the service is not well, as a sentence; `undefined` when it is. */
+  readonly ailment?: () => string | undefined;
+  readonly limits?: Partial<FrontLimits>;
+}
+
+export class ApiFront {
+  readonly #options: FrontOptions;
+  readonly #limits: FrontLimits;
+  readonly #watches = new Set<WatchFeed>();
+  #requests = 0;
+  #refused = 0;
+  #closed = false;
+
+  constructor(options: FrontOptions) {
+    this.#options = options;
+    this.#limits = { ...LIMITS, ...options.limits };
+  }
+
+  /** Serves a server made with SERVER_OPTIONS, and sets what cannot be said there. */
+  attach(server: Server): void {
+    server.timeout = IDLE_SOCKET_MS;
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      void this.#serve(request, response);
+    });
+    server.on('clientError', refuseMalformed);
+  }
+
+  /** Requests being served, open watches, requests turned away for want of room. */
+  counts(): { readonly requests: number; readonly watches: number; readonly refused: number } {
+    return { requests: this.#requests, watches: this.#watches.size, refused: this.#refused };
+  }
+
+  /** Ends all watches, and refuses new requests from now on. */
+  close(): void {
+    this.#closed = true;
+    for (const feed of this.#watches) feed.end();
+  }
+
+  /** Never rejects. */
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { clock, log } = this.#options;
+    const url = request.url ?? '/';
+    const answer = new Answer(response, /[?&]pretty(=(true|1)?)?(&|$)/.test(url));
+    const started = clock.monotonic();
+    response.on('error', (error) => log.debug('api answer lost', { error: error.message }));
+    response.on('close', () => {
+      const path = url.split('?', 1)[0]?.slice(0, 200);
+      const ms = Math.round(clock.monotonic() - started);
+      log.debug('api request', { method: request.method, path, code: response.statusCode, ms });
+    });
+    this.#requests += 1;
+    try {
+      this.#admit(request, url);
+      await this.#dispatch(route(request.method ?? 'GET', url), request, answer);
+    } catch (error) {
+      // The client has gone, and whatever failed failed for that.
+      if (request.destroyed && !request.complete) return;
+      answerError(answer, statusError(error, log), allowed(url));
+    } finally {
+      this.#requests -= 1;
+    }
+  }
+
+  /** @throws ApiError Unauthorized, Forbidden, TooManyRequests, ServiceUnavailable */
+  #admit(request: IncomingMessage, url: string): void {
+    const { authorize } = this.#options;
+    if (this.#closed) throw new ApiError('ServiceUnavailable', 'the service is stopping');
+    if (this.#requests > this.#limits.requests) {
+      this.#refused += 1;
+      throw tooManyRequests(`more than ${this.#limits.requests} requests at once; try again`, 1);
+    }
+    if (authorize === undefined) return refuseForeignHost(request);
+    if (url.split('?', 1)[0] === '/healthz') return;
+    const token = bearerToken(request.headers.authorization);
+    if (token === undefined) {
+      throw new ApiError('Unauthorized', 'expected the header Authorization: Bearer TOKEN');
+    }
+    if (!authorize(token)) {
+      throw new ApiError('Unauthorized', 'this token is not one that the service knows');
+    }
+  }
+
+  async #dispatch(asked: Route, request: IncomingMessage, answer: Answer): Promise<void> {
+    const { backend } = this.#options;
+    switch (asked.verb) {
+      case 'options':
+        answer.response.writeHead(204, { allow: asked.allow.join(', ') }).end();
+        return;
+      case 'read':
+        return this.#read(asked.path, answer);
+      case 'list':
+        return answerList(backend, asked, answer);
+      case 'watch':
+        return this.#watch(asked, answer);
+      case 'get':
+        return answer.json(200, await backend.get(asked.target));
+      case 'create': {
+        const { target, doc } = placeNew(asked.scope, await documentOf(request));
+        return answer.json(201, await backend.create(target, doc));
+      }
+      case 'replace': {
+        const doc = placeAt(asked.target, await documentOf(request));
+        return answer.json(200, await backend.replace(asked.target, doc));
+      }
+      case 'patch': {
+        const patch = await documentOf(request, 'application/merge-patch+json');
+        checkPatch(asked.target, patch);
+        return answer.json(200, await backend.patch(asked.target, patch, asked.options));
+      }
+      case 'remove':
+        return this.#remove(asked.target, request, answer);
+    }
+  }
+
+  #read(path: string, answer: Answer): void {
+    if (path !== '/healthz') return answer.json(200, discovery(path, this.#options.version));
+    const ailment = this.#options.ailment?.();
+    if (ailment !== undefined) throw new ApiError('ServiceUnavailable', ailment);
+    answer.plain(200, 'ok');
+  }
+
+  async #remove(target: Target, request: IncomingMessage, answer: Answer): Promise<void> {
+    const body = await readBody(request);
+    if (body.length > 0) expectType(request, 'application/json');
+    const options = body.length > 0 ? removeOptions(parseDocument(body)) : {};
+    const { uid } = (await this.#options.backend.remove(target, options)).metadata;
+    answer.json(200, {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Success',
+      details: { name: target.name, group: GROUP, kind: KINDS[target.kind].plural, uid },
+      code: 200,
+    });
+  }
+
+  #watch({ query, since, bookmarks, timeoutMs }: WatchRoute, answer: Answer): void {
+    const { backend, clock, log } = this.#options;
+    const { watches, watchMs, ...times } = this.#limits;
+    if (this.#watches.size >= watches) {
+      this.#refused += 1;
+      throw tooManyRequests(`more than ${watches} watches at once; end one, or list instead`, 10);
+    }
+    const feed = new WatchFeed({
+      answer,
+      clock,
+      times,
+      bookmarks,
+      timeoutMs: Math.min(timeoutMs ?? watchMs, watchMs),
+      failure: (error) => statusError(error, log),
+    });
+    // May throw Expired: then nothing has been opened yet.
+    const events = new WatchEvents({ backend, query, since, wake: () => feed.wake() });
+    this.#watches.add(feed);
+    answer.response.on('close', () => this.#watches.delete(feed));
+    // An idle watch is not a dead one; a dead peer is found by TCP keep-alive or by its stall.
+    answer.response.socket?.setTimeout(0);
+    feed.start(events);
+  }
+}
+
+async function documentOf(request: IncomingMessage, type = 'application/json'): Promise<Document> {
+  expectType(request, type);
+  return parseDocument(await readBody(request));
+}
+
+/**
+ * Without tokens, a web page could reach a loopback service by pointing its own DNS name there. An
+ * address or `localhost` in the Host header cannot be such a name.
+ */
+function refuseForeignHost(request: IncomingMessage): void {
+  const host = request.headers.host;
+  if (host === undefined) return;
+  const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
+  if (name === '' || name === 'localhost' || isIP(name) !== 0) return;
+  throw new ApiError(
+    'Forbidden',
+    'a service without tokens answers only to localhost or an IP address in the Host header',
+  );
+}
+
+/** What is not even HTTP. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [line, reason] = MALFORMED[error.code ?? ''] ?? ['400 Bad Request', 'not valid HTTP'];
+  const body = JSON.stringify(badRequest(reason).toStatus());
+  const head = ['content-type: application/json', 'connection: close'];
+  socket.end(
+    [`HTTP/1.1 ${line}`, ...head, `content-length: ${Buffer.byteLength(body)}`, '', body].join(
+      '\r\n',
+    ),
+  );
+}
+
+const MALFORMED: Readonly<Record<string, readonly [string, string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the request head is too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
+};

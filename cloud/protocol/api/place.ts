@@ -1,0 +1,111 @@
+/** The paths of the API: what stands where, and which methods it understands. */
+import type { Kind } from '@limpet/dmi/manifest';
+import type { Target } from './backend.ts';
+import { GROUP_VERSION, type KindNames, kindOfPlural, KINDS } from './kinds.ts';
+import { isName } from './names.ts';
+import { quote } from './parameters.ts';
+import { ApiError, badRequest } from './status.ts';
+
+/** A kind, in one namespace or in all. */
+export interface Scope {
+  readonly kind: Kind;
+  readonly namespace?: string;
+}
+
+export type Place =
+  | { readonly at: 'collection'; readonly scope: Scope }
+  | { readonly at: 'item'; readonly target: Target }
+  | { readonly at: 'document'; readonly path: string };
+
+/** Documents of their own that a front serves. */
+const DOCUMENTS: readonly string[] = [
+  '/api',
+  '/apis',
+  '/apis/limpet.dev',
+  '/apis/limpet.dev/v1',
+  '/healthz',
+  '/version',
+];
+
+const ROOT = `/apis/${GROUP_VERSION}`;
+
+/** The methods that a place understands. */
+export function methodsAt(place: Place): readonly string[] {
+  switch (place.at) {
+    case 'document':
+      return ['GET', 'HEAD'];
+    case 'collection': {
+      const { kind, namespace } = place.scope;
+      const complete = namespace !== undefined || !KINDS[kind].namespaced;
+      return complete ? ['GET', 'HEAD', 'POST'] : ['GET', 'HEAD'];
+    }
+    case 'item':
+      return ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'];
+  }
+}
+
+/** @throws ApiError NotFound, BadRequest */
+export function placeOf(path: string): Place {
+  const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  if (DOCUMENTS.includes(trimmed)) return { at: 'document', path: trimmed };
+  if (!trimmed.startsWith(`${ROOT}/`)) throw unknownPath(path);
+  const place = placeUnder(trimmed.slice(ROOT.length + 1).split('/'));
+  if (place === undefined) throw unknownPath(path);
+  return place;
+}
+
+function placeUnder(parts: readonly string[]): Place | undefined {
+  // `namespaces` is no kind here, so it can only lead to a namespace.
+  const namespace = parts[0] === 'namespaces' ? parts[1] : undefined;
+  const [plural = '', name, ...more] = namespace === undefined ? parts : parts.slice(2);
+  const names = kindOfPlural(plural);
+  if (names === undefined || more.length > 0) return undefined;
+  // Only lists reach over all namespaces.
+  const expected = names.namespaced && (namespace !== undefined || name !== undefined);
+  if ((namespace !== undefined) !== expected) return undefined;
+  return placeIn(names, namespace, name);
+}
+
+function placeIn(names: KindNames, namespace?: string, name?: string): Place {
+  const scope = {
+    kind: names.kind,
+    ...(namespace !== undefined && { namespace: nameIn(namespace, 'namespace') }),
+  };
+  if (name === undefined) return { at: 'collection', scope };
+  return { at: 'item', target: { ...scope, name: nameIn(name, names.singular) } };
+}
+
+function nameIn(segment: string, what: string): string {
+  let name: string;
+  try {
+    name = decodeURIComponent(segment);
+  } catch {
+    throw badRequest(`${quote(segment)} in the path is not valid percent-encoding`);
+  }
+  if (isName(name)) return name;
+  throw badRequest(
+    `${quote(name)} is no name of a ${what}: expected at most 253 of a-z 0-9 - . with a letter or digit at both ends`,
+  );
+}
+
+function unknownPath(path: string): ApiError {
+  const kinds = Object.values(KINDS).map(({ plural, namespaced }) => {
+    return namespaced
+      ? `${ROOT}/namespaces/NAMESPACE/${plural}[/NAME]`
+      : `${ROOT}/${plural}[/NAME]`;
+  });
+  return new ApiError(
+    'NotFound',
+    `the server has nothing at ${quote(path)}; it has ${kinds.join(', ')}, lists over all namespaces like ${ROOT}/devices, and ${DOCUMENTS.join(', ')}`,
+  );
+}
+
+/** The methods that the path of this url understands; none when there is no such path. */
+export function allowed(url: string): readonly string[] {
+  try {
+    return methodsAt(placeOf(url.split('?', 1)[0] ?? ''));
+  } catch (error) {
+    if (error instanceof ApiError) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,128 @@
+/** Feeds one reader from its `WatchEvents`: as fast as it reads, and no faster. */
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '@limpet/dmi';
+import type { Answer } from './answer.ts';
+import type { ApiError } from './status.ts';
+import type { WatchEvents } from './watch-events.ts';
+
+export interface WatchTimes {
+  /** How often an idle reader hears how far it is. */
+  readonly bookmarkMs: number;
+  /** A reader that takes nothing for this long is cut off. */
+  readonly stallMs: number;
+}
+
+export interface WatchFeedOptions {
+  readonly answer: Answer;
+  readonly clock: Clock;
+  readonly times: WatchTimes;
+  readonly bookmarks: boolean;
+  readonly timeoutMs: number;
+  /** Says what to tell the reader when composing an event fails. */
+  readonly failure: (error: unknown) => ApiError;
+}
+
+/** One open watch response. */
+export class WatchFeed {
+  readonly #options: WatchFeedOptions;
+  readonly #response: ServerResponse;
+  #events: WatchEvents | undefined;
+  #state: 'idle' | 'scheduled' | 'blocked' | 'ended' = 'idle';
+  #bookmarkOwed: boolean;
+  #cancelStall: (() => void) | undefined;
+  #cancelBookmark: (() => void) | undefined;
+  #cancelTimeout: (() => void) | undefined;
+
+  constructor(options: WatchFeedOptions) {
+    this.#options = options;
+    this.#response = options.answer.response;
+    // The first one, once everything present has been sent, tells the reader that it has it all.
+    this.#bookmarkOwed = options.bookmarks;
+  }
+
+  /** Runs until the reader goes, the time is up, or `end`. */
+  start(events: WatchEvents): void {
+    this.#events = events;
+    this.#options.answer.begin();
+    this.#response.on('drain', () => this.#drained()).on('close', () => this.#release());
+    const { clock, timeoutMs } = this.#options;
+    this.#cancelTimeout = clock.after(timeoutMs, () => this.end());
+    this.#scheduleBookmark();
+    this.wake();
+  }
+
+  /** Something may have changed. Cheap, and safe at any time. */
+  wake(): void {
+    if (this.#state !== 'idle' || this.#events === undefined) return;
+    this.#state = 'scheduled';
+    // Not in the turn of the change: all changes of one commit make one round, and writers do not wait.
+    setImmediate(() => this.#pump());
+  }
+
+  /** Ends the response; a reader that does not take the rest is cut off. */
+  end(): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#cancelBookmark?.();
+    this.#response.end();
+    const { clock, times } = this.#options;
+    this.#cancelStall ??= clock.after(times.stallMs, () => this.#response.destroy());
+    this.#events?.stop();
+  }
+
+  #pump(): void {
+    if (this.#state !== 'scheduled') return;
+    this.#state = 'idle';
+    try {
+      this.#say();
+    } catch (error) {
+      const object = this.#options.failure(error).toStatus();
+      this.#response.write(`${JSON.stringify({ type: 'ERROR', object })}\n`);
+      this.end();
+    }
+  }
+
+  #say(): void {
+    for (let event = this.#events?.take(); event !== undefined; event = this.#events?.take()) {
+      if (!this.#write(event)) return;
+    }
+    if (!this.#bookmarkOwed) return;
+    this.#bookmarkOwed = false;
+    this.#write(this.#events?.bookmark());
+  }
+
+  #write(event: unknown): boolean {
+    if (this.#response.write(`${JSON.stringify(event)}\n`)) return true;
+    this.#state = 'blocked';
+    const { clock, times } = this.#options;
+    this.#cancelStall = clock.after(times.stallMs, () => this.#response.destroy());
+    return false;
+  }
+
+  #drained(): void {
+    if (this.#state !== 'blocked') return;
+    this.#cancelStall?.();
+    this.#cancelStall = undefined;
+    this.#state = 'idle';
+    this.wake();
+  }
+
+  /** One at most is owed, however slow the reader: it says how far the reader is when it is sent. */
+  #scheduleBookmark(): void {
+    const { clock, times, bookmarks } = this.#options;
+    if (!bookmarks) return;
+    this.#cancelBookmark = clock.after(times.bookmarkMs, () => {
+      this.#bookmarkOwed = true;
+      this.wake();
+      this.#scheduleBookmark();
+    });
+  }
+
+  #release(): void {
+    this.#state = 'ended';
+    this.#cancelStall?.();
+    this.#cancelBookmark?.();
+    this.#cancelTimeout?.();
+    this.#events?.stop();
+  }
+}
