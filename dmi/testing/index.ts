@@ -1,1 +1,6 @@
-export {};
+/** `@limpet/dmi/testing`: fakes for a mapper's tests, and the conformance run that every mapper passes. */
+export { type FakeClock, fakeClock } from './clock.ts';
+export { checkMapper, runConformance } from './conformance.ts';
+export { type FakeContext, fakeContext, type Serve } from './context.ts';
+export { type LogLine, recordingLog, type RecordingLog, silentLog } from './log.ts';
+export type { Assertion, Subject, SubjectItem } from './subject.ts';

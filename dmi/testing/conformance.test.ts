@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import test, { suite } from 'node:test';
+import { checkMapper, runConformance } from './conformance.ts';
+import type { Assertion, Subject } from './subject.ts';
+import { type Quirk, tinyDevice, tinyMapper } from './tiny.fixture.ts';
+
+function subject(): Subject {
+  const visitor = (key: string): { key: string } => ({ key });
+  return {
+    serve: tinyDevice({ level: 5, name: 'north', open: true }),
+    settings: { address: 'tcp://127.0.0.1:1' },
+    items: [
+      {
+        visitor: visitor('level'),
+        property: { name: 'level', type: 'float', access: 'readWrite' },
+        reads: 5,
+        writes: [1, 2.55, -3],
+      },
+      {
+        visitor: visitor('name'),
+        property: { name: 'name', type: 'string', access: 'read' },
+        reads: 'north',
+      },
+      {
+        visitor: visitor('open'),
+        property: { name: 'open', type: 'bool', access: 'readWrite' },
+        writes: [false, true],
+      },
+    ],
+    refused: visitor('absent'),
+  };
+}
+
+async function failures(quirk: Quirk): Promise<Assertion[]> {
+  const failed: Assertion[] = [];
+  for await (const each of runConformance(tinyMapper(quirk), { ...subject(), faults: 40 })) {
+    if (each.result === 'fail') failed.push(each);
+  }
+  return failed;
+}
+
+// The good mapper passes every promise: this registers one test for each.
+checkMapper(tinyMapper(), subject());
+
+const CAUGHT: readonly (readonly [Quirk, string])[] = [
+  ['badly named', 'DMI-001'],
+  ['never fits', 'DMI-002'],
+  ['schema throws', 'DMI-003'],
+  ['loose schema', 'DMI-004'],
+  ['a new port each time', 'DMI-005'],
+  ['fits with a boolean', 'DMI-006'],
+  ['fails with a plain error', 'DMI-102'],
+  ['dials without the signal', 'DMI-103'],
+  ['numbers as text', 'DMI-201'],
+  ['sorts the answers', 'DMI-202'],
+  ['refuses an empty batch', 'DMI-203'],
+  ['refusal spoils the batch', 'DMI-204'],
+  ['takes each chunk for an answer', 'DMI-205'],
+  ['leaves listeners', 'DMI-206'],
+  ['says what was asked, not what is', 'DMI-301'],
+  ['writes a neighbour too', 'DMI-302'],
+  ['writes anything', 'DMI-303'],
+  ['ignores abort', 'DMI-401'],
+  ['ignores abort', 'DMI-402'],
+  ['a cut is Garbled', 'DMI-403'],
+  ['does not hear a hang-up', 'DMI-404'],
+  ['ignores abort', 'DMI-405'],
+  ['makes up a value for nonsense', 'DMI-406'],
+  ['listens to no errors', 'DMI-407'],
+  ['keeps the wire', 'DMI-501'],
+  ['close throws after a cut', 'DMI-502'],
+  ['close throws the second time', 'DMI-503'],
+  ['opens only once', 'DMI-504'],
+  ['makes up a value for half an answer', 'DMI-601'],
+];
+
+// Together, because a broken mapper is mostly waited for.
+suite('each broken mapper is caught by the promise that it breaks', { concurrency: true }, () => {
+  for (const quirk of new Set(CAUGHT.map(([each]) => each))) {
+    const expected = CAUGHT.filter(([each]) => each === quirk).map(([, id]) => id);
+    test(`"${quirk}" by ${expected.join(', ')}`, async () => {
+      const failed = await failures(quirk);
+      const ids = failed.map(({ id }) => id);
+      for (const id of expected) assert.ok(ids.includes(id), `failed: ${JSON.stringify(failed)}`);
+    });
+  }
+});
+
+test('every promise but the first contact has a broken mapper that it catches', async () => {
+  const caught = new Set(CAUGHT.map(([, id]) => id));
+  for await (const { id } of runConformance(tinyMapper(), { ...subject(), faults: 1 })) {
+    assert.ok(caught.has(id) || id === 'DMI-101', id);
+  }
+});
+
+test('what a subject does not offer is not applicable, with the reason', async () => {
+  const { settings, serve, items } = subject();
+  const [, name] = items;
+  assert.ok(name);
+  const results = new Map<string, Assertion>();
+  for await (const each of runConformance(tinyMapper(), {
+    settings,
+    serve,
+    items: [name],
+    faults: 5,
+  })) {
+    results.set(each.id, each);
+  }
+  for (const id of ['DMI-204', 'DMI-301', 'DMI-302', 'DMI-303', 'DMI-402']) {
+    assert.equal(results.get(id)?.result, 'not-applicable', id);
+    assert.match(results.get(id)?.reason ?? '', /the subject/);
+  }
+});

@@ -1,0 +1,71 @@
+/** DMI-3xx: what was written is what is read. */
+import { Misconfigured, Refused } from '../errors.ts';
+import { type DmiPromise, onRig } from './promise.ts';
+import { baseline, expect } from './reading.ts';
+import { Broken, NotApplicable, type Rig, say, value } from './rig.ts';
+import type { SubjectItem } from './subject.ts';
+import { good, same, show } from './values.ts';
+
+export const writing: readonly DmiPromise[] = [
+  onRig('DMI-301', 'a written value reads back as write said', async (rig) => {
+    const items = writable(rig);
+    const connection = await rig.connect();
+    for (const item of items) {
+      for (const wanted of item.writes ?? []) {
+        const name = `"${item.property.name}"`;
+        const visitor = rig.visitor(item.visitor);
+        const said = value(
+          await rig.call((signal) => connection.write(visitor, wanted, signal), 'healthy'),
+          `write of ${show(wanted)} to ${name}`,
+        );
+        const [reading] = await rig.read(connection, [item]);
+        const found = good(reading, name);
+        if (same(said, found)) continue;
+        throw new Broken(`write to ${name} said ${show(said)}; it reads ${show(found)}`);
+      }
+    }
+  }),
+  onRig('DMI-302', 'a write touches nothing else', async (rig) => {
+    const [item] = writable(rig);
+    const connection = await rig.connect();
+    const known = await baseline(rig, connection);
+    const visitor = rig.visitor(item.visitor);
+    for (const wanted of item.writes ?? []) {
+      const outcome = await rig.call(
+        (signal) => connection.write(visitor, wanted, signal),
+        'healthy',
+      );
+      known.set(item, value(outcome, 'write'));
+      expect(known, rig.subject.items, await rig.read(connection, rig.subject.items));
+    }
+  }),
+  onRig(
+    'DMI-303',
+    'a value that cannot be put on the wire is Misconfigured or Refused',
+    async (rig) => {
+      const item = writable(rig).find(({ property }) => property.type !== 'json');
+      if (item === undefined) throw new NotApplicable('everything writable takes any JSON');
+      const connection = await rig.connect();
+      const known = await baseline(rig, connection);
+      const visitor = rig.visitor(item.visitor);
+      const odd = { 'not a': item.property.type };
+      const outcome = await rig.call((signal) => connection.write(visitor, odd, signal), 'fast');
+      const { kind } = outcome;
+      if (kind !== 'error' || !isRefusal(outcome.error)) {
+        throw new Broken(`writing an object to a ${item.property.type} ${say(outcome)}`);
+      }
+      expect(known, rig.subject.items, await rig.read(connection, rig.subject.items));
+    },
+  ),
+];
+
+/** The items that can be written, of which there is at least one. */
+export function writable(rig: Rig): readonly [SubjectItem, ...SubjectItem[]] {
+  const [first, ...more] = rig.subject.items.filter((item) => item.writes !== undefined);
+  if (first === undefined) throw new NotApplicable('the subject has nothing to write');
+  return [first, ...more];
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Misconfigured || error instanceof Refused;
+}
