@@ -112,5 +112,7 @@ if (import.meta.main) {
   const outdir = path.join(root, 'dist/edge');
   for (const { file, bytes } of await bundleEdge(target, outdir))
     process.stdout.write(`${String(Math.ceil(bytes / 1024)).padStart(7)} KiB  ${file}\n`);
-  process.stdout.write(`dist/edge is ready for ${target}: dist/edge/limpet-edge --config limpet.yaml\n`);
+  process.stdout.write(
+    `dist/edge is ready for ${target}: dist/edge/limpet-edge --config limpet.yaml\n`,
+  );
 }

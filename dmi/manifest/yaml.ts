@@ -40,12 +40,8 @@ export function parseYaml(text: string, file: string): readonly YamlDocument[] {
   if (Buffer.byteLength(text) > MAX_TEXT_BYTES) {
     return whole(`the file must be at most ${MAX_TEXT_BYTES} bytes: split it`);
   }
-  const lines = new LineCounter();
   try {
-    const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-    return [...documents]
-      .filter((document) => document.contents !== null || document.errors.length > 0)
-      .map((document) => convert(document, file, lines));
+    return pieces(text).flatMap((piece) => parsePiece(piece, file));
   } catch (error) {
     // The parser recurses: nesting of some thousand levels ends its stack.
     if (error instanceof RangeError) return whole('the file is nested too deeply: flatten it');
@@ -64,11 +60,52 @@ export function locateAll(
   }));
 }
 
-function convert(document: Document.Parsed, file: string, lines: LineCounter): YamlDocument {
+interface Piece {
+  readonly text: string;
+  /** Lines of the file before this piece. */
+  readonly above: number;
+}
+
+/**
+ * The text cut at its `---` lines. A line that begins so is a marker wherever it stands (YAML 1.2.2, 9.1.2), yet
+ * the parser reads past it inside an unclosed bracket: one wrong document would swallow those that follow.
+ */
+function pieces(text: string): Piece[] {
+  const found: Piece[] = [];
+  let lines: string[] = [];
+  let above = 0;
+  // Comments and directives before a marker belong to the document after it.
+  const isPrologue = (): boolean => lines.every((line) => /^\s*$|^[#%]/.test(line));
+  for (const [index, line] of text.split('\n').entries()) {
+    if (/^---(\s|$)/.test(line) && !isPrologue()) {
+      found.push({ text: `${lines.join('\n')}\n`, above });
+      lines = [];
+      above = index;
+    }
+    lines.push(line);
+  }
+  return [...found, { text: lines.join('\n'), above }];
+}
+
+function parsePiece({ text, above }: Piece, file: string): YamlDocument[] {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
   const position = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
-    return { file, line: Math.max(1, line), column: Math.max(1, col) };
+    return { file, line: above + Math.max(1, line), column: Math.max(1, col) };
   };
+  return [...documents]
+    .filter((document) => !isEmpty(document))
+    .map((document) => convert(document, position));
+}
+
+function isEmpty({ contents, errors }: Document.Parsed): boolean {
+  return (
+    errors.length === 0 && (contents === null || (isScalar(contents) && contents.value === null))
+  );
+}
+
+function convert(document: Document.Parsed, position: (offset: number) => Position): YamlDocument {
   const locate: YamlDocument['locate'] = (path, part = 'value') =>
     position(find(document, parsePath(path), part));
   const faults: Fault[] = [...document.errors, ...document.warnings]

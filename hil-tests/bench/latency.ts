@@ -42,7 +42,11 @@ async function changes(rig: Rig): Promise<readonly Figure[]> {
     registers[0] = value;
   };
   set();
-  const query = { kind: 'Device', namespace: 'default', fieldSelector: 'metadata.name=device-1' } as const;
+  const query = {
+    kind: 'Device',
+    namespace: 'default',
+    fieldSelector: 'metadata.name=device-1',
+  } as const;
   for await (const event of rig.api.watch(query, { signal: controller.signal })) {
     if (event.type === 'BOOKMARK') continue;
     const { status } = event.object as Device;

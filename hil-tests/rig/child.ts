@@ -55,7 +55,8 @@ export class Child {
   async ready(probe: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!(await probe().catch(() => false))) {
-      if (!this.running) throw new Error(`${this.name} ended (${this.#ending()}):\n${this.lastLines}`);
+      if (!this.running)
+        throw new Error(`${this.name} ended (${this.#ending()}):\n${this.lastLines}`);
       if (performance.now() > deadline)
         throw new Error(`${this.name} was not ready in ${timeoutMs} ms:\n${this.lastLines}`);
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -12,7 +12,8 @@ export async function until(
   for (;;) {
     const wrong = await check();
     if (wrong === undefined) return;
-    if (performance.now() > deadline) throw new Error(`still not so after ${timeoutMs} ms: ${wrong}`);
+    if (performance.now() > deadline)
+      throw new Error(`still not so after ${timeoutMs} ms: ${wrong}`);
     await pause(20);
   }
 }

@@ -168,7 +168,10 @@ function assertOrder(): void {
   for (const { unit, address, value } of rig.registers.writes) {
     const key = `${unit}/${address}`;
     const before = last.get(key) ?? 0;
-    assert.ok(value >= before, `unit ${unit} register ${address}: ${value} was written after ${before}`);
+    assert.ok(
+      value >= before,
+      `unit ${unit} register ${address}: ${value} was written after ${before}`,
+    );
     last.set(key, value);
   }
 }

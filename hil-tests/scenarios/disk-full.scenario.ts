@@ -55,42 +55,50 @@ after(async () => {
   rmSync(disk, { recursive: true, force: true });
 });
 
-test('a full disk refuses orders, keeps readings, and loses nothing', {
-  skip: root ? false : 'needs root to mount a tiny tmpfs',
-}, async () => {
-  await order(1);
-  await until(() => stage((desired) => desired?.verdict === 'applied' && desired.value === 1));
+test(
+  'a full disk refuses orders, keeps readings, and loses nothing',
+  {
+    skip: root ? false : 'needs root to mount a tiny tmpfs',
+  },
+  async () => {
+    await order(1);
+    await until(() => stage((desired) => desired?.verdict === 'applied' && desired.value === 1));
 
-  const junk = path.join(disk, 'junk');
-  fill(junk);
+    const junk = path.join(disk, 'junk');
+    fill(junk);
 
-  await assert.rejects(
-    rig.edgeApi.patch(target, { spec: { desired: { setpoint: 3 } } }),
-    /disk|room|space/i,
-    'a local order that cannot be kept is refused',
-  );
-  await order(2);
-  rig.registers.input(1)[0] = 4242;
-  await until(() => reported(4242));
-  await pause(1000);
-  const desired = (await device()).status?.twin['setpoint']?.desired;
-  assert.equal(desired?.value, 2, 'the cloud keeps what it accepted');
-  assert.equal(desired?.stages.stored, undefined, 'the edge did not acknowledge what it could not keep');
-  assert.equal(rig.registers.holding(1)[10], 1, 'nothing was written for it');
+    await assert.rejects(
+      rig.edgeApi.patch(target, { spec: { desired: { setpoint: 3 } } }),
+      /disk|room|space/i,
+      'a local order that cannot be kept is refused',
+    );
+    await order(2);
+    rig.registers.input(1)[0] = 4242;
+    await until(() => reported(4242));
+    await pause(1000);
+    const desired = (await device()).status?.twin['setpoint']?.desired;
+    assert.equal(desired?.value, 2, 'the cloud keeps what it accepted');
+    assert.equal(
+      desired?.stages.stored,
+      undefined,
+      'the edge did not acknowledge what it could not keep',
+    );
+    assert.equal(rig.registers.holding(1)[10], 1, 'nothing was written for it');
 
-  rmSync(junk);
-  await until(() => stage((now) => now?.verdict === 'applied' && now.value === 2), 60_000);
-  assert.equal(rig.registers.holding(1)[10], 2);
+    rmSync(junk);
+    await until(() => stage((now) => now?.verdict === 'applied' && now.value === 2), 60_000);
+    assert.equal(rig.registers.holding(1)[10], 2);
 
-  // What was read meanwhile is on the disk: it survives a kill.
-  await until(() => reported(4242));
-  await pause(1500);
-  await rig.edge?.kill();
-  await rig.registers.close();
-  await rig.startEdge();
-  const local = (await rig.edgeApi.get(target)) as Device;
-  assert.equal(local.status?.twin['sensor']?.reported?.value, 4242);
-});
+    // What was read meanwhile is on the disk: it survives a kill.
+    await until(() => reported(4242));
+    await pause(1500);
+    await rig.edge?.kill();
+    await rig.registers.close();
+    await rig.startEdge();
+    const local = (await rig.edgeApi.get(target)) as Device;
+    assert.equal(local.status?.twin['sensor']?.reported?.value, 4242);
+  },
+);
 
 function order(value: number): Promise<unknown> {
   return rig.api.patch(target, { spec: { desired: { setpoint: value } } });
@@ -102,7 +110,9 @@ async function device(): Promise<Device> {
 
 type Desired = NonNullable<NonNullable<Device['status']>['twin'][string]['desired']>;
 
-async function stage(right: (desired: Desired | undefined) => boolean): Promise<string | undefined> {
+async function stage(
+  right: (desired: Desired | undefined) => boolean,
+): Promise<string | undefined> {
   const desired = (await device()).status?.twin['setpoint']?.desired;
   return right(desired) ? undefined : `desired ${JSON.stringify(desired)}\n${rig.edge?.lastLines}`;
 }
