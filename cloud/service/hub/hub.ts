@@ -46,6 +46,8 @@ export class Hub {
   readonly #unsubscribe: () => void;
   #turnedAway = 0;
   #closing = false;
+  /** Called when the last connection has closed, once closing. */
+  #gone: () => void = () => undefined;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -68,15 +70,17 @@ export class Hub {
     };
   }
 
-  /** Sends everyone away; edges come back at times of their own. Commit what waits after this. */
-  close(): void {
+  /** Sends everyone away; edges come back at times of their own. Resolves when all are gone. */
+  close(): Promise<void> {
     this.#closing = true;
     this.#unsubscribe();
-    for (const connection of this.#connections) {
-      connection.session.refuse('SYNC_CLOUD_STOPPING', 'The cloud service is stopping.', 1000);
-      connection.terminate();
+    for (const { session } of this.#connections) {
+      session.refuse('SYNC_CLOUD_STOPPING', 'The cloud service is stopping.', 1000);
     }
-    this.#server.close();
+    return new Promise((resolve) => {
+      this.#gone = resolve;
+      if (this.#connections.size === 0) resolve();
+    });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -130,6 +134,7 @@ export class Hub {
       this.#connections.delete(connection);
       const { node } = connection;
       if (node !== undefined && this.#nodes.get(node) === session) this.#nodes.delete(node);
+      if (this.#connections.size === 0) this.#gone();
     };
     const connection = new Connection({ webSocket, session, clock, log, heartbeatMs, closed });
     this.#connections.add(connection);

@@ -1,0 +1,181 @@
+/** The cloud service: store, API and hub on one port. */
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type Clock, type Log, Misconfigured } from '@limpet/dmi';
+import { ApiFront, bearerToken, SERVER_OPTIONS, tokenCheck } from '#protocol/api';
+import workspace from '../../package.json' with { type: 'json' };
+import { CloudBackend } from './backend.ts';
+import { Hub } from './hub/hub.ts';
+import { leaveAll } from './hub/presence.ts';
+import { checkSettings, type CloudSettings, type Listening } from './settings.ts';
+import { StoreUnusable } from './store/errors.ts';
+import { CloudStore } from './store/store.ts';
+
+export interface CloudOptions extends CloudSettings {
+  readonly log: Log;
+  /** Stops the service. */
+  readonly signal?: AbortSignal;
+  /** How often edges are asked for a sign of life. Default 15 s. */
+  readonly heartbeatMs?: number;
+}
+
+export interface CloudService {
+  /** Of the API; the hub is at `/hub` below it. */
+  readonly url: string;
+  /** Resolves when everything accepted is on the disk and the port is free. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** Requests under way have this long to end once the service stops. */
+const GRACE_MS = 2000;
+
+/** For delays of minutes at most. */
+const clock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+  after: (ms, task) => {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/**
+ * Resolves when the service answers.
+ * @throws Misconfigured (the command line or the database has to change), StoreUnusable (somebody has to act),
+ * or the system's error when the port cannot be had.
+ */
+export async function startCloud(options: CloudOptions): Promise<CloudService> {
+  const { log, signal } = options;
+  signal?.throwIfAborted();
+  const listening = checkSettings(options, log);
+  const store = openStore(options);
+  try {
+    await store.commit.run(() => leaveAll(store));
+    const service = await serve(store, listening, options);
+    signal?.addEventListener('abort', () => void service.close(), { once: true });
+    log.info('cloud listening', { url: service.url });
+    return service;
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+function openStore({ data, log }: CloudOptions): CloudStore {
+  try {
+    return CloudStore.open({ path: path.join(data, 'cloud.db'), clock, log });
+  } catch (error) {
+    if (!(error instanceof StoreUnusable) || error.exit !== 78) throw error;
+    throw new Misconfigured(error.code, error.message, { cause: error });
+  }
+}
+
+async function serve(
+  store: CloudStore,
+  { host, port, tls, tokens }: Listening,
+  { log, heartbeatMs }: CloudOptions,
+): Promise<CloudService> {
+  const known = tokens && tokenCheck(tokens);
+  const server = tls
+    ? createTlsServer({ ...SERVER_OPTIONS, ...tls, minVersion: 'TLSv1.2' })
+    : createServer(SERVER_OPTIONS);
+  const front = new ApiFront({
+    backend: new CloudBackend(store),
+    version: workspace.version,
+    clock,
+    log,
+    ...(known && { authorize: known }),
+    ailment: () => ailmentOf(store),
+  });
+  const hub = new Hub({
+    store,
+    clock,
+    log,
+    ...(known && {
+      authorized: ({ headers }: IncomingMessage) => known(bearerToken(headers.authorization) ?? ''),
+    }),
+    ...(heartbeatMs !== undefined && { heartbeatMs }),
+  });
+  front.attach(server);
+  hub.attach(server);
+  await listen(server, host, port);
+  const { port: bound } = server.address() as AddressInfo;
+  const url = `http${tls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    log.info('cloud stopping');
+    front.close();
+    const closed = new Promise((resolve) => server.close(resolve));
+    await hub.close();
+    const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+    await closed;
+    clearTimeout(cut);
+    store.close();
+    log.info('cloud stopped');
+  };
+  return { url, close: () => (stopped ??= stop()) };
+}
+
+function ailmentOf(store: CloudStore): string | undefined {
+  const failing = store.failing();
+  return failing === undefined ? undefined : `the last write to the disk failed (${failing})`;
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** One JSON line per event on stdout: for a run without the `limpet` command. */
+function lineLog(fields: Record<string, unknown>): Log {
+  const at = (level: string) => (message: string, more?: Record<string, unknown>) => {
+    const time = new Date().toISOString();
+    process.stdout.write(`${JSON.stringify({ time, level, message, ...fields, ...more })}\n`);
+  };
+  return {
+    debug: () => undefined,
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    with: (more) => lineLog({ ...fields, ...more }),
+  };
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      data: { type: 'string' },
+      listen: { type: 'string', default: '127.0.0.1:8440' },
+      'tls-cert': { type: 'string' },
+      'tls-key': { type: 'string' },
+      'token-file': { type: 'string' },
+    },
+  });
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  const log = lineLog({});
+  try {
+    await startCloud({
+      data: values.data ?? 'cloud-data',
+      listen: values.listen,
+      tlsCert: values['tls-cert'],
+      tlsKey: values['tls-key'],
+      tokenFile: values['token-file'],
+      log,
+      signal: stop.signal,
+    });
+  } catch (error) {
+    log.error('cloud not started', { reason: String(error) });
+    process.exitCode = error instanceof Misconfigured ? 78 : 1;
+  }
+}
