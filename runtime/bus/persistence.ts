@@ -1,0 +1,148 @@
+/** aedes's own in-memory persistence, with ceilings where it has none. */
+import { Readable } from 'node:stream';
+import createMemory from 'aedes-persistence';
+import { type KeptPacket, Sessions, type SessionsOptions } from './sessions.ts';
+
+interface ClientId {
+  readonly id: string;
+}
+interface QueuedFor {
+  readonly clientId: string;
+}
+interface Kept {
+  readonly topic: string;
+  readonly payload: string | Uint8Array;
+}
+interface Filter {
+  readonly topic: string;
+}
+/** The methods of aedes's memory persistence that are called from here; without a callback they return promises. */
+interface Memory {
+  setup(broker: unknown): Promise<void>;
+  storeRetained(packet: Kept): Promise<void>;
+  addSubscriptions(client: ClientId, filters: readonly Filter[]): Promise<void>;
+  subscriptionsByClient(client: ClientId): Promise<readonly Filter[]>;
+  cleanSubscriptions(client: ClientId): Promise<void>;
+}
+
+export interface PersistenceOptions extends SessionsOptions {
+  /** What clients (not the node) may have retained. */
+  readonly retained: { readonly messages: number; readonly bytes: number };
+  /** The node's own topics: bounded by the number of its properties, not here. */
+  readonly isNodes: (topic: string) => boolean;
+  /** Whether the broker has let this client subscribe so. */
+  readonly isGranted: (filter: object) => boolean;
+}
+
+/** Clients' retained messages, counted. */
+class RetainedCeiling {
+  readonly #limits: PersistenceOptions['retained'];
+  readonly #sizes = new Map<string, number>();
+  #bytes = 0;
+
+  constructor(limits: PersistenceOptions['retained']) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#sizes.size;
+  }
+
+  admits(topic: string, bytes: number): boolean {
+    const before = this.#sizes.get(topic);
+    const messages = this.#sizes.size + (before === undefined ? 1 : 0);
+    const total = this.#bytes + topic.length + bytes - (before ?? 0);
+    return bytes === 0 || (messages <= this.#limits.messages && total <= this.#limits.bytes);
+  }
+
+  stored(topic: string, bytes: number): void {
+    this.#bytes -= this.#sizes.get(topic) ?? 0;
+    this.#sizes.delete(topic);
+    if (bytes === 0) return;
+    this.#sizes.set(topic, topic.length + bytes);
+    this.#bytes += topic.length + bytes;
+  }
+}
+
+export interface Persistence {
+  /** For `Aedes.createBroker`. */
+  readonly aedes: object;
+  readonly sessions: Sessions;
+  readonly retained: Pick<RetainedCeiling, 'admits' | 'size'>;
+}
+
+/** A persistence for aedes whose every queue is bounded. */
+export function boundedPersistence(options: PersistenceOptions): Persistence {
+  // Its types describe the callback form, and not as what it exports.
+  const memory = (createMemory as unknown as () => Memory)();
+  const sessions = new Sessions(options);
+  const retained = new RetainedCeiling(options.retained);
+  const aedes = Object.assign(Object.create(memory), {
+    // aedes looks at the constructor of `setup`, so it must be an async function of its own.
+    setup: async (broker: unknown) => memory.setup(broker),
+    ...keptFor(memory, sessions, options),
+    ...queues(memory, sessions),
+    async storeRetained(packet: Kept): Promise<void> {
+      if (!options.isNodes(packet.topic)) retained.stored(packet.topic, packet.payload.length);
+      await memory.storeRetained(packet);
+    },
+  });
+  return { aedes, sessions, retained };
+}
+
+/** Who is remembered. */
+function keptFor(memory: Memory, sessions: Sessions, options: PersistenceOptions): object {
+  const open = async (client: string): Promise<void> => {
+    const gone = sessions.open(client);
+    if (gone !== undefined) await memory.cleanSubscriptions({ id: gone });
+  };
+  return {
+    // Also what the broker has just refused is passed here: only what it granted is kept.
+    async addSubscriptions(client: ClientId, filters: readonly Filter[]): Promise<void> {
+      await open(client.id);
+      await memory.addSubscriptions(client, filters.filter(options.isGranted));
+    },
+    async subscriptionsByClient(client: ClientId): Promise<readonly Filter[]> {
+      await open(client.id);
+      return memory.subscriptionsByClient(client);
+    },
+    async cleanSubscriptions(client: ClientId): Promise<void> {
+      sessions.forget(client.id);
+      await memory.cleanSubscriptions(client);
+    },
+  };
+}
+
+function queues(memory: Memory, sessions: Sessions): object {
+  return {
+    async outgoingEnqueue({ clientId }: QueuedFor, packet: KeptPacket): Promise<void> {
+      sessions.enqueue(clientId, packet);
+    },
+    async outgoingEnqueueCombi(to: readonly QueuedFor[], packet: KeptPacket): Promise<void> {
+      for (const { clientId } of to) sessions.enqueue(clientId, packet);
+    },
+    async outgoingUpdate(client: ClientId, packet: KeptPacket): Promise<void> {
+      if (!sessions.update(client.id, packet)) throw new Error('the client fell too far behind');
+    },
+    async outgoingClearMessageId(client: ClientId, packet: KeptPacket): Promise<unknown> {
+      return sessions.acknowledge(client.id, packet.messageId);
+    },
+    outgoingStream: (client: ClientId): Readable => Readable.from(sessions.queued(client.id)),
+    // Of a QoS 2 message under way aedes asks only whether it is there: its id is enough.
+    async incomingStorePacket(client: ClientId, packet: KeptPacket): Promise<void> {
+      const gone = sessions.begin(client.id, packet.messageId ?? 0);
+      if (gone !== undefined) await memory.cleanSubscriptions({ id: gone });
+    },
+    async incomingGetPacket(client: ClientId, packet: KeptPacket): Promise<unknown> {
+      if (!sessions.underWay(client.id, packet.messageId)) throw new Error('no such packet');
+      return packet;
+    },
+    async incomingDelPacket(client: ClientId, packet: KeptPacket): Promise<void> {
+      if (!sessions.finish(client.id, packet.messageId)) throw new Error('no such packet');
+    },
+    async cleanIncoming(client: ClientId): Promise<void> {
+      // Asked of clients that do not want to be remembered.
+      sessions.forget(client.id);
+    },
+  };
+}
