@@ -81,3 +81,23 @@ test("a mapper's check that throws is told as the mapper's fault", async () => {
   assert.equal(visitors.size, 0);
   assert.ok(faults.length === 4 && faults.every(({ code }) => code === 'MAPPER_BUG'));
 });
+
+test('a message loses the value that it quotes and keeps its own words', async () => {
+  const settings = { address: 'tcp', password: 'p$a.s(s' };
+  const refusing = (field: keyof typeof settings, message: string) =>
+    v.forward(
+      v.check<typeof settings, string>(() => false, message),
+      [field],
+    );
+  const schema = v.pipe(
+    v.object({ address: v.string(), password: v.string() }),
+    refusing('address', 'expected tcp://HOST:PORT, not "tcp"'),
+    refusing('password', 'p$a.s(s is too short.'),
+  );
+  const checked = await checkSettings({ settings: schema }, device(settings));
+  assert.ok(!checked.ok);
+  assert.deepEqual(
+    checked.faults.map(({ message }) => message),
+    ['"address": expected tcp://HOST:PORT, not text', '"password": text is too short.'],
+  );
+});

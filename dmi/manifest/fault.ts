@@ -124,5 +124,8 @@ function redact(message: string, value: unknown): string {
   const shown = String(value);
   // A single character would mangle the sentence and is no secret.
   if (shown.length < 2) return message;
-  return message.replaceAll(`"${shown}"`, kindOf(value)).replaceAll(shown, kindOf(value));
+  // Whole words only: a wrong "tcp" must not tear "expected tcp://HOST:PORT" apart.
+  const literal = shown.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+  const whole = new RegExp(`"?(?<![\\w:/-])${literal}(?![\\w:/-])"?`, 'g');
+  return message.replaceAll(whole, kindOf(value));
 }

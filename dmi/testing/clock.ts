@@ -14,6 +14,9 @@ export interface FakeClock extends Clock {
   readonly pending: number;
 }
 
+/** What one `advance` runs at most. */
+const MAX_TASKS = 1_000_000;
+
 interface Timer {
   readonly due: number;
   readonly task: () => void;
@@ -46,9 +49,11 @@ export function fakeClock(startMs: number = Date.UTC(2026, 0, 1)): FakeClock {
     },
     async advance(ms) {
       const end = elapsed + ms;
+      let left = MAX_TASKS;
       // Whoever was just called may still be on the way to setting a timer.
       await setImmediate();
       for (let next = earliest(timers, end); next !== undefined; next = earliest(timers, end)) {
+        if (left-- === 0) throw new Error('a timer sets itself again without time passing');
         timers.delete(next);
         move(Math.max(elapsed, next.due));
         next.task();

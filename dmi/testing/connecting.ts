@@ -16,7 +16,9 @@ export const connecting: readonly DmiPromise[] = [
     'a device that refuses the dial is Unreachable, in its own time',
     async (rig) => {
       rig.dialling = 'refuses';
-      lost(await openAndRead(rig), 'opening a dead address', 'no');
+      const outcome = await openAndRead(rig);
+      if (outcome.aborted) throw new Broken('it had to be aborted');
+      lost(outcome, 'opening a dead address', 'no');
       nothingLeft(rig, 'a failed connect');
     },
   ),
