@@ -3,6 +3,7 @@ import test from 'node:test';
 import * as v from 'valibot';
 import { formatFaults } from './fault.ts';
 import { checkDocument, parseManifests } from './parse.ts';
+import { Random } from '../testing/random.ts';
 import { exact, text } from './schema.ts';
 
 const BOILER = `apiVersion: limpet.dev/v1
@@ -137,5 +138,38 @@ test('configuration is checked against a schema of ours, with the same faults', 
   for (const source of ['', 'node: a\n---\nnode: b', '- a', 'a: [']) {
     const refused = checkDocument(schema, source, 'limpet.yaml');
     assert.ok(!refused.ok && refused.faults.every(({ line }) => line !== undefined), source);
+  }
+});
+
+test('no mangled manifest makes the parser throw, and every fault has a place', () => {
+  const pieces = [
+    '---\n',
+    '\n',
+    ': ',
+    '[',
+    '{',
+    '"',
+    '*a',
+    '&a ',
+    '- ',
+    '\t',
+    '!!x ',
+    '\u0000',
+    '|\n',
+    '__proto__: 1',
+    'é',
+  ];
+  for (let seed = 1; seed <= 1000; seed++) {
+    const random = new Random(seed);
+    let source = `${BOILER}---\n${BOILER}`;
+    for (let cuts = 1 + random.below(4); cuts > 0; cuts--) {
+      const at = random.below(source.length);
+      const piece = pieces[random.below(pieces.length)] ?? '';
+      source = source.slice(0, at) + piece + source.slice(at + random.below(12));
+    }
+    for (const each of parseManifests(source, 'f.yaml').faults) {
+      assert.ok((each.line ?? 0) > 0 && (each.column ?? 0) > 0, `seed ${seed}`);
+      assert.ok((each.line ?? 0) <= source.split('\n').length, `seed ${seed}`);
+    }
   }
 });
