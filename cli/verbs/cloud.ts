@@ -1,0 +1,35 @@
+/** `limpet cloud`: runs the cloud service. */
+import type { Command } from 'commander';
+import type { Act } from './verb.ts';
+
+export interface CloudOptions {
+  readonly data: string;
+  readonly listen: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tokenFile?: string;
+  readonly json?: true;
+}
+
+export function declareCloud(program: Command, act: Act): void {
+  program
+    .command('cloud')
+    .description('run the cloud service: hub for edges, and the API')
+    .requiredOption('--data <folder>', 'where it keeps its database')
+    .option('--listen <address>', 'HOST:PORT; port 0 picks a free one', '127.0.0.1:8440')
+    .option('--tls-cert <file>', 'certificate, in PEM: needed beyond loopback')
+    .option('--tls-key <file>', 'its private key, in PEM')
+    .option('--token-file <file>', 'file with the token that edges and users must show')
+    .option('--json', 'the first line of output, which tells the address, as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  limpet cloud --data ./cloud-data
+  limpet cloud --data /var/lib/limpet --listen 0.0.0.0:8440 \\
+    --tls-cert cert.pem --tls-key key.pem --token-file token`,
+    )
+    .action((options: CloudOptions) =>
+      act(async () => (await import('../run-cloud.ts')).runCloud(options)),
+    );
+}
