@@ -8,6 +8,8 @@ import type { Line } from './settings.ts';
 const MAX_HELD = 1024;
 /** Unit and CRC around a PDU. */
 const OVERHEAD = 3;
+/** The shortest frame, an exception. Fewer bytes after an answer are the glitch of a line driver letting go. */
+export const SHORTEST = 5;
 
 /** The check over a frame; sent low byte first (§2.5.1.2). */
 export function crc16(bytes: Uint8Array): number {
@@ -72,8 +74,8 @@ export class RtuFraming implements Framing {
       const message = `${this.#received} bytes without an answer: the line babbles`;
       return { kind: 'broken', error: new Unreachable('MODBUS_NOISE', message) };
     }
-    const pdu = this.#scan();
-    if (pdu !== undefined) return { kind: 'reply', pdu };
+    const found = this.#scan();
+    if (found !== undefined) return found;
     const expected = replyLength(this.#request.pdu) + OVERHEAD;
     return this.#received < expected ? WAITING : { kind: 'spoilt', error: this.#spoilt() };
   }
@@ -96,8 +98,8 @@ export class RtuFraming implements Framing {
     return new Unreachable('MODBUS_CRC', 'the answer came with a wrong checksum');
   }
 
-  /** The awaited PDU, found behind noise and frames of others. */
-  #scan(): Buffer | undefined {
+  /** The awaited PDU, found behind noise and frames of others. Two that fit mean that the first one is late. */
+  #scan(): Outcome | undefined {
     let start = 0;
     while (start < this.#held.length) {
       const frame = wholeFrame(this.#held.subarray(start));
@@ -108,7 +110,9 @@ export class RtuFraming implements Framing {
       const pdu = frame.subarray(1, -2);
       if (frame[0] === this.#request.unit) {
         const wrong = mismatch(this.#request.pdu, pdu);
-        if (wrong === undefined) return pdu;
+        const more = this.#held.length - start - frame.length;
+        if (wrong === undefined)
+          return more < SHORTEST ? { kind: 'reply', pdu } : { kind: 'broken', error: tooMany() };
         this.#wrong = wrong;
       }
       start += frame.length;
@@ -117,6 +121,11 @@ export class RtuFraming implements Framing {
     }
     return undefined;
   }
+}
+
+/** More came back than was asked for. */
+export function tooMany(): Unreachable {
+  return new Unreachable('MODBUS_LATE', 'more than one answer came to one request');
 }
 
 /** The frame at the front of `bytes`, if a whole one with a good checksum stands there. */

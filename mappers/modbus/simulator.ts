@@ -13,7 +13,7 @@ export type Fault =
   | { readonly kind: 'exception'; readonly code: number }
   /** Does what was asked and says nothing. */
   | { readonly kind: 'silence' }
-  /** Answers this much later. */
+  /** Is busy for this long: this answer, and those to requests that come meanwhile, go out in order afterwards. */
   | { readonly kind: 'delay'; readonly ms: number }
   /** Adds to the transaction id (TCP), the unit or the function code of the answer. */
   | { readonly kind: 'transaction' | 'unit' | 'function'; readonly by: number }
@@ -32,6 +32,7 @@ export class ModbusSimulator {
   readonly #units = new Map<number, SimulatedUnit>();
   readonly #faults: Fault[] = [];
   #requests = 0;
+  #busyUntilMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -92,14 +93,16 @@ export class ModbusSimulator {
   }
 
   #send(bytes: Buffer, fault: Fault | undefined, to: { send: Send; stream: Duplex }): void {
-    if (fault === undefined) to.send(bytes);
+    const now = this.#clock.monotonic();
+    if (fault?.kind === 'delay') this.#busyUntilMs = now + fault.ms;
+    if (now < this.#busyUntilMs) this.#clock.after(this.#busyUntilMs - now, () => to.send(bytes));
+    else if (fault === undefined) to.send(bytes);
     else this.#spoil(bytes, fault, to);
   }
 
   #spoil(bytes: Buffer, fault: Fault, to: { send: Send; stream: Duplex }): void {
     if (fault.kind === 'silence') return;
-    if (fault.kind === 'delay') this.#clock.after(fault.ms, () => to.send(bytes));
-    else if (fault.kind === 'bytes') to.send(fault.change(bytes));
+    if (fault.kind === 'bytes') to.send(fault.change(bytes));
     else if (fault.kind === 'trickle') this.#trickle(bytes, fault.ms, to.send);
     else to.send(fault.kind === 'cut' ? bytes.subarray(0, fault.after) : bytes);
     if (fault.kind === 'cut') to.stream.destroy();
