@@ -14,6 +14,7 @@ export type Opened =
   | { readonly kind: 'recovered'; readonly aside: string };
 
 export interface FileOptions {
+  /** Or `:memory:`. */
   readonly path: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -50,7 +51,6 @@ function openOnce<T>(options: FileOptions, load: (db: Database.Database) => T) {
     // Exclusive: no second edge on this file, and the WAL's index lives on the heap instead of a shared-memory file.
     db.pragma('locking_mode = EXCLUSIVE');
     db.pragma('journal_mode = WAL');
-    db.exec('BEGIN IMMEDIATE; COMMIT');
     for (const setting of [
       'cache_size = -512',
       'temp_store = MEMORY',
@@ -82,8 +82,12 @@ function isDamage(error: unknown): boolean {
   return error instanceof Damage || error instanceof SyntaxError || error instanceof TypeError;
 }
 
+/** Content that lives as long as the process, for tests and trials. */
+const IN_MEMORY = ':memory:';
+
 /** Only its owner may read the file: device settings can carry credentials. */
 function prepareFile(path: string): 'created' | 'existing' {
+  if (path === IN_MEMORY) return 'created';
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     closeSync(openSync(path, 'a', 0o600));

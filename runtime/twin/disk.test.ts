@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
@@ -123,6 +130,33 @@ for (const [name, damage] of [
     assert.equal(again.twin(A)?.properties.get('x')?.desired?.value, 5);
   });
 }
+
+test('what only the log of a damaged file held is set aside with it, not played into the new one', (t) => {
+  const { path, open } = filled(t);
+  open().order(A, 'x', 987_654);
+  const copy = setting(t);
+  for (const suffix of ['', '-wal']) copyFileSync(path + suffix, copy.path + suffix);
+  scribble(copy.path, 0, 100);
+  assert.ok(!readFileSync(copy.path).includes('987654'));
+  const store = copy.open();
+  assert.equal(store.opened.kind, 'recovered');
+  assert.deepEqual(store.devices(), []);
+  const kept = readdirSync(dirname(copy.path))
+    .filter((name) => name.includes('corrupt'))
+    .map((name) => readFileSync(join(dirname(copy.path), name)));
+  assert.ok(kept.some((bytes) => bytes.includes('987654')));
+});
+
+test('a damaged page that the log still holds whole is mended by it', (t) => {
+  const { path, open } = setting(t);
+  open().mergeWanted(ROWS, 6);
+  const copy = setting(t);
+  for (const suffix of ['', '-wal']) copyFileSync(path + suffix, copy.path + suffix);
+  scribble(copy.path, 0, 100);
+  const store = copy.open();
+  assert.deepEqual(store.opened, { kind: 'existing' });
+  assert.deepEqual(store.devices(), [A, B]);
+});
 
 test('at most three damaged files are kept, the newest', (t) => {
   const { path, clock, open } = setting(t);

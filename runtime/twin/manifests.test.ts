@@ -93,3 +93,21 @@ test('what a source no longer has is removed, unless another source has it', (t)
   assert.deepEqual(again.models(), []);
   assert.deepEqual(start().devices(), ['default/boiler-2']);
 });
+
+test('while a source cannot be read in full, nothing of it is removed', (t) => {
+  const store = open(t)();
+  store.applyManifest([MODEL, device('boiler-1', 'boiler')], 'a.yaml');
+  store.applyManifest([MODEL], 'a.yaml', { prune: false });
+  assert.deepEqual(store.devices(), [B1]);
+  store.applyManifest([MODEL], 'a.yaml');
+  assert.deepEqual(store.devices(), []);
+});
+
+test('a file from the future counts as written now', (t) => {
+  const store = open(t)();
+  store.applyManifest([MODEL], 'a.yaml', { writtenAt: () => NOW * 2 });
+  const rev = store
+    .rowsAfter(0, { rows: 1, bytes: 1e6 })
+    .map((r) => r.kind === 'resource' && r.rev);
+  assert.deepEqual(rev, [NOW * 2_000 + 1]);
+});

@@ -110,6 +110,36 @@ test('rows for the cloud are one per key, in seq order, however often a key chan
   );
 });
 
+test('a key that changes again moves behind those that changed since', (t) => {
+  const { store } = opened(t);
+  store.acknowledged(store.seq());
+  for (const [at, name] of ['a', 'b', 'a'].entries()) {
+    store.report(BOILER, new Map([[name, good(at, at)]]));
+  }
+  const rows = store.rowsAfter(0, { rows: 9, bytes: 1e6 });
+  assert.deepEqual(
+    rows.map((each) => each.kind === 'property' && each.property),
+    ['b', 'a'],
+  );
+  assert.deepEqual(store.rowsAfter(rows[0]?.seq ?? 0, { rows: 9, bytes: 1e6 }), rows.slice(1));
+});
+
+test('a new order leaves nothing of the one before: no deadline, no read-back', (t) => {
+  const { store, open } = opened(t);
+  const rev = store.order(BOILER, 'setpoint', 5, { expiresMs: 1_000 });
+  store.judge(BOILER, 'setpoint', rev, { verdict: 'applied', readBack: 5.1 });
+  store.flush();
+  store.order(BOILER, 'setpoint', 6);
+  const check = (of: TwinStore): void => {
+    assert.equal(of.deadline(BOILER, 'setpoint'), undefined);
+    assert.equal(of.readBack(BOILER, 'setpoint'), undefined);
+    assert.equal(of.twin(BOILER)?.properties.get('setpoint')?.desired?.expires, undefined);
+  };
+  check(store);
+  store.close();
+  check(open());
+});
+
 test('pages end at rows and at bytes, and a row that is too large alone still travels', (t) => {
   const { store } = opened(t);
   store.acknowledged(store.seq());

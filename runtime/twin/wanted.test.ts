@@ -58,7 +58,7 @@ test('rows in any order, repeated and in any batches give the same wanted state'
   let seed = 7;
   const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
   for (let life = 0; life < 20; life++) {
-    const { store: other } = open(t);
+    const { store: other, reopen } = open(t);
     // The cloud sends a device's orders along with the device: both always come again with it.
     const shuffled = [...rows, ...rows.slice(0, random(7))].toSorted(() => random(3) - 1);
     while (shuffled.length > 0) other.mergeWanted(shuffled.splice(0, 1 + random(4)), 0);
@@ -67,6 +67,10 @@ test('rows in any order, repeated and in any batches give the same wanted state'
       14,
     );
     assert.deepEqual(shown(other), expected);
+    const seq = other.seq();
+    other.mergeWanted(rows, 14);
+    assert.equal(other.seq(), seq, 'what is known is no news');
+    assert.deepEqual(shown(reopen()), expected, 'on disk too');
   }
 });
 
@@ -104,6 +108,8 @@ test('a removed device takes its twins along, in memory and on disk, and leaves 
   assert.equal(again.twin(B1), undefined);
   again.mergeWanted([{ ...BOILER_1, rev: 10 }], 10);
   assert.deepEqual([...(again.twin(B1)?.properties ?? [])], [], 'it starts afresh');
+  again.close();
+  assert.deepEqual([...(reopen().twin(B1)?.properties ?? [])], [], 'on disk too');
 });
 
 test('only the newest tombstones are kept', (t) => {
