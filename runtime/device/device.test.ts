@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BOILER, device, model, rig } from './fixtures.ts';
+
+function heated(plant: ReturnType<typeof rig>['plant'], name = 'boiler-1') {
+  const thing = plant.thing(name);
+  thing.values.set('temperature', 61.5).set('setpoint', 55);
+  return thing;
+}
+
+const GOOD = (value: unknown) => ({ value, quality: 'good', code: undefined });
+
+test('a register becomes a reported value, and the device is online', async (t) => {
+  const { plant, apply, clock, reported, state } = rig(t);
+  heated(plant);
+  apply(BOILER, device('boiler-1'));
+  await clock.advance(100);
+  assert.deepEqual(reported('boiler-1.temperature'), GOOD(61.5));
+  assert.equal(state('boiler-1'), 'online');
+});
+
+test('one refused register does not spoil the batch', async (t) => {
+  const { plant, apply, clock, reported, state } = rig(t);
+  heated(plant).refused.add('setpoint');
+  apply(BOILER, device('boiler-1'));
+  await clock.advance(100);
+  assert.deepEqual(reported('boiler-1.temperature'), GOOD(61.5));
+  assert.deepEqual(reported('boiler-1.setpoint'), {
+    value: null,
+    quality: 'bad',
+    code: 'PLANT_NO_SUCH',
+  });
+  assert.equal(state('boiler-1'), 'online');
+});
+
+test('the period is kept without drift', async (t) => {
+  const { plant, apply, clock } = rig(t);
+  const thing = heated(plant);
+  thing.answerMs = 30;
+  apply(BOILER, device('boiler-1'));
+  await clock.advance(10_500);
+  const [first = 0] = thing.readTimes;
+  assert.deepEqual(
+    thing.readTimes.map((at) => at - first),
+    Array.from({ length: thing.readTimes.length }, (_, cycle) => cycle * 1_000),
+  );
+  assert.equal(thing.readTimes.length, 11);
+});
+
+test('a lost device is told once, its last values are stale, and it comes back', async (t) => {
+  const { plant, apply, clock, reported, state, log } = rig(t);
+  const thing = heated(plant);
+  apply(BOILER, device('boiler-1'));
+  await clock.advance(1_500);
+  thing.mood = 'dead';
+  await clock.advance(60_000);
+  assert.equal(state('boiler-1'), 'offline');
+  assert.deepEqual(reported('boiler-1.temperature'), {
+    value: 61.5,
+    quality: 'stale',
+    code: 'DEVICE_OFFLINE',
+  });
+  thing.mood = 'well';
+  await clock.advance(300_000);
+  assert.equal(state('boiler-1'), 'online');
+  assert.deepEqual(reported('boiler-1.temperature'), GOOD(61.5));
+  const told = log.lines.filter(({ message }) => message.startsWith('device '));
+  assert.deepEqual(
+    told.filter(({ level }) => level !== 'debug').map(({ message }) => message),
+    ['device online', 'device lost', 'device back'],
+  );
+});
+
+test('a hung read costs only its own device, and that one only a while', async (t) => {
+  const { plant, apply, clock, state } = rig(t);
+  const hung = heated(plant, 'boiler-1');
+  const other = heated(plant, 'boiler-2');
+  apply(BOILER, device('boiler-1'), device('boiler-2'));
+  await clock.advance(500);
+  hung.mood = 'hung';
+  await clock.advance(11_000);
+  assert.equal(state('boiler-1'), 'offline');
+  assert.equal(hung.open, 0, 'its connection was closed');
+  assert.equal(other.readTimes.length, 12);
+  hung.mood = 'well';
+  await clock.advance(60_000);
+  assert.equal(state('boiler-1'), 'online');
+});
+
+test('a value that cannot be read for three periods is stale though the device is connected', async (t) => {
+  const { plant, apply, clock, reported, state } = rig(t);
+  const thing = heated(plant);
+  apply(BOILER, device('boiler-1'));
+  await clock.advance(500);
+  thing.answerMs = 5_000;
+  await clock.advance(4_000);
+  assert.equal(state('boiler-1'), 'online');
+  assert.equal(reported('boiler-1.temperature').code, 'OVERDUE');
+  await clock.advance(2_000);
+  assert.deepEqual(reported('boiler-1.temperature'), GOOD(61.5));
+});
+
+test('a bug thrown by a mapper restarts only that device', async (t) => {
+  const { plant, apply, clock, state, reported, log } = rig(t);
+  const buggy = heated(plant, 'boiler-1');
+  const other = heated(plant, 'boiler-2');
+  apply(BOILER, device('boiler-1'), device('boiler-2'));
+  await clock.advance(500);
+  buggy.mood = 'buggy';
+  await clock.advance(3_000);
+  assert.equal(state('boiler-1'), 'offline');
+  assert.equal(reported('boiler-1.temperature').quality, 'stale');
+  assert.equal(log.lines.filter(({ message }) => message === 'mapper fault').length, 1);
+  assert.equal(other.connects, 1);
+  assert.equal(state('boiler-2'), 'online');
+  buggy.mood = 'well';
+  await clock.advance(60_000);
+  assert.equal(state('boiler-1'), 'online');
+});
+
+test('a device that is wrong says every fault at once, and stops no other', async (t) => {
+  const { plant, apply, clock, state, store } = rig(t);
+  heated(plant, 'boiler-2');
+  const wrong = model('wrong', [
+    { name: 'a', visitor: { kez: 'a' } },
+    { name: 'b', visitor: {} },
+  ]);
+  apply(BOILER, wrong, device('boiler-1', { nam: 'x' }, { model: 'wrong' }), device('boiler-2'));
+  await clock.advance(500);
+  assert.equal(state('boiler-1'), 'misconfigured');
+  const { reason } = store.twin('default/boiler-1')?.condition ?? {};
+  assert.equal(reason?.code, 'DEVICE_INVALID');
+  for (const path of ['spec.settings.nam', 'properties[0].visitor', 'properties[1].visitor']) {
+    assert.ok(reason?.message.includes(path), `${path} in ${reason?.message}`);
+  }
+  assert.equal(state('boiler-2'), 'online');
+});
+
+test('an unknown model is said, and the device starts when the model comes', async (t) => {
+  const { plant, apply, clock, state, store } = rig(t);
+  heated(plant);
+  apply(device('boiler-1'));
+  await clock.advance(100);
+  assert.equal(store.twin('default/boiler-1')?.condition.reason?.code, 'MODEL_MISSING');
+  apply(BOILER);
+  await clock.advance(100);
+  assert.equal(state('boiler-1'), 'online');
+});
+
+test('an edited property list keeps the connection; other settings need a new one', async (t) => {
+  const { plant, apply, clock, reported } = rig(t);
+  const thing = heated(plant);
+  thing.values.set('pressure', 2.5);
+  apply(BOILER, device('boiler-1'));
+  await clock.advance(1_500);
+  apply(model('boiler', [{ name: 'temperature', deadband: 1 }, { name: 'pressure' }]));
+  await clock.advance(100);
+  assert.deepEqual(reported('boiler-1.pressure'), GOOD(2.5));
+  assert.equal(thing.connects, 1);
+  heated(plant, 'other').values.set('pressure', 7);
+  apply(device('boiler-1', { name: 'other' }));
+  await clock.advance(100);
+  assert.deepEqual(reported('boiler-1.pressure'), GOOD(7));
+  assert.equal(thing.open, 0);
+});
+
+test('a device that is removed is closed, and a device of another node never opened', async (t) => {
+  const { plant, clock, store } = rig(t);
+  const thing = heated(plant);
+  const elsewhere = heated(plant, 'boiler-2');
+  const foreign = device('boiler-2', { name: 'boiler-2' }, { node: 'gateway-2' });
+  store.applyManifest([BOILER, device('boiler-1'), foreign], 'test');
+  await clock.advance(100);
+  assert.equal(thing.open, 1);
+  store.applyManifest([BOILER, foreign], 'test');
+  await clock.advance(100);
+  assert.equal(thing.open, 0);
+  assert.equal(elsewhere.connects, 0);
+});
+
+test('a dead slave on a shared port costs it at most its share, and the others keep their period', async (t) => {
+  const { plant, apply, clock, devices } = rig(t);
+  const port = 'line-1';
+  const dead = heated(plant, 'dead');
+  const live = heated(plant, 'live');
+  dead.mood = 'dead';
+  dead.answerMs = 1_000;
+  apply(BOILER, device('dead', { name: 'dead', port }), device('live', { name: 'live', port }));
+  await clock.advance(600_000);
+  const [figures] = devices.status.ports;
+  assert.ok((figures?.busyMsByDevice.get('default/dead') ?? 0) <= 30_000);
+  assert.ok(dead.connects >= 4, 'it is tried again');
+  assert.ok(live.readTimes.length >= 570, `${live.readTimes.length} of 600 cycles`);
+});
+
+test('a stopped node leaves no connection open', async (t) => {
+  const first = rig(t);
+  const thing = heated(first.plant);
+  first.apply(BOILER, device('boiler-1'));
+  await first.clock.advance(500);
+  await first.restart();
+  assert.ok(thing.connects >= 1);
+  assert.ok(thing.open <= 1);
+});

@@ -1,0 +1,263 @@
+/**
+ * One device's life: planned, connected, polled; lost and tried again; or misconfigured, until its manifest
+ * changes. Whatever its mapper does stays within this device.
+ */
+import { type Clock, type Log, type Mapper, Unreachable } from '@limpet/dmi';
+import { type Device, type DeviceModel, type Id, type Reason } from '@limpet/dmi/manifest';
+import { isDeepStrictEqual } from 'node:util';
+import { type DevicePlan, planDevice } from './plan.ts';
+import { type Ports, type Seat } from './ports.ts';
+import { type Reaction, reactionTo, reasonOf } from './reaction.ts';
+import { Reconciler } from './reconciler.ts';
+import { Reporter } from './reporter.ts';
+import { Retry } from './retry.ts';
+import { Session, SESSION_ENDED } from './session.ts';
+import { type DeviceStore } from './store-door.ts';
+
+/** What all devices of a node have in common. */
+export interface Surroundings {
+  readonly store: DeviceStore;
+  readonly ports: Ports;
+  /** The mapper of a protocol. @throws Misconfigured */
+  readonly mapper: (protocol: string) => Promise<Mapper<unknown, unknown>>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+}
+
+/** The manifests that say what the device is. */
+export interface Wanted {
+  readonly device: Device;
+  readonly model: DeviceModel | undefined;
+}
+
+interface Outage {
+  readonly sinceMs: number;
+  readonly code: string;
+}
+
+export class DeviceLife {
+  readonly #around: Surroundings;
+  readonly #log: Log;
+  readonly #reporter: Reporter;
+  readonly #reconciler: Reconciler;
+  readonly #retry: Retry;
+  #wanted: Wanted;
+  #session: Session | undefined;
+  #outage: Outage | undefined;
+  #wasOnline = false;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+  /** Something changed while nobody slept that could be woken. */
+  #changed = false;
+  #running: Promise<void> | undefined;
+  #missed = 0;
+
+  constructor(id: Id, wanted: Wanted, around: Surroundings) {
+    const { store, clock } = around;
+    this.#around = around;
+    this.#wanted = wanted;
+    this.#log = around.log.with({ device: id });
+    this.#reporter = new Reporter(id, store, clock);
+    this.#retry = new Retry(around.random);
+    this.#reconciler = new Reconciler({
+      device: id,
+      store,
+      reporter: this.#reporter,
+      clock,
+      log: this.#log,
+      model: () => this.#session?.plan.model,
+      session: () => this.#session,
+    });
+    this.id = id;
+  }
+
+  readonly id: Id;
+
+  /** Cycles that went by unread. */
+  get missed(): number {
+    return this.#missed + (this.#session?.missed ?? 0);
+  }
+
+  start(): void {
+    this.#reporter.state('connecting');
+    this.#reconciler.start();
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#session?.end(new Unreachable(SESSION_ENDED, 'the device was stopped'));
+    this.#wakeUp();
+    await this.#reconciler.stop();
+    await this.#running;
+  }
+
+  /** The property was ordered to be something else. */
+  order(property: string): void {
+    this.#reconciler.order(property);
+  }
+
+  /** New manifests. What can be changed on the open connection is; other settings need a new one. */
+  async update(wanted: Wanted): Promise<void> {
+    const before = this.#wanted;
+    this.#wanted = wanted;
+    if (sameWork(before, wanted)) return;
+    const session = this.#session;
+    if (session !== undefined && sameReach(before, wanted)) {
+      try {
+        session.swap(await this.#plan());
+        return;
+      } catch (error) {
+        // The new manifest is wrong: the round that follows says so.
+        this.#log.debug('the plan cannot be changed', { error });
+      }
+    }
+    session?.end(new Unreachable(SESSION_ENDED, 'the manifest was changed'));
+    this.retry();
+  }
+
+  /** Tries again now, whatever it was waiting for. */
+  retry(): void {
+    this.#retry.succeeded();
+    this.#changed = true;
+    this.#wakeUp();
+  }
+
+  #plan(): Promise<DevicePlan> {
+    return planDevice(this.#wanted.device, this.#wanted.model, this.#around.mapper);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      this.#changed = false;
+      const pauseMs = await this.#round();
+      if (!this.#stopped && !this.#changed) await this.#pause(pauseMs);
+    }
+    if (this.#outage === undefined) {
+      this.#reporter.stale({
+        code: 'DEVICE_STOPPED',
+        message: 'this node no longer reads the device',
+      });
+    }
+  }
+
+  /** From planning to the loss of the connection. Returns for how long to leave the device alone. */
+  async #round(): Promise<number> {
+    let seat: Seat | undefined;
+    try {
+      const plan = await this.#plan();
+      if (this.#stopped) return 0;
+      seat = this.#around.ports.join(plan.port, this.id);
+      await this.#live(plan, seat);
+      return 0;
+    } catch (error) {
+      return this.#ended(error, (seat?.others ?? 0) > 0 ? (this.#session?.costMs ?? 0) : 0);
+    } finally {
+      this.#missed += this.#session?.missed ?? 0;
+      this.#session = undefined;
+      seat?.leave();
+    }
+  }
+
+  async #live(plan: DevicePlan, seat: Seat): Promise<never> {
+    const { clock } = this.#around;
+    this.#session = new Session({
+      device: this.id,
+      plan,
+      seat,
+      reporter: this.#reporter,
+      clock,
+      log: this.#log,
+      answered: () => this.#answered(),
+      firstReading: () => this.#reconciler.reconnected(),
+    });
+    return this.#session.run();
+  }
+
+  #answered(): void {
+    const outage = this.#outage;
+    if (outage !== undefined) {
+      const downMs = Math.round(this.#around.clock.monotonic() - outage.sinceMs);
+      this.#log.info('device back', { downMs, attempts: this.#retry.attempts });
+      this.#outage = undefined;
+    } else if (!this.#wasOnline) {
+      this.#log.info('device online');
+    }
+    if (!this.#wasOnline || outage !== undefined) this.#reporter.state('online');
+    this.#wasOnline = true;
+    if (this.#retry.attempts > 0) this.#retry.succeeded();
+  }
+
+  #ended(error: unknown, costMs: number): number {
+    const reason = reasonOf(error);
+    if (this.#stopped || reason.code === SESSION_ENDED) return 0;
+    const reaction = reactionTo(error);
+    if (reaction === 'misconfigured') {
+      this.#lost('misconfigured', reason, {
+        code: 'DEVICE_MISCONFIGURED',
+        message: reason.message,
+      });
+      return Infinity;
+    }
+    if (reason.code === 'PORT_CUT' && this.#retry.attempts === 0) {
+      // The wire was cut because of another device: one quiet look at whether this one is still there.
+      this.#retry.failed(0);
+      return 0;
+    }
+    this.#tell(reaction, reason, error);
+    const pauseMs = this.#retry.failed(costMs);
+    this.#lost('offline', reason, { code: 'DEVICE_OFFLINE', message: reason.message });
+    return pauseMs;
+  }
+
+  /** The transition is told once; what follows is debug. */
+  #tell(reaction: Reaction, reason: Reason, error: unknown): void {
+    if (this.#outage?.code === reason.code) {
+      this.#log.debug('device still lost', { ...reason, attempts: this.#retry.attempts });
+    } else if (reaction === 'bug') {
+      this.#log.error('mapper fault', { error });
+    } else if (this.#outage === undefined) {
+      this.#log.warn('device lost', { ...reason });
+    }
+  }
+
+  #lost(state: 'offline' | 'misconfigured', reason: Reason, stale: Reason): void {
+    if (state === 'misconfigured' && this.#outage?.code !== reason.code) {
+      this.#log.error('device misconfigured', { ...reason });
+    }
+    const { sinceMs = this.#around.clock.monotonic() } = this.#outage ?? {};
+    this.#outage = { sinceMs, code: reason.code };
+    this.#reporter.state(state, reason);
+    this.#reporter.stale(stale);
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (ms <= 0) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = ms === Infinity ? () => undefined : this.#around.clock.after(ms, resolve);
+    this.#wake = () => {
+      cancel();
+      resolve();
+    };
+    return promise;
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}
+
+/** Nothing that devices do depends on what is different (labels, descriptions, another order). */
+function sameWork(a: Wanted, b: Wanted): boolean {
+  return sameReach(a, b) && isDeepStrictEqual(a.model?.spec.properties, b.model?.spec.properties);
+}
+
+/** The same connection serves both. */
+function sameReach(a: Wanted, b: Wanted): boolean {
+  return (
+    a.model?.spec.protocol === b.model?.spec.protocol &&
+    isDeepStrictEqual(a.device.spec.settings, b.device.spec.settings)
+  );
+}

@@ -1,0 +1,220 @@
+/** For the tests of this folder: a plant of devices in memory, their mapper, and devices running over a real store. */
+import { Garbled, type Mapper, Refused, Unreachable, type Value } from '@limpet/dmi';
+import { type Device, type DeviceModel, type Property } from '@limpet/dmi/manifest';
+import { type FakeClock, fakeClock, recordingLog } from '@limpet/dmi/testing';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext } from 'node:test';
+import * as v from 'valibot';
+import { TwinStore } from '../twin/store.ts';
+import { Devices } from './registry.ts';
+
+export type Mood = 'well' | 'dead' | 'hung' | 'garbled' | 'buggy' | 'mute on writes';
+
+/** One device as it is out there. */
+export class Thing {
+  readonly values = new Map<string, Value>();
+  readonly refused = new Set<string>();
+  mood: Mood = 'well';
+  /** How long an answer, or its absence, takes. */
+  answerMs = 5;
+  /** What a write of this key leaves behind instead of the value. */
+  readonly rounds = new Map<string, (value: Value) => Value>();
+  /** A written value shows only after so many reads. */
+  appliesLate = 0;
+  connects = 0;
+  open = 0;
+  readonly writes: [string, Value][] = [];
+  readonly readTimes: number[] = [];
+}
+
+export class Plant {
+  readonly clock: FakeClock;
+  readonly things = new Map<string, Thing>();
+  /** Everything that happened, in order: `boiler-1 read`, `boiler-1 write setpoint`. */
+  readonly events: string[] = [];
+
+  constructor(clock: FakeClock) {
+    this.clock = clock;
+  }
+
+  thing(name: string): Thing {
+    let thing = this.things.get(name);
+    if (thing === undefined) {
+      thing = new Thing();
+      this.things.set(name, thing);
+    }
+    return thing;
+  }
+
+  readonly mapper: Mapper<{ name: string; port?: string | undefined }, { key: string }> = {
+    protocol: 'plant',
+    settings: v.strictObject({ name: v.string(), port: v.optional(v.string()) }),
+    visitor: v.strictObject({ key: v.string() }),
+    port: ({ port }) => port,
+    connect: async ({ name }, _context, signal) => {
+      const thing = this.thing(name);
+      thing.connects += 1;
+      if (thing.mood === 'dead') {
+        await this.clock.sleep(thing.answerMs, signal);
+        throw new Unreachable('PLANT_SILENT', `${name} does not answer`);
+      }
+      thing.open += 1;
+      const late = new Map<string, { value: Value; reads: number }>();
+      return {
+        read: async (visitors, readSignal) => {
+          this.events.push(`${name} read`);
+          thing.readTimes.push(this.clock.monotonic());
+          await this.#answer(name, thing, readSignal);
+          return visitors.map(({ key }) => {
+            const coming = late.get(key);
+            if (coming !== undefined && coming.reads-- <= 0) {
+              thing.values.set(key, coming.value);
+              late.delete(key);
+            }
+            const value = thing.values.get(key);
+            return thing.refused.has(key) || value === undefined
+              ? { ok: false, error: new Refused('PLANT_NO_SUCH', `${key} is not there`) }
+              : { ok: true, value };
+          });
+        },
+        write: async ({ key }, value, writeSignal) => {
+          this.events.push(`${name} write ${key}`);
+          thing.writes.push([key, value]);
+          if (thing.mood === 'mute on writes') {
+            throw new Unreachable('PLANT_SILENT', `${name} does not answer`);
+          }
+          await this.#answer(name, thing, writeSignal);
+          if (thing.refused.has(key)) throw new Refused('PLANT_NO', `${key} cannot be set`);
+          const kept = thing.rounds.get(key)?.(value) ?? value;
+          if (thing.appliesLate > 0) late.set(key, { value: kept, reads: thing.appliesLate });
+          else thing.values.set(key, kept);
+          return kept;
+        },
+        close: async () => void (thing.open -= 1),
+      };
+    },
+  };
+
+  async #answer(name: string, thing: Thing, signal: AbortSignal): Promise<void> {
+    // Deaf to its signal, as bad mappers are.
+    if (thing.mood === 'hung') await new Promise(() => undefined);
+    await this.clock.sleep(thing.answerMs, signal);
+    if (thing.mood === 'dead') throw new Unreachable('PLANT_SILENT', `${name} does not answer`);
+    if (thing.mood === 'garbled') throw new Garbled('PLANT_NOISE', `${name} answers nonsense`);
+    if (thing.mood === 'buggy') throw new TypeError('cannot read properties of undefined');
+  }
+}
+
+type Change = Partial<Property> & { readonly name: string };
+
+export function model(
+  name: string,
+  properties: readonly Change[],
+  protocol = 'plant',
+): DeviceModel {
+  return {
+    apiVersion: 'limpet.dev/v1',
+    kind: 'DeviceModel',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      protocol,
+      properties: properties.map((each) => ({
+        type: 'float',
+        visitor: { key: each.name },
+        ...each,
+      })),
+    },
+  };
+}
+
+export function device(
+  name: string,
+  settings: Device['spec']['settings'] = { name },
+  more: Partial<Device['spec']> = {},
+): Device {
+  return {
+    apiVersion: 'limpet.dev/v1',
+    kind: 'Device',
+    metadata: { name, namespace: 'default' },
+    spec: { model: 'boiler', node: 'gateway-1', settings, ...more },
+  };
+}
+
+export const BOILER = model('boiler', [
+  { name: 'temperature' },
+  { name: 'setpoint', access: 'readWrite', minimum: 20, maximum: 90 },
+]);
+
+export interface Rig {
+  readonly clock: FakeClock;
+  readonly plant: Plant;
+  readonly log: ReturnType<typeof recordingLog>;
+  readonly store: TwinStore;
+  readonly devices: Devices;
+  readonly apply: (...docs: (Device | DeviceModel)[]) => void;
+  readonly reported: (target: string) => {
+    value: unknown;
+    quality: string;
+    code: string | undefined;
+  };
+  readonly verdict: (target: string) => string | undefined;
+  readonly state: (name: string) => string | undefined;
+  /** Ends this run; the next one finds the same store. */
+  readonly restart: () => Promise<Rig>;
+}
+
+/** Devices of `gateway-1` over a store on disk. Jitter is always half of its span. */
+export function rig(t: TestContext, options: { path?: string; plant?: Plant } = {}): Rig {
+  const clock = options.plant?.clock ?? fakeClock();
+  const plant = options.plant ?? new Plant(clock);
+  let path = options.path;
+  if (path === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'limpet-device-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    path = join(folder, 'twin.db');
+  }
+  const log = recordingLog();
+  const store = TwinStore.open({ path, clock, log });
+  const host = {
+    mapper: () => Promise.resolve(plant.mapper as unknown as Mapper<unknown, unknown>),
+  };
+  const devices = new Devices({ store, host, clock, log, node: 'gateway-1', random: () => 0.5 });
+  let ended = false;
+  const end = async (): Promise<void> => {
+    if (ended) return;
+    ended = true;
+    const stopped = devices.stop();
+    await clock.advance(5_000);
+    await stopped;
+    store.close();
+  };
+  t.after(end);
+  devices.start();
+  const restart = async (): Promise<Rig> => {
+    await end();
+    return rig(t, { path, plant });
+  };
+  return { clock, plant, log, store, devices, restart, ...views(store) };
+}
+
+function views(store: TwinStore): Pick<Rig, 'apply' | 'reported' | 'verdict' | 'state'> {
+  const present = new Map<string, Device | DeviceModel>();
+  const twin = (target: string) => {
+    const [name, property = ''] = target.split('.');
+    return store.twin(`default/${name}`)?.properties.get(property);
+  };
+  return {
+    apply(...docs) {
+      for (const doc of docs) present.set(`${doc.kind}/${doc.metadata.name}`, doc);
+      store.applyManifest([...present.values()], 'test');
+    },
+    reported(target) {
+      const { value, quality = 'none', reason } = twin(target)?.reported ?? {};
+      return { value, quality, code: reason?.code };
+    },
+    verdict: (target) => twin(target)?.desired?.verdict,
+    state: (name) => store.twin(`default/${name}`)?.condition.state,
+  };
+}

@@ -1,0 +1,245 @@
+/**
+ * The ports of this node: who has which turn, the wires beneath, and how much time each device took of them.
+ * A device joins a port, and gets a seat there for as long as it runs.
+ */
+import { type Clock, Misconfigured, Unreachable } from '@limpet/dmi';
+import { type Duplex } from 'node:stream';
+import {
+  type Address,
+  lineSettings,
+  parseAddress,
+  type SerialAddress,
+  wireKey,
+} from './address.ts';
+import { type Open, openStream } from './open.ts';
+import { type Rank, Turns } from './turns.ts';
+import { Wire } from './wire.ts';
+
+export interface PortFigures {
+  readonly port: string;
+  /** Devices with a seat here. */
+  readonly devices: number;
+  /** Devices that wait for their turn now. */
+  readonly waiting: number;
+  /** Port time taken so far, in all and by device. */
+  readonly busyMs: number;
+  readonly busyMsByDevice: ReadonlyMap<string, number>;
+  /** Bytes that came in on nobody's turn. */
+  readonly droppedBytes: number;
+}
+
+interface Port {
+  readonly key: string;
+  /** Its devices share the wire, so that what comes in belongs to the one in turn. */
+  readonly shared: boolean;
+  readonly turns: Turns;
+  readonly wires: Map<string, Wire>;
+  readonly seats: Set<Seat>;
+  readonly busyMs: Map<string, number>;
+  droppedBytes: number;
+}
+
+/** An open serial line: its port and settings, to tell who asks for other ones. */
+interface Line {
+  readonly port: Port;
+  readonly address: SerialAddress;
+  readonly wire: Wire;
+}
+
+export class Ports {
+  readonly #clock: Clock;
+  readonly #open: Open;
+  readonly #ports = new Map<string, Port>();
+  readonly #lines = new Map<string, Line>();
+
+  constructor(options: { readonly clock: Clock; readonly open?: Open }) {
+    this.#clock = options.clock;
+    this.#open = options.open ?? openStream;
+  }
+
+  /** A seat for the device at the port it shares; `undefined`: at a port of its own. */
+  join(shared: string | undefined, device: string): Seat {
+    const key = shared ?? `device:${device}`;
+    let port = this.#ports.get(key);
+    if (port === undefined) {
+      port = this.#create(key, shared !== undefined);
+      this.#ports.set(key, port);
+    }
+    const joined = port;
+    const seat = new Seat({
+      device,
+      clock: this.#clock,
+      turns: joined.turns,
+      others: () => joined.seats.size - 1,
+      spent: (ms) => joined.busyMs.set(device, (joined.busyMs.get(device) ?? 0) + ms),
+      dial: (address, signal) => this.#dial({ port: joined, device, address }, signal),
+      left: () => this.#left(joined, seat),
+    });
+    joined.seats.add(seat);
+    return seat;
+  }
+
+  figures(): PortFigures[] {
+    return [...this.#ports.values()].map((port) => ({
+      port: port.key,
+      devices: port.seats.size,
+      waiting: port.turns.waiting,
+      busyMs: [...port.busyMs.values()].reduce((sum, ms) => sum + ms, 0),
+      busyMsByDevice: new Map(port.busyMs),
+      droppedBytes: [...port.wires.values()].reduce(
+        (sum, { dropped }) => sum + dropped,
+        port.droppedBytes,
+      ),
+    }));
+  }
+
+  #create(key: string, shared: boolean): Port {
+    const wires = new Map<string, Wire>();
+    const turns = new Turns(() => {
+      for (const wire of wires.values()) wire.turned();
+    });
+    return { key, shared, turns, wires, seats: new Set(), busyMs: new Map(), droppedBytes: 0 };
+  }
+
+  #left(port: Port, seat: Seat): void {
+    port.seats.delete(seat);
+    port.busyMs.delete(seat.device);
+    if (port.seats.size === 0) this.#ports.delete(port.key);
+  }
+
+  async #dial(
+    asked: { readonly port: Port; readonly device: string; readonly address: string },
+    signal: AbortSignal,
+  ): Promise<Duplex> {
+    const address = parseAddress(asked.address);
+    const present = this.#wire(asked, address);
+    if (present !== undefined) return present.part(asked.device);
+    const stream = await this.#open(address, signal);
+    // A call that was given up may have opened the same wire meanwhile.
+    const overtaken = this.#wire(asked, address);
+    if (overtaken !== undefined) {
+      stream.destroy();
+      return overtaken.part(asked.device);
+    }
+    if (stream.destroyed) {
+      throw new Unreachable('PORT_LOST', `${wireKey(address)} was closed as soon as it was opened`);
+    }
+    return this.#newWire(asked.port, address, stream).part(asked.device);
+  }
+
+  #newWire(port: Port, address: Address, stream: Duplex): Wire {
+    const key = wireKey(address);
+    const wire = new Wire({
+      stream,
+      address: key,
+      ...(port.shared && { holder: () => port.turns.holder }),
+      closed: (closed) => {
+        port.droppedBytes += closed.dropped;
+        port.wires.delete(key);
+        if (this.#lines.get(key)?.wire === closed) this.#lines.delete(key);
+      },
+    });
+    port.wires.set(key, wire);
+    if (address.kind === 'serial') this.#lines.set(key, { port, address, wire });
+    return wire;
+  }
+
+  /**
+   * The wire to this address that is open already.
+   * @throws Misconfigured PORT_SETTINGS when it is open in a way that both cannot use
+   */
+  #wire({ port, device }: { port: Port; device: string }, address: Address): Wire | undefined {
+    const key = wireKey(address);
+    const line = this.#lines.get(key);
+    if (line === undefined || address.kind === 'tcp') return port.wires.get(key);
+    const holders = line.wire.devices.filter((each) => each !== device).join(', ');
+    const [mine, theirs] = [lineSettings(address), lineSettings(line.address)];
+    if (mine !== theirs && holders !== '') {
+      throw new Misconfigured(
+        'PORT_SETTINGS',
+        `${address.path} is in use by ${holders} with ${theirs}; ${device} asks for ${mine}: give all devices of the line the same settings`,
+      );
+    }
+    if (line.port !== port) {
+      throw new Misconfigured(
+        'PORT_SETTINGS',
+        `${address.path} is in use by ${holders} through port ${line.port.key}; ${device} asks for it through ${port.key}: one line has one protocol and one path name`,
+      );
+    }
+    return mine === theirs ? line.wire : undefined;
+  }
+}
+
+interface SeatOptions {
+  readonly device: string;
+  readonly clock: Clock;
+  readonly turns: Turns;
+  readonly others: () => number;
+  readonly spent: (ms: number) => void;
+  readonly dial: (address: string, signal: AbortSignal) => Promise<Duplex>;
+  readonly left: () => void;
+}
+
+/** One device's place at its port. */
+export class Seat {
+  readonly #options: SeatOptions;
+  readonly #parts = new Set<Duplex>();
+
+  constructor(options: SeatOptions) {
+    this.#options = options;
+  }
+
+  get device(): string {
+    return this.#options.device;
+  }
+
+  /** How many other devices this one can hold up. */
+  get others(): number {
+    return this.#options.others();
+  }
+
+  /** Waits for the turn, runs `task` in it, gives it back. `took` is told the port time, also after a failure. */
+  async turn<T>(
+    wanted: {
+      readonly rank: Rank;
+      readonly signal: AbortSignal;
+      readonly took?: (ms: number) => void;
+    },
+    task: () => Promise<T>,
+  ): Promise<T> {
+    const { clock, turns, spent, device } = this.#options;
+    const giveBack = await turns.take(device, wanted.rank, wanted.signal);
+    const start = clock.monotonic();
+    try {
+      return await task();
+    } finally {
+      const ms = clock.monotonic() - start;
+      spent(ms);
+      wanted.took?.(ms);
+      giveBack();
+    }
+  }
+
+  /** A part of the wire to `address`; see `MapperContext.dial`. */
+  async dial(address: string, signal: AbortSignal): Promise<Duplex> {
+    const part = await this.#options.dial(address, signal);
+    if (signal.aborted) {
+      part.destroy();
+      throw signal.reason;
+    }
+    this.#parts.add(part);
+    part.once('close', () => this.#parts.delete(part));
+    return part;
+  }
+
+  /** Gives back what a mapper left open; with an error, cuts the wires for all. */
+  release(error?: Error): void {
+    for (const part of this.#parts) part.destroy(error);
+    this.#parts.clear();
+  }
+
+  leave(): void {
+    this.release();
+    this.#options.left();
+  }
+}

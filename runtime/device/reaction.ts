@@ -1,0 +1,23 @@
+/** What an error from a mapper means for its device. */
+import { DmiError, Garbled, Misconfigured, Refused } from '@limpet/dmi';
+
+/** `bug`: not a DmiError, so the mapper did not mean it. */
+export type Reaction = 'unreachable' | 'refused' | 'garbled' | 'misconfigured' | 'bug';
+
+export function reactionTo(error: unknown): Reaction {
+  if (!(error instanceof Error)) return 'bug';
+  // A mapper that brings its own copy of the DMI has its own classes: their names count as well.
+  if (error instanceof Refused || error.name === 'Refused') return 'refused';
+  if (error instanceof Garbled || error.name === 'Garbled') return 'garbled';
+  if (error instanceof Misconfigured || error.name === 'Misconfigured') return 'misconfigured';
+  return error instanceof DmiError || error.name === 'Unreachable' ? 'unreachable' : 'bug';
+}
+
+/** The error as a reason; a bug is the mapper's, whatever it says. */
+export function reasonOf(error: unknown): { readonly code: string; readonly message: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  if (reactionTo(error) === 'bug') {
+    return { code: 'MAPPER_FAULT', message: `a fault in the mapper, please report it: ${message}` };
+  }
+  return { code: String((error as DmiError).code), message };
+}

@@ -1,0 +1,141 @@
+/** The devices of this node: follows the store's resources, and keeps one life running for each. */
+import { type Clock, type Log, type Mapper } from '@limpet/dmi';
+import { type Device, type DeviceState, type Id } from '@limpet/dmi/manifest';
+import { KeyedQueue } from '../kernel/keyed-queue.ts';
+import { DeviceLife, type Wanted } from './device.ts';
+import { type Open } from './open.ts';
+import { type PortFigures, Ports } from './ports.ts';
+import { type DeviceStore, type StoreChange } from './store-door.ts';
+
+export interface DevicesOptions {
+  readonly store: DeviceStore;
+  readonly host: { mapper(protocol: string): Promise<Mapper<unknown, unknown>> };
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The name of this node: only its devices run here. */
+  readonly node: string;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+  /** Opens the streams under the ports; default: TCP and serial lines. */
+  readonly open?: Open;
+}
+
+export interface DevicesStatus {
+  readonly states: Readonly<Record<DeviceState, number>>;
+  /** Polling cycles that were due and not kept, since the start. */
+  readonly missedCycles: number;
+  readonly ports: readonly PortFigures[];
+}
+
+/** The one door of this folder. */
+export class Devices {
+  readonly #options: DevicesOptions;
+  readonly #ports: Ports;
+  readonly #lives = new Map<Id, DeviceLife>();
+  readonly #end = new AbortController();
+  readonly #queue: KeyedQueue<void>;
+  #unwatch: (() => void) | undefined;
+
+  constructor(options: DevicesOptions) {
+    this.#options = options;
+    const { clock, open, log } = options;
+    this.#ports = new Ports({ clock, ...(open && { open }) });
+    this.#queue = new KeyedQueue<void>({
+      run: (id) => this.#follow(id),
+      failed: (device, error) => log.error('a device could not be followed', { device, error }),
+      signal: this.#end.signal,
+    });
+  }
+
+  start(): void {
+    const { store } = this.#options;
+    this.#unwatch = store.onChange((change) => this.#notice(change));
+    for (const id of store.devices()) this.#queue.put(id);
+  }
+
+  /** Closes every connection; resolves when nothing of any mapper runs any more. */
+  async stop(): Promise<void> {
+    this.#unwatch?.();
+    this.#end.abort(new Error('stopped'));
+    await this.#queue.idle();
+    await Promise.all([...this.#lives.values()].map((life) => life.stop()));
+    this.#lives.clear();
+  }
+
+  get status(): DevicesStatus {
+    const states = { connecting: 0, online: 0, offline: 0, misconfigured: 0 };
+    let missedCycles = 0;
+    for (const [id, life] of this.#lives) {
+      states[this.#options.store.twin(id)?.condition.state ?? 'connecting'] += 1;
+      missedCycles += life.missed;
+    }
+    return { states, missedCycles, ports: this.#ports.figures() };
+  }
+
+  #notice(change: StoreChange): void {
+    switch (change.kind) {
+      case 'property':
+        if (change.what === 'desired') this.#lives.get(change.device)?.order(change.property);
+        break;
+      case 'resource':
+        for (const id of change.type === 'Device' ? [change.id] : this.#devicesOf(change.id)) {
+          this.#queue.put(id);
+        }
+        break;
+      case 'device':
+        break;
+    }
+  }
+
+  #devicesOf(model: Id): Id[] {
+    const { store } = this.#options;
+    return store.devices().filter((id) => {
+      const device = store.device(id);
+      return device !== undefined && modelId(device) === model;
+    });
+  }
+
+  async #follow(id: Id): Promise<void> {
+    const wanted = this.#wanted(id);
+    const life = this.#lives.get(id);
+    if (wanted === undefined) {
+      await life?.stop();
+      this.#lives.delete(id);
+    } else if (life === undefined) {
+      const started = this.#create(id, wanted);
+      this.#lives.set(id, started);
+      started.start();
+      return;
+    } else {
+      await life.update(wanted);
+    }
+    if (life !== undefined) this.#retryHeldUp();
+  }
+
+  /** What one device asks of a line can be what kept another from it: those look again. */
+  #retryHeldUp(): void {
+    for (const [id, life] of this.#lives) {
+      const condition = this.#options.store.twin(id)?.condition;
+      if (condition?.state === 'misconfigured' && condition.reason?.code === 'PORT_SETTINGS')
+        life.retry();
+    }
+  }
+
+  #wanted(id: Id): Wanted | undefined {
+    const { store, node } = this.#options;
+    const device = store.device(id);
+    if (device?.spec.node !== node) return undefined;
+    return { device, model: store.model(modelId(device)) };
+  }
+
+  #create(id: Id, wanted: Wanted): DeviceLife {
+    const { store, host, clock, log, random = Math.random } = this.#options;
+    const mapper = (protocol: string) => host.mapper(protocol);
+    return new DeviceLife(id, wanted, { store, ports: this.#ports, mapper, clock, log, random });
+  }
+}
+
+/** The device names its model within its own namespace. */
+function modelId({ metadata, spec }: Device): Id {
+  return `${metadata.namespace ?? 'default'}/${spec.model}`;
+}

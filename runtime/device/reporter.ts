@@ -1,0 +1,65 @@
+/** What one device tells the twin store: readings, staleness, its state. */
+import { type Clock, type Reading } from '@limpet/dmi';
+import { type DeviceState, type Id, type Reason, type Reported } from '@limpet/dmi/manifest';
+import { answer, nextReported } from './convert.ts';
+import { clipped, type PlannedProperty } from './plan.ts';
+import { type DeviceStore } from './store-door.ts';
+
+/** `lastSeen` is written at most this often. */
+const SEEN_EVERY_MS = 5_000;
+
+export class Reporter {
+  readonly #id: Id;
+  readonly #store: DeviceStore;
+  readonly #clock: Clock;
+  #seenMs = -Infinity;
+
+  constructor(id: Id, store: DeviceStore, clock: Clock) {
+    this.#id = id;
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** `readings` answer `asked`, in its order. Only what changed is reported. */
+  readings(asked: readonly PlannedProperty[], readings: readonly Reading[]): void {
+    const now = this.#clock.now();
+    const before = this.#store.twin(this.#id)?.properties;
+    const changed = new Map<string, Reported<number>>();
+    for (const [index, { property }] of asked.entries()) {
+      const reading = readings[index];
+      if (reading === undefined) throw new Error(`no reading for ${property.name}`);
+      const previous = before?.get(property.name)?.reported;
+      const next = nextReported(property, previous, answer(property, reading), now);
+      if (next !== undefined) changed.set(property.name, next);
+    }
+    if (changed.size > 0) this.#store.report(this.#id, changed);
+    this.#seen();
+  }
+
+  /** The values are no longer what the device says; the last ones stay. `names`: these only. */
+  stale(reason: Reason, names?: readonly string[]): void {
+    const properties = this.#store.twin(this.#id)?.properties ?? new Map();
+    const changed = new Map<string, Reported<number>>();
+    for (const [name, { reported }] of properties) {
+      if (reported === undefined || (names !== undefined && !names.includes(name))) continue;
+      if (reported.quality === 'stale' && reported.reason?.code === reason.code) continue;
+      changed.set(name, { ...reported, quality: 'stale', reason: clipped(reason) });
+    }
+    if (changed.size > 0) this.#store.report(this.#id, changed);
+  }
+
+  /** The device's state; `lastSeen` is kept. */
+  state(state: DeviceState, reason?: Reason): void {
+    const before = this.#store.twin(this.#id)?.condition;
+    const seen = before?.lastSeen === undefined ? {} : { lastSeen: before.lastSeen };
+    this.#store.condition(this.#id, { state, ...seen, ...(reason && { reason: clipped(reason) }) });
+  }
+
+  #seen(): void {
+    const now = this.#clock.monotonic();
+    const state = this.#store.twin(this.#id)?.condition.state;
+    if (state === 'online' && now - this.#seenMs < SEEN_EVERY_MS) return;
+    this.#seenMs = now;
+    this.#store.condition(this.#id, { state: 'online', lastSeen: this.#clock.now() });
+  }
+}

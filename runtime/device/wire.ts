@@ -1,0 +1,132 @@
+/**
+ * One byte stream that the devices of a port share, each through a part of its own. What comes in belongs to the
+ * device whose turn it is; what comes in on nobody's turn (a late answer) is dropped and counted.
+ */
+import { Unreachable } from '@limpet/dmi';
+import { Duplex } from 'node:stream';
+
+export interface WireOptions {
+  readonly stream: Duplex;
+  /** The address, for messages. */
+  readonly address: string;
+  /** Whose turn it is; without it the wire has one device only, which gets everything. */
+  readonly holder?: () => string | undefined;
+  /** Called once, when the wire is cut or the last part was given back. */
+  readonly closed: (wire: Wire) => void;
+}
+
+/** A part holds at most so much that its mapper has not waited for. */
+const MAX_UNSENT_BYTES = 1_048_576;
+
+/** Invariant: every part in `#parts` is open, and the stream is open while there is one. */
+export class Wire {
+  readonly #options: WireOptions;
+  readonly #parts = new Map<Duplex, string>();
+  #cut: Error | undefined;
+  /** Bytes that came in on nobody's turn. */
+  dropped = 0;
+
+  constructor(options: WireOptions) {
+    this.#options = options;
+    const { stream } = options;
+    stream.on('data', (chunk: Buffer) => this.#receive(chunk));
+    stream.on('error', (error) => this.#lose(error));
+    stream.on('end', () => this.#lose());
+    stream.on('close', () => this.#lose());
+  }
+
+  get open(): boolean {
+    return this.#cut === undefined;
+  }
+
+  get devices(): readonly string[] {
+    return [...new Set(this.#parts.values())];
+  }
+
+  /** The device's part of the wire. */
+  part(device: string): Duplex {
+    const part: Duplex = new Duplex({
+      allowHalfOpen: false,
+      read: () => void this.#options.stream.resume(),
+      write: (chunk: Buffer, _encoding, done) => this.#send(part, chunk, done),
+      final: (done) => {
+        done();
+        part.destroy();
+      },
+      destroy: (error, done) => {
+        this.#giveBack(part, error);
+        done(error);
+      },
+    });
+    // A mapper learns of the loss at its next call; without a listener here it would end this process.
+    part.on('error', () => undefined);
+    this.#parts.set(part, device);
+    return part;
+  }
+
+  /** Another device has the turn: bytes that the last one left unread must not hold this one up. */
+  turned(): void {
+    if (this.open) this.#options.stream.resume();
+  }
+
+  /** Closes the stream; every part ends with `error`. */
+  cut(error: Error): void {
+    if (this.#cut !== undefined) return;
+    this.#cut = error;
+    this.#options.stream.destroy();
+    const parts = [...this.#parts.keys()];
+    this.#parts.clear();
+    for (const part of parts) part.destroy(error);
+    this.#options.closed(this);
+  }
+
+  #receive(chunk: Buffer): void {
+    const part = this.#partInTurn();
+    if (part === undefined) {
+      this.dropped += chunk.length;
+      return;
+    }
+    if (!part.push(chunk)) this.#options.stream.pause();
+  }
+
+  #partInTurn(): Duplex | undefined {
+    const { holder } = this.#options;
+    const device = holder?.();
+    for (const [part, owner] of this.#parts) {
+      if (holder === undefined || owner === device) return part;
+    }
+    return undefined;
+  }
+
+  #send(part: Duplex, chunk: Buffer, done: (error?: Error) => void): void {
+    const { holder, stream, address } = this.#options;
+    const device = this.#parts.get(part) ?? '';
+    if (!this.open) {
+      done(this.#cut);
+    } else if (holder !== undefined && holder() !== device) {
+      done(new Error(`${device} wrote to ${address} outside its turn: a fault in its mapper`));
+    } else if (part.writableLength > MAX_UNSENT_BYTES) {
+      done(
+        new Unreachable('PORT_OVERFLOW', `${address} takes no more: the device reads too slowly`),
+      );
+    } else {
+      stream.write(chunk, (error) => done(error ?? undefined));
+    }
+  }
+
+  #giveBack(part: Duplex, error: Error | null): void {
+    if (!this.#parts.delete(part) || !this.open) return;
+    if (error !== null) {
+      const message = `the wire ${this.#options.address} was cut: ${error.message}`;
+      this.cut(new Unreachable('PORT_CUT', message, { cause: error }));
+    } else if (this.#parts.size === 0) {
+      this.cut(new Unreachable('PORT_CLOSED', `${this.#options.address} was closed`));
+    }
+  }
+
+  #lose(error?: Error): void {
+    const { address } = this.#options;
+    const message = `the connection to ${address} was lost${error === undefined ? '' : `: ${error.message}`}`;
+    this.cut(new Unreachable('PORT_LOST', message, { cause: error }));
+  }
+}
