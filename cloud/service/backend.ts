@@ -10,6 +10,7 @@ import {
   conflict,
   type Document,
   expired,
+  invalid,
   type Key,
   keyOf,
   type Listed,
@@ -32,6 +33,8 @@ import type { CloudStore } from './store/store.ts';
 
 /** Devices named in a refusal to delete what they use. */
 const NAMED = 10;
+/** Properties with a desired value, withdrawn ones included, per device: as many as a model may have. */
+const MAX_DESIRED = 10_000;
 
 /** How a write treats `spec.desired`. */
 interface Wish {
@@ -245,6 +248,7 @@ export class CloudBackend implements Backend {
       };
       const { node } = doc.spec;
       if (again && !isNewOrder(value, expires !== undefined, standing)) continue;
+      if (standing.order === undefined && orders.count(device) >= MAX_DESIRED) throw tooMany(doc);
       wanted.order({ device, property, node, value, accepted: now, expires });
     }
   }
@@ -265,6 +269,12 @@ export class CloudBackend implements Backend {
       throw conflict(target, 'its edge is connected; stop that first.');
     }
   }
+}
+
+function tooMany({ metadata: { namespace = 'default', name } }: Device): ApiError {
+  const message = `a device may have at most ${MAX_DESIRED} desired values; delete and create it to be rid of withdrawn ones`;
+  const field = 'spec.desired';
+  return invalid({ kind: 'Device', namespace, name }, [{ field, reason: 'TOO_MANY', message }]);
 }
 
 function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {

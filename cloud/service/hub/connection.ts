@@ -3,7 +3,7 @@ import type { Clock, Log } from '@limpet/dmi';
 import type { RawData, WebSocket } from 'ws';
 import type { FromCloud } from '#protocol';
 import { readFromEdge } from './frames.ts';
-import type { CloudSession } from './session.ts';
+import { type CloudSession, CLOSE } from './session.ts';
 
 export interface ConnectionOptions {
   readonly webSocket: WebSocket;
@@ -66,7 +66,8 @@ export class Connection {
   /** After the frames already sent; cut when the edge does not answer. */
   close(code: number, reason: string): void {
     const { webSocket, clock, log } = this.#options;
-    log.warn('edge sent away', { node: this.node, code, reason });
+    const level = code === CLOSE.unable ? 'info' : 'warn';
+    log[level]('edge sent away', { node: this.node, code, reason });
     this.#cancel();
     this.#cancel = clock.after(CLOSE_MS, () => webSocket.terminate());
     webSocket.close(code, reason);

@@ -398,3 +398,24 @@ test('the same rows again, in a new epoch, change nothing that a watcher sees', 
   new Edge().hello('gateway-1', 'e2').report(1, row);
   assert.equal(backend.get(target).metadata.resourceVersion, resourceVersion);
 });
+
+test('an edge whose rows could not be written is asked to come back later, and none is acknowledged', () => {
+  const edge = new Edge().hello();
+  store.commit.close();
+  edge.report(1, property(1, 55));
+  const refusal = edge.heard.at(-1);
+  assert.ok(refusal?.type === 'refuse' && refusal.code === 'SYNC_CLOUD_UNABLE');
+  assert.equal(refusal.retryAfter, 5000);
+  assert.equal(edge.closedWith, 4003);
+  assert.equal(edge.types().includes('ack'), false);
+});
+
+test('what an edge wanted of a device that another node then gets does not count', async () => {
+  const edge = new Edge().hello('gateway-2');
+  const stages = { accepted: T0 };
+  const desired = { value: 90, rev: T0 * 2000 + 1, verdict: 'applied', stages } as const;
+  edge.report(1, property(1, 90, { desired }));
+  const { desired: _, ...spec } = BOILER_1.spec;
+  await api(backend.create(target, { ...BOILER_1, spec } as unknown as Document));
+  assert.equal((backend.get(target) as Device).spec.desired, undefined);
+});

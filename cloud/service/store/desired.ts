@@ -33,6 +33,8 @@ export class DesiredValues {
   readonly #withdraw: Statement;
   readonly #move: Statement;
   readonly #drop: Statement;
+  readonly #dropForeign: Statement;
+  readonly #count: Statement<[string], number>;
 
   constructor(db: Database) {
     this.#get = db.prepare('SELECT * FROM desired WHERE device = ? AND property = ?');
@@ -45,6 +47,12 @@ export class DesiredValues {
     );
     this.#move = db.prepare('UPDATE desired SET node = ? WHERE device = ?');
     this.#drop = db.prepare('DELETE FROM desired WHERE device = ?');
+    this.#dropForeign = db.prepare(
+      `DELETE FROM desired WHERE device = ? AND node <> ? AND value <> 'null'`,
+    );
+    this.#count = db
+      .prepare<[string], number>('SELECT count(*) FROM desired WHERE device = ?')
+      .pluck();
   }
 
   get(device: string, property: string): Order | undefined {
@@ -67,6 +75,16 @@ export class DesiredValues {
 
   move(device: string, node: string): void {
     this.#move.run(node, device);
+  }
+
+  /** Rows of the device, withdrawn ones included. */
+  count(device: string): number {
+    return this.#count.get(device) ?? 0;
+  }
+
+  /** What other nodes wanted of a device before anybody declared it. */
+  dropForeign(device: string, node: string): void {
+    this.#dropForeign.run(device, node);
   }
 
   drop(device: string): void {

@@ -134,6 +134,7 @@ export class Wanted {
     const { node } = doc.spec;
     tombstones.drop('Device', id, node);
     const before = old?.doc.kind === 'Device' ? old.doc.spec.node : undefined;
+    if (before === undefined) desired.dropForeign(id, node);
     if (before !== node) desired.move(id, node);
     if (before !== undefined && before !== node) {
       // The rev of the move itself, so that the former node's copy loses and coming back wins.
