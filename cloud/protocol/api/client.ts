@@ -79,6 +79,17 @@ export class ApiClient {
     }
   }
 
+  /** Whether the service is there and well. */
+  async healthy(signal?: AbortSignal): Promise<boolean> {
+    try {
+      const response = await this.#open({ method: 'GET', path: '/healthz', signal });
+      return (await textOf(response)) === 'ok';
+    } catch (error) {
+      if (error instanceof ApiError || error instanceof ApiUnreachable) return false;
+      throw error;
+    }
+  }
+
   /** All of them, in key order. `resourceVersion` is where a watch takes over. */
   async list(
     kind: Kind,

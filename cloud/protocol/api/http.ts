@@ -197,8 +197,10 @@ async function documentOf(request: IncomingMessage, type = 'application/json'): 
  * address or `localhost` in the Host header cannot be such a name.
  */
 function refuseForeignHost(request: IncomingMessage): void {
-  const host = request.headers.host;
-  if (host === undefined) return;
+  const { headers, socket } = request;
+  const { host } = headers;
+  // A unix socket has no remote address, and no web page reaches it.
+  if (host === undefined || socket.remoteAddress === undefined) return;
   const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
   if (name === '' || name === 'localhost' || isIP(name) !== 0) return;
   throw new ApiError(

@@ -1,0 +1,73 @@
+/** What the twin store holds, as the resources that the API shows. Pure. */
+import type {
+  Desired,
+  Device,
+  DeviceStatus,
+  PropertyTwin,
+  Reported,
+  WantedResource,
+} from '@limpet/dmi/manifest';
+import type { DeviceTwin } from '../twin/store.ts';
+
+/** The document with what is desired, its status, and its version. */
+export function showDevice(doc: Device, twin: DeviceTwin | undefined, version: number): Device {
+  const orders = [...(twin?.properties ?? [])].flatMap(([name, { desired }]) => {
+    return desired === undefined || desired.value === null ? [] : [[name, desired.value] as const];
+  });
+  return {
+    ...doc,
+    metadata: { ...doc.metadata, resourceVersion: String(version) },
+    spec: { ...doc.spec, ...(orders.length > 0 && { desired: Object.fromEntries(orders) }) },
+    status: statusOf(twin),
+  };
+}
+
+/** The document with its version and nothing else. */
+export function showDocument<Doc extends WantedResource>(doc: Doc, version: number): Doc {
+  return { ...doc, metadata: { ...doc.metadata, resourceVersion: String(version) } };
+}
+
+function statusOf(twin: DeviceTwin | undefined): DeviceStatus {
+  const { state, reason, lastSeen } = twin?.condition ?? { state: 'connecting' as const };
+  const shown = [...(twin?.properties ?? [])].map(([name, property]) => {
+    return [name, twinOf(property)] as const;
+  });
+  return {
+    state,
+    ...(reason !== undefined && { reason }),
+    ...(lastSeen !== undefined && { lastSeen: iso(lastSeen) }),
+    // fromEntries makes own members, whatever a property is called.
+    twin: Object.fromEntries(shown.filter(([, property]) => Object.keys(property).length > 0)),
+  };
+}
+
+function twinOf({ reported, desired }: PropertyTwin<number>): PropertyTwin {
+  return {
+    ...(reported !== undefined && { reported: reportedOf(reported) }),
+    ...(desired !== undefined && desired.value !== null && { desired: desiredOf(desired) }),
+  };
+}
+
+function reportedOf({ at, ...reported }: Reported<number>): Reported {
+  return { ...reported, at: iso(at) };
+}
+
+function desiredOf({ expires, stages, ...desired }: Desired<number>): Desired {
+  const { accepted, stored, sent, confirmed } = stages;
+  return {
+    ...desired,
+    ...(expires !== undefined && { expires: iso(expires) }),
+    stages: {
+      accepted: iso(accepted),
+      ...(stored !== undefined && { stored: iso(stored) }),
+      ...(sent !== undefined && { sent: iso(sent) }),
+      ...(confirmed !== undefined && { confirmed: iso(confirmed) }),
+    },
+  };
+}
+
+/** RFC 3339 with ms, UTC; a time that a calendar cannot say (a broken clock) is shown as the epoch. */
+function iso(ms: number): string {
+  const date = new Date(ms);
+  return (Number.isNaN(date.getTime()) ? new Date(0) : date).toISOString();
+}

@@ -1,0 +1,224 @@
+/** One node behind the API: its devices and models from the twin store, and itself. */
+import type { Clock, Json } from '@limpet/dmi';
+import {
+  API_VERSION,
+  type Device,
+  type Kind,
+  type Node,
+  type NodeFacts,
+  type Resource,
+} from '@limpet/dmi/manifest';
+import {
+  ApiError,
+  type Backend,
+  type Changes,
+  conflict,
+  type Document,
+  expired,
+  invalid,
+  type Key,
+  keyOf,
+  type Listed,
+  methodNotAllowed,
+  notFound,
+  type Page,
+  type PatchOptions,
+  type Query,
+  selects,
+  type Sight,
+  type Target,
+} from '#protocol/api';
+import { placeOrder } from '../twin/order.ts';
+import type { Change, TwinStore } from '../twin/store.ts';
+import { showDevice, showDocument } from './compose.ts';
+import { ordersOf } from './orders.ts';
+import { Versions } from './versions.ts';
+
+export interface LocalBackendOptions {
+  readonly store: TwinStore;
+  readonly node: string;
+  readonly facts: () => NodeFacts;
+  readonly clock: Clock;
+}
+
+export class LocalBackend implements Backend {
+  readonly #options: LocalBackendOptions;
+  readonly #store: TwinStore;
+  readonly #versions: Versions;
+  readonly #stop: () => void;
+
+  constructor(options: LocalBackendOptions) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#versions = new Versions(options.clock.now());
+    this.#versions.configured('Node', options.node);
+    const { store } = options;
+    for (const id of store.models()) this.#versions.configured('DeviceModel', id, store.model(id));
+    for (const id of store.devices()) this.#versions.configured('Device', id, store.device(id));
+    this.#stop = this.#store.onChange((change) => this.#changed(change));
+  }
+
+  /** The node tells new facts of itself. */
+  nodeChanged(): void {
+    this.#versions.touched('Node', this.#options.node);
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  version(): number {
+    return this.#versions.version;
+  }
+
+  list(query: Query, { limit, after = '' }: Page): Listed {
+    const version = this.version();
+    const items: Resource[] = [];
+    const keys = this.#versions.present(query.kind).filter((key) => key > after);
+    for (const key of keys.toSorted((a, b) => (a < b ? -1 : 1))) {
+      if (query.namespace !== undefined && !key.startsWith(`${query.namespace}/`)) continue;
+      const resource = this.#show(query.kind, key);
+      if (resource === undefined || !selects(query.selection, resource)) continue;
+      const last = items.at(-1);
+      if (items.length === limit && last !== undefined) {
+        return { items, version, next: keyOf(last.metadata) };
+      }
+      items.push(resource);
+    }
+    return { items, version };
+  }
+
+  get(target: Target): Resource {
+    const resource = this.#show(target.kind, keyOf(target));
+    if (resource !== undefined) return resource;
+    const refused = target.kind === 'Device' ? this.#store.refused().get(keyOf(target)) : undefined;
+    if (refused === undefined) throw notFound(target);
+    throw new ApiError('NotFound', `device "${keyOf(target)}" is not run: ${refused.message}`);
+  }
+
+  look(kind: Kind, key: Key): Sight | undefined {
+    const mark = this.#versions.of(kind, key);
+    if (mark === undefined) return undefined;
+    const { state, version, created, configured, doc } = mark;
+    const resource =
+      state === 'present' ? this.#show(kind, key) : doc && showDocument(doc, version);
+    return resource === undefined ? undefined : { state, resource, created, configured };
+  }
+
+  changes(
+    scope: { readonly kind: Kind; readonly namespace?: string },
+    since: number | undefined,
+    changed: (key: Key) => void,
+  ): Changes {
+    if (since !== undefined && since < this.#versions.horizon) {
+      throw expired(
+        `resourceVersion ${since} is from before this edge started, or too old; list again`,
+      );
+    }
+    return this.#versions.subscribe(scope, since, changed);
+  }
+
+  create(): never {
+    throw readOnly();
+  }
+
+  replace(): never {
+    throw readOnly();
+  }
+
+  remove(): never {
+    throw readOnly();
+  }
+
+  /** Of a device, `spec.desired`: orders, on disk when this returns. */
+  patch(target: Target, patch: Document, options: PatchOptions): Resource {
+    if (target.kind !== 'Device') throw readOnly();
+    const device = this.get(target) as Device;
+    this.#precondition(target, patch);
+    const model = this.#store.modelOf(keyOf(target));
+    if (model === undefined) {
+      const message = `the model "${device.spec.model}" is not known here: apply it first`;
+      throw invalid(target, [{ field: 'spec.model', reason: 'MODEL_UNKNOWN', message }]);
+    }
+    const patched = ordersOf(patch, device, model);
+    if (!patched.ok) throw invalid(target, patched.causes);
+    for (const [property, value] of patched.orders) this.#order(target, [property, value], options);
+    return this.get(target);
+  }
+
+  #order(target: Target, [property, value]: readonly [string, Json], options: PatchOptions): void {
+    const placed = placeOrder(this.#store, { device: keyOf(target), property, value, ...options });
+    if (placed.ok) return;
+    const { code, message } = placed;
+    if (code.startsWith('DISK_')) {
+      throw new ApiError('ServiceUnavailable', `${property} was not set: ${message} (${code})`);
+    }
+    throw invalid(target, [{ field: `spec.desired.${property}`, reason: code, message }]);
+  }
+
+  /** Only versions count at which the document or an order changed: twins move all the time. */
+  #precondition(target: Target, patch: Document): void {
+    const metadata = patch['metadata'] as Document | undefined;
+    const given = metadata?.['resourceVersion'];
+    const mark = this.#versions.of(target.kind, keyOf(target));
+    if (given === undefined || mark === undefined) return;
+    const version = Number(given);
+    if (version >= Math.max(mark.configured, mark.ordered) && version <= mark.version) return;
+    throw conflict(target, 'it has been changed since; get it again and apply the change to that');
+  }
+
+  #show(kind: Kind, key: Key): Resource | undefined {
+    const mark = this.#versions.of(kind, key);
+    if (mark?.state !== 'present') return undefined;
+    switch (kind) {
+      case 'Node':
+        return this.#node(mark.version);
+      case 'DeviceModel': {
+        const doc = this.#store.model(key);
+        return doc && showDocument(doc, mark.version);
+      }
+      case 'Device': {
+        const doc = this.#store.device(key);
+        return doc && showDevice(doc, this.#store.twin(key), mark.version);
+      }
+    }
+  }
+
+  #node(version: number): Node {
+    const { node, facts, clock } = this.#options;
+    return {
+      apiVersion: API_VERSION,
+      kind: 'Node',
+      metadata: { name: node, resourceVersion: String(version) },
+      spec: {},
+      status: {
+        state: 'online',
+        lastSeen: new Date(clock.now()).toISOString(),
+        facts: facts(),
+      },
+    };
+  }
+
+  #changed(change: Change): void {
+    switch (change.kind) {
+      case 'property':
+        return this.#touched(change.device, change.twin.desired?.rev);
+      case 'device':
+        return this.#touched(change.device);
+      case 'resource':
+        if (change.doc === null) return this.#versions.deleted(change.type, change.id);
+        return this.#versions.configured(change.type, change.id, change.doc);
+    }
+  }
+
+  /** Twins of devices that are not run are nobody's. */
+  #touched(device: Key, rev?: number): void {
+    if (this.#store.device(device) !== undefined) this.#versions.touched('Device', device, rev);
+  }
+}
+
+function readOnly(): ApiError {
+  return methodNotAllowed(
+    'devices of this node come from its manifests folder or its cloud: change them there; here only spec.desired of a device can be patched',
+  );
+}

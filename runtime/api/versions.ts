@@ -1,0 +1,146 @@
+/**
+ * Versions of what the edge shows: the twin store orders what is wanted and what is reported, each for
+ * itself; a watch needs one order over both. Lives as long as the process: versions start from the clock, so
+ * that one from before a restart is recognized as too old.
+ */
+import type { Kind, WantedResource } from '@limpet/dmi/manifest';
+import type { Changes, Key } from '#protocol/api';
+
+/** What is known of one object beside what it is. */
+export interface Mark {
+  readonly kind: Kind;
+  readonly key: Key;
+  state: 'present' | 'deleted';
+  version: number;
+  created: number;
+  /** Version at which its document last changed. */
+  configured: number;
+  /** Version at which a desired value was last placed. */
+  ordered: number;
+  /** The newest order seen. */
+  rev: number;
+  /** Its document, shared with the store; of a deleted object the last one. */
+  doc: WantedResource | undefined;
+}
+
+interface Listener {
+  readonly kind: Kind;
+  readonly namespace: string | undefined;
+  readonly changed: (key: Key) => void;
+}
+
+/** Deletions kept for watches that resume. The oldest goes first; who resumes from before it lists again. */
+const MOST_DELETIONS = 1000;
+
+export class Versions {
+  readonly #marks = new Map<string, Mark>();
+  readonly #listeners = new Set<Listener>();
+  #deletions = 0;
+  #version: number;
+  #horizon: number;
+
+  constructor(nowMs: number) {
+    // Microseconds: a process that makes fewer than a million changes a second stays behind the next one.
+    this.#version = Math.floor(nowMs) * 1000;
+    this.#horizon = this.#version;
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Who resumes from before this has missed deletions. */
+  get horizon(): number {
+    return this.#horizon;
+  }
+
+  of(kind: Kind, key: Key): Mark | undefined {
+    return this.#marks.get(`${kind} ${key}`);
+  }
+
+  present(kind: Kind): readonly Key[] {
+    return [...this.#marks.values()]
+      .filter((mark) => mark.kind === kind && mark.state === 'present')
+      .map(({ key }) => key);
+  }
+
+  /** Its document is new or changed. */
+  configured(kind: Kind, key: Key, doc?: WantedResource): void {
+    const mark = this.#advance(kind, key);
+    mark.configured = mark.version;
+    mark.doc = doc;
+    this.#tell(mark);
+  }
+
+  /** Its status changed. `rev`: of the order it now has. */
+  touched(kind: Kind, key: Key, rev = 0): void {
+    const mark = this.#advance(kind, key);
+    if (rev > mark.rev) {
+      mark.rev = rev;
+      mark.ordered = mark.version;
+    }
+    this.#tell(mark);
+  }
+
+  deleted(kind: Kind, key: Key): void {
+    if (this.of(kind, key)?.state !== 'present') return;
+    const mark = this.#advance(kind, key);
+    mark.state = 'deleted';
+    this.#deletions += 1;
+    if (this.#deletions > MOST_DELETIONS) this.#forgetOldest();
+    this.#tell(mark);
+  }
+
+  /** As `Backend.changes`. */
+  subscribe(
+    scope: { readonly kind: Kind; readonly namespace?: string },
+    since: number | undefined,
+    changed: (key: Key) => void,
+  ): Changes {
+    const listener = { kind: scope.kind, namespace: scope.namespace, changed };
+    const keys = [...this.#marks.values()]
+      .filter((mark) => concerns(listener, mark))
+      .filter(({ state, version }) => (since === undefined ? state === 'present' : version > since))
+      .toSorted((a, b) => a.version - b.version)
+      .map(({ key }) => key);
+    this.#listeners.add(listener);
+    return { keys, stop: () => void this.#listeners.delete(listener) };
+  }
+
+  #advance(kind: Kind, key: Key): Mark {
+    this.#version += 1;
+    const version = this.#version;
+    const known = this.of(kind, key);
+    if (known?.state === 'present') {
+      known.version = version;
+      return known;
+    }
+    if (known !== undefined) this.#deletions -= 1;
+    const fresh = { created: version, configured: version, ordered: version, rev: 0 };
+    const mark: Mark = { kind, key, state: 'present', version, ...fresh, doc: undefined };
+    this.#marks.set(`${kind} ${key}`, mark);
+    return mark;
+  }
+
+  #forgetOldest(): void {
+    let oldest: Mark | undefined;
+    for (const mark of this.#marks.values()) {
+      if (mark.state !== 'deleted') continue;
+      if (oldest === undefined || mark.version < oldest.version) oldest = mark;
+    }
+    if (oldest === undefined) return;
+    this.#marks.delete(`${oldest.kind} ${oldest.key}`);
+    this.#horizon = Math.max(this.#horizon, oldest.version);
+    this.#deletions -= 1;
+  }
+
+  #tell(mark: Mark): void {
+    for (const listener of this.#listeners)
+      if (concerns(listener, mark)) listener.changed(mark.key);
+  }
+}
+
+function concerns({ kind, namespace }: Listener, mark: Mark): boolean {
+  if (mark.kind !== kind) return false;
+  return namespace === undefined || mark.key.startsWith(`${namespace}/`);
+}
