@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { build as bundle, type Plugin } from 'esbuild';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -34,7 +34,7 @@ export interface BundledFile {
 export async function bundleEdge(target: Target, outdir: string): Promise<readonly BundledFile[]> {
   await rm(outdir, { recursive: true, force: true });
   await mkdir(outdir, { recursive: true });
-  await build({
+  await bundle({
     absWorkingDir: root,
     entryPoints: { 'limpet-edge': 'cross-build/edge-entry.ts' },
     outdir,
@@ -70,14 +70,17 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
 function prebuiltSerialport(prebuild: string): Plugin {
   return {
     name: 'prebuilt-serialport',
-    setup({ onLoad }) {
-      onLoad({ filter: /bindings-cpp[/\\]dist[/\\]serialport-bindings\.js$/ }, async ({ path }) => {
-        const source = await readFile(path, 'utf8');
-        if (!source.includes('node-gyp-build'))
-          throw new Error(`${path} no longer loads its add-on through node-gyp-build`);
-        const addon = createRequire(path).resolve(`../prebuilds/${prebuild}`);
-        return { contents: `exports.binding = require(${JSON.stringify(addon)});`, loader: 'js' };
-      });
+    setup(build) {
+      build.onLoad(
+        { filter: /bindings-cpp[/\\]dist[/\\]serialport-bindings\.js$/ },
+        async ({ path }) => {
+          const source = await readFile(path, 'utf8');
+          if (!source.includes('node-gyp-build'))
+            throw new Error(`${path} no longer loads its add-on through node-gyp-build`);
+          const addon = createRequire(path).resolve(`../prebuilds/${prebuild}`);
+          return { contents: `exports.binding = require(${JSON.stringify(addon)});`, loader: 'js' };
+        },
+      );
     },
   };
 }

@@ -1,4 +1,7 @@
 /** The bundle's entry: the edge, and the mappers it carries, each a chunk that loads when a device needs it. */
+import modbus from '../mappers/modbus/package.json' with { type: 'json' };
 import { runEdge } from '#runtime/main.ts';
 
-await runEdge({ modbus: () => import('@limpet/mapper-modbus') });
+await runEdge({
+  modbus: { version: modbus.version, load: () => import('@limpet/mapper-modbus') },
+});

@@ -4,12 +4,6 @@ import path from 'node:path';
 import { checkDocument, exact, type Fault, text } from '@limpet/dmi/manifest';
 import * as v from 'valibot';
 
-/** Where a listener binds. */
-export interface Listen {
-  readonly host: string;
-  readonly port: number;
-}
-
 export interface EdgeConfig {
   /** The node's name, an RFC 1123 label. */
   readonly node: string;
@@ -21,8 +15,8 @@ export interface EdgeConfig {
   readonly ca: string | undefined;
   /** File whose first line is the bearer token for the cloud. */
   readonly tokenFile: string | undefined;
-  /** `off`: no local bus. */
-  readonly bus: Listen | 'off';
+  /** `HOST:PORT` of the local bus; undefined: none. */
+  readonly bus: string | undefined;
   /** Folder of manifests of this node's own. */
   readonly manifests: string | undefined;
 }
@@ -79,7 +73,7 @@ export function readConfig(file: string): ReadConfig {
       cloud,
       ca: absolute(ca),
       tokenFile: absolute(tokenFile),
-      bus: listen === 'off' ? 'off' : parseListen(listen),
+      bus: listen === 'off' ? undefined : listen,
       manifests: absolute(manifests),
     },
   };
@@ -92,10 +86,4 @@ function isHubAddress(value: string): boolean {
 function isListen(value: string): boolean {
   const port = Number(value.slice(value.lastIndexOf(':') + 1));
   return /^.+:\d{1,5}$/.test(value) && port <= 65_535;
-}
-
-function parseListen(value: string): Listen {
-  const colon = value.lastIndexOf(':');
-  const host = value.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
-  return { host, port: Number(value.slice(colon + 1)) };
 }

@@ -42,12 +42,8 @@ async function changes(rig: Rig): Promise<readonly Figure[]> {
     registers[0] = value;
   };
   set();
-  const query = {
-    kind: 'Device',
-    namespace: 'default',
-    fieldSelector: 'metadata.name=device-1',
-  } as const;
-  for await (const event of rig.api.watch(query, { signal: controller.signal })) {
+  const one = { namespace: 'default', fieldSelector: 'metadata.name=device-1' };
+  for await (const event of rig.api.watch('Device', one, controller.signal)) {
     if (event.type === 'BOOKMARK') continue;
     const { status } = event.object as Device;
     if (status?.twin['sensor-0']?.reported?.value !== value || readAt === undefined) continue;

@@ -69,7 +69,7 @@ export class Rig {
   async startCloud(): Promise<void> {
     const data = path.join(this.folder, 'cloud');
     this.cloud = limpet('cloud', ['--data', data, '--listen', `127.0.0.1:${this.cloudPort}`]);
-    await this.cloud.ready(() => this.api.healthy());
+    await this.cloud.ready(() => answers(this.api));
   }
 
   async startEdge(): Promise<void> {
@@ -79,7 +79,7 @@ export class Rig {
       '--config',
       path.join(this.folder, 'limpet.yaml'),
     ]);
-    await this.edge.ready(() => this.edgeApi.healthy());
+    await this.edge.ready(() => answers(this.edgeApi));
   }
 
   /** Declares `count` devices of one model, behind one gateway address, units from 1. */
@@ -106,6 +106,11 @@ export class Rig {
       },
     };
   }
+}
+
+async function answers(api: ApiClient): Promise<boolean> {
+  await api.list('Node');
+  return true;
 }
 
 /** The command as a child process that is the service itself: no wrapper between us and the kill. */

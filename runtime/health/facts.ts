@@ -1,28 +1,28 @@
 /** What this node tells of itself. Read anew at each call; what cannot be read is `unknown` or 0. */
 import { type NodeFacts } from '@limpet/dmi/manifest';
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { freemem, networkInterfaces, totalmem, uptime } from 'node:os';
 
-export async function nodeFacts(options: {
+export function nodeFacts(options: {
   readonly version: string;
   readonly mappers: NodeFacts['mappers'];
-}): Promise<NodeFacts> {
+}): NodeFacts {
   return {
     architecture: process.arch,
-    board: await board(),
-    os: await operatingSystem(),
+    board: board(),
+    os: operatingSystem(),
     versions: { limpet: options.version, node: process.versions.node },
     mappers: options.mappers,
     addresses: addresses(),
     uptime: Math.round(uptime()),
-    memory: await memory(),
+    memory: memory(),
   };
 }
 
 /** Of this process, as the kernel counts: RssAnon and RSS, in bytes. */
-async function memory(): Promise<NodeFacts['memory']> {
-  const machine = await text('/proc/meminfo');
-  const own = await text('/proc/self/status');
+function memory(): NodeFacts['memory'] {
+  const machine = text('/proc/meminfo');
+  const own = text('/proc/self/status');
   return {
     total: kibibytes(machine, 'MemTotal') ?? totalmem(),
     available: kibibytes(machine, 'MemAvailable') ?? freemem(),
@@ -43,19 +43,17 @@ export function prettyName(osRelease: string): string | undefined {
   return match?.[1] ?? match?.[2] ?? match?.[3];
 }
 
-async function board(): Promise<string> {
+function board(): string {
   // The device tree ends its strings with NUL.
-  const tree = (await text('/proc/device-tree/model')).replaceAll('\0', '').trim();
+  const tree = text('/proc/device-tree/model').replaceAll('\0', '').trim();
   if (tree !== '') return tree;
-  const product = (await text('/sys/class/dmi/id/product_name')).trim();
+  const product = text('/sys/class/dmi/id/product_name').trim();
   return product === '' ? 'unknown' : product;
 }
 
-async function operatingSystem(): Promise<string> {
-  const release = await text('/etc/os-release');
-  return (
-    prettyName(release === '' ? await text('/usr/lib/os-release') : release) ?? process.platform
-  );
+function operatingSystem(): string {
+  const release = text('/etc/os-release');
+  return prettyName(release === '' ? text('/usr/lib/os-release') : release) ?? process.platform;
 }
 
 function addresses(): string[] {
@@ -67,7 +65,11 @@ function addresses(): string[] {
 /** A node with hundreds of container networks would send them with every hello. */
 const MAX_ADDRESSES = 16;
 
-async function text(path: string): Promise<string> {
-  // Absent on other systems and in containers: then another source, or `unknown`, says it.
-  return readFile(path, 'utf8').catch(() => '');
+/** Files of the kernel, read at once: nothing waits on a disk for them. */
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // absent on other systems and in containers: another source, or `unknown`, says it
+  }
 }

@@ -1,0 +1,180 @@
+/** The edge of one node, put together: the only place of the runtime where its parts are made and wired. */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { DmiError, type Log, Misconfigured } from '@limpet/dmi';
+import { formatFaults } from '@limpet/dmi/manifest';
+import packageJson from '../package.json' with { type: 'json' };
+import { LocalApi } from './api/local-api.ts';
+import { LocalBackend } from './api/local-backend.ts';
+import { Broker } from './bus/broker.ts';
+import { EventBus } from './bus/event-bus.ts';
+import { type EdgeConfig, readConfig } from './config.ts';
+import { Devices } from './device/registry.ts';
+import { nodeFacts } from './health/facts.ts';
+import { LagWatch } from './health/lag.ts';
+import { systemClock } from './kernel/clock.ts';
+import { createLog } from './kernel/log.ts';
+import { Scope } from './kernel/scope.ts';
+import { ManifestFolder } from './manifest-folder.ts';
+import { type MapperTable, MapperHost } from './mapper/host.ts';
+import { CloudLink } from './sync/link.ts';
+import { cloudUrl } from './sync/target.ts';
+import { dialWebSocket } from './sync/wire.ts';
+import { StoreError, TwinStore } from './twin/store.ts';
+
+const clock = systemClock;
+const { version } = packageJson;
+
+export interface EdgeOptions {
+  readonly config: EdgeConfig;
+  readonly log: Log;
+  /** Mappers that a bundle carries; others are found by package name. */
+  readonly mappers?: MapperTable;
+}
+
+export interface Edge {
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the edge of one node. When a part cannot start, what was started is closed again.
+ * @throws Misconfigured what the operator must mend; StoreError when the data folder cannot be used
+ */
+export async function startEdge(options: EdgeOptions): Promise<Edge> {
+  const scope = new Scope();
+  try {
+    await wire(options, scope);
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+  return { close: () => scope.close() };
+}
+
+async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promise<void> {
+  const { node } = config;
+  // A wrong address is told before anything is started.
+  const url = config.cloud === undefined ? undefined : cloudUrl(config.cloud);
+  mkdirSync(config.data, { recursive: true, mode: 0o700 });
+  const store = TwinStore.open({ path: path.join(config.data, 'twins.db'), clock, log });
+  scope.add(() => store.close());
+  const host = new MapperHost({ log, ...(mappers && { table: mappers }) });
+  const installed = await host.installed();
+  const facts = () => nodeFacts({ version, mappers: installed });
+
+  followManifests(config, store, { log, scope });
+  const devices = new Devices({ store, host, clock, log, node });
+  scope.add(() => devices.stop());
+  devices.start();
+
+  const lag = new LagWatch(clock, log);
+  scope.add(() => lag.stop());
+  lag.start();
+
+  const bus = await openBus(config, store, { log, scope });
+  const backend = new LocalBackend({ node, store, facts, clock });
+  scope.add(() => backend.close());
+  const socket = path.join(config.data, 'limpet.sock');
+  const api = await LocalApi.start({ path: socket, backend, version, clock, log });
+  scope.add(() => api.close());
+  if (url === undefined) {
+    bus?.start('none');
+  } else {
+    const dial = dialWebSocket({
+      url,
+      clock,
+      ...(config.ca !== undefined && { ca: config.ca }),
+      ...(config.tokenFile !== undefined && { tokenFile: config.tokenFile }),
+    });
+    const link = new CloudLink({ node, twins: store, facts, dial, clock, log });
+    scope.add(() => link.stop());
+    link.onStatus(({ state }) => bus?.cloud(state));
+    bus?.start('connecting');
+    link.start();
+  }
+  log.info('edge started', { node, data: config.data, bus: config.bus ?? 'off', cloud: url?.host });
+}
+
+interface Surroundings {
+  readonly log: Log;
+  readonly scope: Scope;
+}
+
+function followManifests(config: EdgeConfig, store: TwinStore, { log, scope }: Surroundings): void {
+  if (config.manifests === undefined) return;
+  const { node, manifests } = config;
+  const folder = new ManifestFolder({ folder: manifests, node, target: store, clock, log });
+  scope.add(() => folder.stop());
+  folder.start();
+  const again = (): void => void folder.apply();
+  process.on('SIGHUP', again);
+  scope.add(() => void process.off('SIGHUP', again));
+}
+
+async function openBus(
+  { bus, node }: EdgeConfig,
+  store: TwinStore,
+  { log, scope }: Surroundings,
+): Promise<EventBus | undefined> {
+  if (bus === undefined) return undefined;
+  const broker = await Broker.open({ listen: bus, clock, log });
+  scope.add(() => broker.close());
+  const eventBus = new EventBus({ node, version, twins: store, broker, clock, log });
+  scope.add(() => eventBus.stop());
+  return eventBus;
+}
+
+const USAGE = 'usage: limpet-edge --config limpet.yaml [--log-level debug|info|warn|error]\n';
+
+/** The whole program of a board: arguments, signals, exit codes (0 done, 1 failed, 2 usage, 78 configuration). */
+export async function runEdge(mappers?: MapperTable): Promise<void> {
+  const args = readArguments();
+  if (args === undefined) return exitWith(2, USAGE);
+  const read = readConfig(args.config);
+  if (!read.ok) return exitWith(78, `${formatFaults(read.faults)}\n`);
+  const log = createLog({ out: process.stderr, clock, level: args.level });
+  // A bug outside of every device's scope: the state is on disk, so the safe thing is to start afresh.
+  process.on('uncaughtException', (error) => {
+    log.error('edge stops: a bug', { error });
+    process.exit(1);
+  });
+  const stop = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
+  try {
+    const edge = await startEdge({ config: read.config, log, ...(mappers && { mappers }) });
+    await stop.promise;
+    await edge.close();
+    log.info('edge stopped', { node: read.config.node });
+    process.exit(0);
+  } catch (error) {
+    const known = error instanceof DmiError || error instanceof StoreError;
+    log.error('edge cannot start', known ? { code: error.code, reason: error.message } : { error });
+    process.exit(error instanceof Misconfigured ? 78 : 1);
+  }
+}
+
+type Level = 'debug' | 'info' | 'warn' | 'error';
+
+function readArguments(): { readonly config: string; readonly level: Level } | undefined {
+  try {
+    const { values } = parseArgs({
+      options: { config: { type: 'string' }, 'log-level': { type: 'string', default: 'info' } },
+    });
+    const level = values['log-level'];
+    if (values.config === undefined || !isLevel(level)) return undefined;
+    return { config: values.config, level };
+  } catch {
+    return undefined; // an argument that is not known: the usage says which are
+  }
+}
+
+function isLevel(text: string): text is Level {
+  return ['debug', 'info', 'warn', 'error'].includes(text);
+}
+
+function exitWith(code: number, message: string): void {
+  process.stderr.write(message);
+  process.exitCode = code;
+}
