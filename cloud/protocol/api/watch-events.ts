@@ -31,6 +31,12 @@ export interface WatchEventsOptions {
   readonly wake: () => void;
 }
 
+/**
+ * `perhaps`: it changed out of this watch's sight. Told that such an object is gone, a reader that never had
+ * it loses nothing; not told, one that had it would keep a ghost.
+ */
+type Had = 'yes' | 'no' | 'perhaps';
+
 export class WatchEvents {
   readonly #backend: Backend;
   readonly #query: Query;
@@ -102,24 +108,23 @@ export class WatchEvents {
       return had === 'no' ? undefined : { type: 'DELETED', object: sight.resource };
     }
     this.#decided.set(key, matches);
-    if (matches) return { type: had === 'no' ? 'ADDED' : 'MODIFIED', object: sight.resource };
+    if (matches)
+      return { type: this.#isNews(had, sight) ? 'ADDED' : 'MODIFIED', object: sight.resource };
     // To this reader, an object that stops matching is gone.
     return had === 'no' ? undefined : { type: 'DELETED', object: sight.resource };
   }
 
+  #isNews(had: Had, { created }: Sight): boolean {
+    return had === 'no' || (had === 'perhaps' && created > (this.#since ?? 0));
+  }
+
   /** Whether the reader has this object: from this watch, or from what it read up to `since`. */
-  #had(key: Key, sight: Sight | undefined): 'yes' | 'no' | 'perhaps' {
+  #had(key: Key, sight: Sight | undefined): Had {
     const decided = this.#decided.get(key);
     if (decided !== undefined) return decided ? 'yes' : 'no';
     if (this.#since === undefined) return 'no';
-    if (sight === undefined) return 'perhaps';
-    if (sight.created > this.#since) return 'no';
-    if (sight.configured > this.#since) return this.#selectsAll() ? 'yes' : 'perhaps';
+    // Also when it was created since: the reader may have an earlier object of that name.
+    if (sight === undefined || sight.configured > this.#since) return 'perhaps';
     return selects(this.#query.selection, sight.resource) ? 'yes' : 'no';
-  }
-
-  #selectsAll(): boolean {
-    const { labels, fields } = this.#query.selection;
-    return labels.length === 0 && fields.length === 0;
   }
 }
