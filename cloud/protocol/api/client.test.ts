@@ -65,6 +65,8 @@ test('a watch ends quietly when its signal says so', async () => {
     abort.abort();
   }
   assert.deepEqual(types, ['BOOKMARK']);
+  const before = await client.watch('Device', {}, abort.signal).next();
+  assert.equal(before.done, true, 'also when it says so before the connection stands');
 });
 
 test('the token is asked for, and never part of what goes wrong', async () => {

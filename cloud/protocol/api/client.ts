@@ -151,17 +151,19 @@ export class ApiClient {
   ): AsyncGenerator<WatchEvent, void, void> {
     const query = queryOf({ ...select, watch: '1', allowWatchBookmarks: '1' });
     const path = collection(kind, select.namespace) + query;
-    const response = await this.#open({ method: 'GET', path, silentMs: SILENT_MS, signal });
+    let response: IncomingMessage | undefined;
     try {
+      response = await this.#open({ method: 'GET', path, silentMs: SILENT_MS, signal });
       for await (const event of objectLines(response)) {
         if (event['type'] === 'ERROR') throw errorOfStatus(event['object'], 500);
         yield event as unknown as WatchEvent;
       }
     } catch (error) {
       if (signal?.aborted === true) return;
-      throw error instanceof ApiError ? error : unreachable(this.#where(), error);
+      const known = error instanceof ApiError || error instanceof ApiUnreachable;
+      throw known ? error : unreachable(this.#where(), error);
     } finally {
-      response.destroy();
+      response?.destroy();
     }
   }
 
