@@ -109,11 +109,13 @@ export class ReportPage {
       if (owner === this.#node) this.#gone(row);
       return;
     }
-    if (row.doc.kind === 'Device' && this.#mayDeclare(row, row.doc, owner)) {
-      if (this.#newer(row)) this.#adopt(row.id, withoutDesired(row.doc), row.rev);
+    const { doc } = row;
+    const allowed = doc.kind === 'Device' && this.#mayDeclare(row, doc, owner);
+    if (!allowed) this.ignored.foreign++;
+    else if (this.#newer(row)) {
+      this.#adopt(row.id, withoutDesired(doc), row.rev);
       return;
     }
-    this.ignored.foreign++;
     const rev = objects.get('Device', row.id)?.rev ?? 0;
     const moved = owner !== undefined && owner !== this.#node && rev > row.rev;
     if (moved) wanted.bury(this.#node, 'Device', row.id, rev);

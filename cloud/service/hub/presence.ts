@@ -1,7 +1,6 @@
 /** A node comes and goes: what that changes in the store. Runs inside a transaction. */
 import { API_VERSION } from '@limpet/dmi/manifest';
 import type { FromEdge } from '#protocol';
-import { MAX_REV } from '../store/line.ts';
 import type { CloudStore } from '../store/store.ts';
 import { MAX_STRAYS } from './apply-report.ts';
 
@@ -21,8 +20,9 @@ export function join(
 ): Joined {
   const { nodes, objects, wanted, tombstones, mirrors, line } = store;
   const known = nodes.get(node);
-  // A cursor from beyond our line was given by a cloud that knew more than this copy of it: start over.
-  const cursor = rev > line.last() || rev > MAX_REV ? 0 : rev;
+  // A cloud restored from an older copy may give a position out again that the edge knows from the lost history:
+  // only what this history recorded as stored counts. At worst a page is sent twice.
+  const cursor = Math.min(rev, known?.stored ?? 0);
   line.saw(rev);
   const seq = known?.epoch === epoch ? known.seq : 0;
   nodes.put({

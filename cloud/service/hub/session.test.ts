@@ -419,3 +419,18 @@ test('what an edge wanted of a device that another node then gets does not count
   await api(backend.create(target, { ...BOILER_1, spec } as unknown as Document));
   assert.equal((backend.get(target) as Device).spec.desired, undefined);
 });
+
+test('a cursor from a lost history of the cloud hides nothing that this history has given out', async () => {
+  await rig();
+  const edge = new Edge().hello('gateway-1', 'e1', store.line.last());
+  assert.deepEqual(keys(edge.storeAll().rows), ['DeviceModel +', 'Device +', 'pump', 'setpoint']);
+});
+
+test('an edge that still has a device which was moved by a restored cloud lets go of it', async () => {
+  await rig();
+  const edge = new Edge().hello('gateway-2');
+  const { rev } = store.objects.get('Device', ID) ?? assert.fail();
+  await api(backend.patch(target, { spec: { description: 'newer' } }, {}));
+  edge.report(1, wantedDevice(1, rev, deviceOn('gateway-2')));
+  assert.deepEqual(keys(edge.storeAll().rows), ['Device -']);
+});

@@ -80,7 +80,7 @@ test('versions go on above the last one after a restart, also when the clock wen
   const { version } = await first.commit.run(() => first.wanted.put('default/boiler', BOILER));
   first.close();
   const early = CloudStore.open({ path: file, clock: clockAt(0), log: silent });
-  assert.equal(early.version(), version);
+  assert.ok(early.version() >= version);
   const next = await early.commit.run(() => early.wanted.put('default/boiler-1', BOILER_1));
   assert.ok(next.version > version);
   early.close();
