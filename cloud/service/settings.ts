@@ -48,7 +48,7 @@ export function checkSettings(settings: CloudSettings, log: Log): Listening {
 }
 
 /** Whether a host name or address can only mean this machine. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|(::ffff:)?127(\.\d{1,3}){3}|::1|(0{1,4}:){7}0{0,3}1)$/i.test(
     host,
   );

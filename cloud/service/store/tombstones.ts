@@ -15,7 +15,7 @@ export interface Tombstone {
 export const ANY_NODE = '*';
 
 /** Beyond it the oldest are dropped and counted: a node away for that long keeps what it should drop. */
-export const MAX_TOMBSTONES = 100_000;
+const MAX_TOMBSTONES = 100_000;
 
 export class Tombstones {
   readonly #put: Statement;
