@@ -44,6 +44,7 @@ export class DeviceLife {
   readonly #retry: Retry;
   #wanted: Wanted;
   #session: Session | undefined;
+  #place: { readonly port: string | undefined; readonly seat: Seat } | undefined;
   #outage: Outage | undefined;
   #wasOnline = false;
   #stopped = false;
@@ -144,20 +145,32 @@ export class DeviceLife {
 
   /** From planning to the loss of the connection. Returns for how long to leave the device alone. */
   async #round(): Promise<number> {
-    let seat: Seat | undefined;
     try {
       const plan = await this.#plan();
       if (this.#stopped) return 0;
-      seat = this.#around.ports.join(plan.port, this.id);
-      await this.#live(plan, seat);
+      await this.#live(plan, this.#sit(plan.port));
       return 0;
     } catch (error) {
-      return this.#ended(error, (seat?.others ?? 0) > 0 ? (this.#session?.costMs ?? 0) : 0);
+      const others = this.#place?.seat.others ?? 0;
+      return this.#ended(error, others > 0 ? (this.#session?.costMs ?? 0) : 0);
     } finally {
       this.#missed += this.#session?.missed ?? 0;
       this.#session = undefined;
-      seat?.leave();
     }
+  }
+
+  /** The seat is kept while the device is away: it still is one of its port. */
+  #sit(port: string | undefined): Seat {
+    if (this.#place !== undefined && this.#place.port === port) return this.#place.seat;
+    this.#leave();
+    const seat = this.#around.ports.join(port, this.id);
+    this.#place = { port, seat };
+    return seat;
+  }
+
+  #leave(): void {
+    this.#place?.seat.leave();
+    this.#place = undefined;
   }
 
   async #live(plan: DevicePlan, seat: Seat): Promise<never> {
@@ -194,13 +207,14 @@ export class DeviceLife {
     if (this.#stopped || reason.code === SESSION_ENDED) return 0;
     const reaction = reactionTo(error);
     if (reaction === 'misconfigured') {
+      this.#leave();
       this.#lost('misconfigured', reason, {
         code: 'DEVICE_MISCONFIGURED',
         message: reason.message,
       });
       return Infinity;
     }
-    if (reason.code === 'PORT_CUT' && this.#retry.attempts === 0) {
+    if (isPeersCut(error) && this.#retry.attempts === 0) {
       // The wire was cut because of another device: one quiet look at whether this one is still there.
       this.#retry.failed(0);
       return 0;
@@ -247,6 +261,15 @@ export class DeviceLife {
     this.#wake?.();
     this.#wake = undefined;
   }
+}
+
+/** Whether a wire cut because of another device is at the bottom of this: mappers say it in their own words. */
+function isPeersCut(error: unknown): boolean {
+  let at = error;
+  for (let depth = 0; depth < 4 && at instanceof Error; depth++, at = at.cause) {
+    if ((at as { code?: unknown }).code === 'PORT_CUT') return true;
+  }
+  return false;
 }
 
 /** Nothing that devices do depends on what is different (labels, descriptions, another order). */

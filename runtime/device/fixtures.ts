@@ -5,6 +5,7 @@ import { type FakeClock, fakeClock, recordingLog } from '@limpet/dmi/testing';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
 import { type TestContext } from 'node:test';
 import * as v from 'valibot';
 import { TwinStore } from '../twin/store.ts';
@@ -34,6 +35,8 @@ export class Plant {
   readonly things = new Map<string, Thing>();
   /** Everything that happened, in order: `boiler-1 read`, `boiler-1 write setpoint`. */
   readonly events: string[] = [];
+  /** Whether connections dial a wire; most tests need none. */
+  dials = false;
 
   constructor(clock: FakeClock) {
     this.clock = clock;
@@ -53,18 +56,20 @@ export class Plant {
     settings: v.strictObject({ name: v.string(), port: v.optional(v.string()) }),
     visitor: v.strictObject({ key: v.string() }),
     port: ({ port }) => port,
-    connect: async ({ name }, _context, signal) => {
+    connect: async ({ name, port }, context, signal) => {
       const thing = this.thing(name);
       thing.connects += 1;
       if (thing.mood === 'dead') {
         await this.clock.sleep(thing.answerMs, signal);
         throw new Unreachable('PLANT_SILENT', `${name} does not answer`);
       }
+      const wire = this.dials ? await context.dial(`serial:/dev/${port}`, signal) : undefined;
       thing.open += 1;
       const late = new Map<string, { value: Value; reads: number }>();
       return {
         read: async (visitors, readSignal) => {
           this.events.push(`${name} read`);
+          if (wire?.errored) throw new Unreachable('PLANT_WIRE', 'cut', { cause: wire.errored });
           thing.readTimes.push(this.clock.monotonic());
           await this.#answer(name, thing, readSignal);
           return visitors.map(({ key }) => {
@@ -166,9 +171,13 @@ export interface Rig {
 }
 
 /** Devices of `gateway-1` over a store on disk. Jitter is always half of its span. */
-export function rig(t: TestContext, options: { path?: string; plant?: Plant } = {}): Rig {
+export function rig(
+  t: TestContext,
+  options: { path?: string; plant?: Plant; dials?: boolean } = {},
+): Rig {
   const clock = options.plant?.clock ?? fakeClock();
   const plant = options.plant ?? new Plant(clock);
+  plant.dials = options.dials ?? plant.dials;
   let path = options.path;
   if (path === undefined) {
     const folder = mkdtempSync(join(tmpdir(), 'limpet-device-'));
@@ -180,7 +189,15 @@ export function rig(t: TestContext, options: { path?: string; plant?: Plant } = 
   const host = {
     mapper: () => Promise.resolve(plant.mapper as unknown as Mapper<unknown, unknown>),
   };
-  const devices = new Devices({ store, host, clock, log, node: 'gateway-1', random: () => 0.5 });
+  const devices = new Devices({
+    store,
+    host,
+    clock,
+    log,
+    node: 'gateway-1',
+    random: () => 0.5,
+    open: () => Promise.resolve(duplexPair()[0]),
+  });
   let ended = false;
   const end = async (): Promise<void> => {
     if (ended) return;
