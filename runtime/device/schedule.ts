@@ -8,7 +8,7 @@ export interface Timed {
   readonly everyMs: number;
 }
 
-export interface Cadence {
+interface Cadence {
   readonly everyMs: number;
   readonly names: readonly string[];
   /** When it is due next, on the monotonic clock. */
@@ -26,7 +26,7 @@ export interface Due {
 }
 
 /** Cadences due within this of each other are read together, so that the mapper can join their blocks. */
-export const WINDOW_MS = 50;
+const WINDOW_MS = 50;
 
 /** One call reads at most so many properties: orders get their turn between calls. */
 export const MAX_BATCH = 100;

@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from '@limpet/dmi/manifest';
 
-export interface Condition {
+interface Condition {
   readonly state: DeviceState;
   readonly reason?: Reason;
   /** ms since 1970. */
@@ -19,7 +19,7 @@ export interface Condition {
 }
 
 /** How far an order got. Times in ms since 1970. */
-export interface OrderStep {
+interface OrderStep {
   readonly sent?: number;
   readonly confirmed?: number;
   readonly verdict?: Verdict;
