@@ -25,7 +25,7 @@ const LONGEST_MS = 5000;
  * not change is not told again. A first connection that fails throws, as does a refusal: only a lost connection is retried.
  */
 export async function* follow(
-  api: Api,
+  api: Pick<Api, 'list' | 'watch'>,
   query: Query,
   { signal, sleep = pause }: { readonly signal: AbortSignal; readonly sleep?: typeof pause },
 ): AsyncGenerator<Step> {

@@ -6,6 +6,7 @@ import { declareCloud } from './verbs/cloud.ts';
 import { declareDelete } from './verbs/delete.ts';
 import { declareDemo } from './verbs/demo.ts';
 import { declareDev } from './verbs/dev.ts';
+import { declareEdge } from './verbs/edge.ts';
 import { declareGet } from './verbs/get.ts';
 import { declareSet } from './verbs/set.ts';
 import type { Act } from './verbs/verb.ts';
@@ -20,7 +21,7 @@ export async function run(args: readonly string[]): Promise<number> {
   };
   const program = declare(act);
   const json = wantsJson(args);
-  if (json) program.commands.forEach((command) => command.configureOutput({ writeErr: () => {} }));
+  if (json) silence(program);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exit;
@@ -36,6 +37,12 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Errors are then said as JSON, and only once. */
+function silence(command: Command): void {
+  command.configureOutput({ writeErr: () => {} });
+  command.commands.forEach(silence);
+}
+
 function declare(act: Act): Command {
   const program = new Command('limpet')
     .description('An edge runtime for single-board computers, and the cloud that goes with it.')
@@ -45,6 +52,7 @@ function declare(act: Act): Command {
     .helpCommand(false);
   declareDemo(program, act);
   declareCloud(program, act);
+  declareEdge(program, act);
   declareApply(program, act);
   declareGet(program, act);
   declareSet(program, act);

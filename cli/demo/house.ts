@@ -25,6 +25,7 @@ export class DemoHouse {
   readonly #folder = mkdtempSync(path.join(tmpdir(), 'limpet-demo-'));
   readonly #say: (text: string) => void;
   readonly #children: DemoChild[] = [];
+  #stopping = false;
 
   /** `say` is told of progress. */
   constructor(say: (text: string) => void) {
@@ -81,11 +82,14 @@ export class DemoHouse {
 
   /** The edge first, so that it can say goodbye to the others; then everything is gone. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     for (const child of this.#children.toReversed()) await child.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #spawn(name: string, args: readonly string[]): DemoChild {
+    // Stopped while starting: what would start now, nobody would end.
+    if (this.#stopping) throw new Error('the demo was stopped');
     const child = new DemoChild(name, args);
     this.#children.push(child);
     return child;

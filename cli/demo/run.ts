@@ -43,7 +43,8 @@ async function run(house: DemoHouse, context: Context): Promise<void> {
   const { show, stop } = context;
   const stopped = aborted(stop.signal);
   const begun = house.start();
-  // Children are spawned synchronously at first, then as the start goes on: a failed start says which.
+  // When we are stopped first, its failure is no news.
+  begun.catch(() => {});
   const up = await Promise.race([begun, stopped]);
   if (up === undefined) return;
   show.ready(up.addresses);
@@ -52,41 +53,45 @@ async function run(house: DemoHouse, context: Context): Promise<void> {
 
 /** Follows devices and shows them, until stopped or after so many seconds of values. */
 async function watch(api: Api, house: DemoHouse, context: Context): Promise<void> {
-  const { show, stop, started, options } = context;
-  const picture = { devices: [] as Device[], models: await modelsOf(api) } satisfies Picture;
-  const devices = new Map<string, Device>();
+  const { show, options } = context;
+  const picture = { devices: [] as readonly Device[], models: await modelsOf(api) };
   const tick = setInterval(() => show.tick(picture), 1000);
   const late = Promise.withResolvers<never>();
   const alarm = setTimeout(() => {
-    late.reject(
-      new Error(`no good value within ${FIRST_VALUE_MS / 1000} s.\n${house.lastLines()}`),
-    );
+    const text = `no good value within ${FIRST_VALUE_MS / 1000} s.\n${house.lastLines()}`;
+    late.reject(new Error(text));
   }, FIRST_VALUE_MS);
-  const reading = (async () => {
-    let first = true;
-    for await (const step of follow(api, { kind: 'Device' }, { signal: stop.signal })) {
-      if (step.kind === 'lost') continue;
-      const changes = step.kind === 'list' ? step.changes : [step.change];
-      const changed = changes
-        .map(({ object }) => object)
-        .filter((object) => object.kind === 'Device');
-      for (const device of changed) devices.set(keyOf(device), device);
-      picture.devices = [...devices.values()];
-      if (first && tally(picture).good > 0) {
-        first = false;
-        clearTimeout(alarm);
-        show.progress(`First value after ${((performance.now() - started) / 1000).toFixed(1)} s.`);
-        if (options.seconds !== undefined) setTimeout(() => stop.abort(), options.seconds * 1000);
-      }
-      show.changed(changed, picture);
-    }
-  })();
   try {
+    const reading = read(api, picture, { ...context, first: () => clearTimeout(alarm) });
     await Promise.race([reading, late.promise]);
+    if (options.seconds !== undefined) show.summary(tally(picture), options.seconds);
   } finally {
     clearTimeout(alarm);
     clearInterval(tick);
-    if (options.seconds !== undefined) show.summary(tally(picture), options.seconds);
+  }
+}
+
+/** Keeps the picture up to date. `first` is told of the first good value. */
+async function read(
+  api: Api,
+  picture: { devices: readonly Device[]; readonly models: Picture['models'] },
+  { show, stop, started, options, first }: Context & { readonly first: () => void },
+): Promise<void> {
+  const devices = new Map<string, Device>();
+  let waiting = true;
+  for await (const step of follow(api, { kind: 'Device' }, { signal: stop.signal })) {
+    if (step.kind === 'lost') continue;
+    const changes = step.kind === 'list' ? step.changes : [step.change];
+    const changed = changes.flatMap(({ object }) => (object.kind === 'Device' ? [object] : []));
+    for (const device of changed) devices.set(keyOf(device), device);
+    picture.devices = [...devices.values()];
+    if (waiting && tally(picture).good > 0) {
+      waiting = false;
+      first();
+      show.progress(`First value after ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+      if (options.seconds !== undefined) setTimeout(() => stop.abort(), options.seconds * 1000);
+    }
+    show.changed(changed, picture);
   }
 }
 

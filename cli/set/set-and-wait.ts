@@ -5,6 +5,9 @@ import type { Api, Target } from '../api.ts';
 import { follow } from '../follow.ts';
 import { progress, type Stage } from './progress.ts';
 
+/** What this needs of an API. */
+type Orders = Pick<Api, 'list' | 'patch' | 'watch'>;
+
 export interface Order {
   readonly namespace: string;
   readonly name: string;
@@ -38,7 +41,7 @@ export type Outcome =
  * is under way, so that waiting costs no round trip of its own; a watch that breaks is opened again.
  * @throws what the API refuses, and a connection that cannot be made.
  */
-export async function setAndWait(api: Api, order: Order, waiting: Waiting): Promise<Outcome> {
+export async function setAndWait(api: Orders, order: Order, waiting: Waiting): Promise<Outcome> {
   const controller = new AbortController();
   const judge = new Judge(order.property, waiting);
   const watched =
@@ -61,7 +64,7 @@ export async function setAndWait(api: Api, order: Order, waiting: Waiting): Prom
 }
 
 async function place(
-  api: Api,
+  api: Orders,
   { namespace, name, property, value, expiresMs }: Order,
 ): Promise<Device> {
   const target: Target = { kind: 'Device', namespace, name };
@@ -70,7 +73,7 @@ async function place(
 }
 
 async function watch(
-  api: Api,
+  api: Orders,
   { namespace, name }: Order,
   signal: AbortSignal,
   judge: Judge,

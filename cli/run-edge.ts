@@ -1,0 +1,34 @@
+/** `limpet edge`: reads the configuration, runs the edge until told to stop. */
+import process from 'node:process';
+import { Misconfigured } from '@limpet/dmi';
+import { formatFaults } from '@limpet/dmi/manifest';
+import { readConfig } from '../runtime/config.ts';
+import { systemClock } from '../runtime/kernel/clock.ts';
+import { createLog } from '../runtime/kernel/log.ts';
+import type { Edge, EdgeOptions as Parts } from '../runtime/main.ts';
+import { CliError } from './cli-error.ts';
+import { aborted, stopSignal } from './stop.ts';
+import type { EdgeOptions } from './verbs/edge.ts';
+
+export async function runEdge(options: EdgeOptions): Promise<number> {
+  const read = readConfig(options.config);
+  if (!read.ok) throw new CliError(78, 'CONFIG_INVALID', formatFaults(read.faults));
+  const log = createLog({ out: process.stderr, clock: systemClock });
+  // SIGHUP is left to the edge, which then reads its manifests again.
+  const { signal } = stopSignal(['SIGINT', 'SIGTERM']);
+  const edge = await start({ config: read.config, log });
+  await aborted(signal);
+  await edge.close();
+  log.info('edge stopped', { node: read.config.node });
+  return 0;
+}
+
+async function start(parts: Parts): Promise<Edge> {
+  const { startEdge } = await import('../runtime/main.ts');
+  try {
+    return await startEdge(parts);
+  } catch (error) {
+    if (!(error instanceof Misconfigured)) throw error;
+    throw new CliError(78, error.code, error.message, { cause: error });
+  }
+}
