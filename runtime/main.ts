@@ -27,14 +27,14 @@ import { StoreError, TwinStore } from './twin/store.ts';
 const clock = systemClock;
 const { version } = packageJson;
 
-export interface EdgeOptions {
+interface EdgeOptions {
   readonly config: EdgeConfig;
   readonly log: Log;
   /** Mappers that a bundle carries; others are found by package name. */
   readonly mappers?: MapperTable;
 }
 
-export interface Edge {
+interface Edge {
   close(): Promise<void>;
 }
 

@@ -18,7 +18,7 @@ import {
 import type { ApplyOptions } from './twin/store.ts';
 
 /** Where the manifests go. */
-export interface ManifestTarget {
+interface ManifestTarget {
   applyManifest(
     docs: readonly (Device | DeviceModel)[],
     source: string,
