@@ -1,5 +1,5 @@
 /** Whom the verbs ask: a cloud by URL, or one edge by its socket; and what to say when nobody answers. */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { CliError, usage } from './cli-error.ts';
 import type { AskOptions } from './verbs/verb.ts';
@@ -45,7 +45,10 @@ function cloudUrl(text: string | undefined): string {
 /** The socket that an edge place leads to. */
 export async function socketOf(place: string): Promise<string> {
   const stat = statSync(place, { throwIfNoEntry: false });
-  if (stat?.isDirectory() === true) return path.join(place, 'limpet.sock');
+  if (stat?.isDirectory() === true) {
+    const config = path.join(place, 'limpet.yaml');
+    return existsSync(config) ? socketOf(config) : path.join(place, 'limpet.sock');
+  }
   if (stat?.isFile() !== true && !/\.ya?ml$/.test(place)) return path.resolve(place);
   const { readConfig } = await import('../runtime/config.ts');
   const read = readConfig(place);
