@@ -91,7 +91,7 @@ const LAUNCHER = `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 UV_THREADPOOL_SIZE=1
 exec "\${NODE:-node}" --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0 \\
-  --max-old-space-size=24 "$here/limpet-edge.mjs" "$@"
+  --max-old-space-size=64 "$here/limpet-edge.mjs" "$@"
 `;
 
 async function sizes(outdir: string): Promise<readonly BundledFile[]> {

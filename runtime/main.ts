@@ -27,14 +27,14 @@ import { StoreError, TwinStore } from './twin/store.ts';
 const clock = systemClock;
 const { version } = packageJson;
 
-interface EdgeOptions {
+export interface EdgeOptions {
   readonly config: EdgeConfig;
   readonly log: Log;
   /** Mappers that a bundle carries; others are found by package name. */
   readonly mappers?: MapperTable;
 }
 
-interface Edge {
+export interface Edge {
   close(): Promise<void>;
 }
 

@@ -13,7 +13,7 @@ import { freePort } from './free-port.ts';
 import { Registers } from './registers.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const BUNDLE = path.join(root, 'dist/edge/limpet-edge.mjs');
+const LAUNCHER = path.join(root, 'dist/edge/limpet-edge');
 
 export const NODE = 'rig';
 
@@ -51,7 +51,7 @@ export class Rig {
   }
 
   static async create(options: RigOptions = {}): Promise<Rig> {
-    await access(BUNDLE).catch(() => {
+    await access(LAUNCHER).catch(() => {
       throw new Error('the rig runs the edge from its bundle: run `npm run build` first');
     });
     const folder = await mkdtemp(path.join(tmpdir(), 'limpet-rig-'));
@@ -73,12 +73,8 @@ export class Rig {
   }
 
   async startEdge(): Promise<void> {
-    this.edge = new Child('edge', [
-      process.execPath,
-      BUNDLE,
-      '--config',
-      path.join(this.folder, 'limpet.yaml'),
-    ]);
+    const config = path.join(this.folder, 'limpet.yaml');
+    this.edge = new Child('edge', [LAUNCHER, '--config', config], { NODE: process.execPath });
     await this.edge.ready(() => answers(this.edgeApi));
   }
 

@@ -141,14 +141,26 @@ function setpointsWrong(device: Device, unit: number): string | undefined {
     const name = `setpoint-${i}`;
     const atLeast = acknowledged.get(`device-${unit}.${name}`);
     if (atLeast === undefined) continue;
-    const twin = device.status?.twin[name];
-    const wanted = Number(twin?.desired?.value ?? 0);
-    if (wanted < atLeast) return `${name}: ${atLeast} was acknowledged, ${wanted} is wanted: lost`;
     const held = rig.registers.holding(unit)[10 + i];
-    if (held !== wanted) return `${name}: ${wanted} is wanted, the register holds ${held}`;
-    if (twin?.desired?.verdict !== 'applied') return `${name}: verdict ${twin?.desired?.verdict}`;
-    if (twin.reported?.value !== wanted) return `${name}: mirror ${JSON.stringify(twin.reported)}`;
+    const wrong = setpointWrong(device.status?.twin[name], atLeast, held);
+    if (wrong !== undefined) return `${name}: ${wrong}`;
   }
+  return undefined;
+}
+
+type Twin = NonNullable<Device['status']>['twin'][string];
+
+function setpointWrong(
+  twin: Twin | undefined,
+  atLeast: number,
+  held: number | undefined,
+): string | undefined {
+  const desired = twin?.desired;
+  const wanted = Number(desired?.value ?? 0);
+  if (wanted < atLeast) return `${atLeast} was acknowledged, ${wanted} is wanted: lost`;
+  if (held !== wanted) return `${wanted} is wanted, the register holds ${held}`;
+  if (desired?.verdict !== 'applied') return `verdict ${desired?.verdict}`;
+  if (twin?.reported?.value !== wanted) return `mirror ${JSON.stringify(twin?.reported)}`;
   return undefined;
 }
 
