@@ -35,7 +35,13 @@ export async function openPseudoTerminal(): Promise<PseudoTerminal | undefined> 
     return undefined;
   }
   const stream = Duplex.from({ readable: stdout, writable: stdin });
-  return { path, stream, close: () => void child.kill() };
+  // The shell hears that the pipe ended and goes at once; asked by a signal, `script` takes two seconds.
+  const close = (): void => {
+    const [, , , hold] = child.stdio;
+    if (hold !== null && hold !== undefined && 'destroy' in hold) hold.destroy();
+    stream.destroy();
+  };
+  return { path, stream, close };
 }
 
 function firstLine(
