@@ -131,7 +131,7 @@ export async function listening(port: number): Promise<void> {
 }
 
 /** `tcp://HOST:PORT` and `serial:PATH?baud=…`, as the runtime dials them. */
-export async function dial(address: string, signal: AbortSignal): Promise<Duplex> {
+async function dial(address: string, signal: AbortSignal): Promise<Duplex> {
   const stream = address.startsWith('tcp://') ? tcp(address) : line(address);
   const opened = address.startsWith('tcp://') ? 'connect' : 'open';
   try {

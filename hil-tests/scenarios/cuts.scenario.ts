@@ -155,12 +155,12 @@ function setpointWrong(
   atLeast: number,
   held: number | undefined,
 ): string | undefined {
-  const desired = twin?.desired;
+  const { desired, reported } = twin ?? {};
   const wanted = Number(desired?.value ?? 0);
   if (wanted < atLeast) return `${atLeast} was acknowledged, ${wanted} is wanted: lost`;
   if (held !== wanted) return `${wanted} is wanted, the register holds ${held}`;
   if (desired?.verdict !== 'applied') return `verdict ${desired?.verdict}`;
-  if (twin?.reported?.value !== wanted) return `mirror ${JSON.stringify(twin?.reported)}`;
+  if (reported?.value !== wanted) return `mirror ${JSON.stringify(reported)}`;
   return undefined;
 }
 

@@ -172,7 +172,7 @@ function newOrders(
 }
 
 /** The document as it is stored: what the server or the twin adds is left out. */
-export function wantedOf(doc: Device | DeviceModel): WantedResource {
+function wantedOf(doc: Device | DeviceModel): WantedResource {
   const { name, namespace, labels, annotations } = doc.metadata;
   const metadata = {
     name,

@@ -11,7 +11,7 @@ export const MOST_BODY_BYTES = 2 * 1024 * 1024;
 const DEEPEST = 64;
 
 /** The media type of the body, or '' when the request does not say. */
-export function mediaType(request: IncomingMessage): string {
+function mediaType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 

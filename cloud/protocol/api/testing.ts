@@ -170,7 +170,7 @@ export function target(name: string, namespace = 'default'): Target {
 }
 
 /** A log that remembers its lines. */
-export class LineLog implements Log {
+class LineLog implements Log {
   readonly lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
   debug = (message: string, fields = {}): void => this.#add('debug', message, fields);
   info = (message: string, fields = {}): void => this.#add('info', message, fields);

@@ -5,7 +5,7 @@ import type { Answer } from './answer.ts';
 import type { ApiError } from './status.ts';
 import type { WatchEvents } from './watch-events.ts';
 
-export interface WatchTimes {
+interface WatchTimes {
   /** How often an idle reader hears how far it is. */
   readonly bookmarkMs: number;
   /** A reader that takes nothing for this long is cut off. */
