@@ -87,7 +87,7 @@ export function keyOf({ metadata }: Resource): string {
 }
 
 /** The server answered and said no, and not because versions expired or it was short of breath. */
-export function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown): boolean {
   if (!(error instanceof Error) || error.name !== 'ApiError') return false;
   const { code } = error as { code?: unknown };
   return typeof code === 'number' && code < 500 && code !== 410 && code !== 429;

@@ -22,7 +22,7 @@ export function readSources(names: readonly string[]): Source[] {
 }
 
 /** The manifest files of a folder, in the order of their names; a file is itself, whatever it is called. */
-export function filesOf(name: string): string[] {
+function filesOf(name: string): string[] {
   const stat = attempt(name, () => statSync(name));
   if (!stat.isDirectory()) return [name];
   const entries = attempt(name, () => readdirSync(name, { recursive: true, withFileTypes: true }));

@@ -30,7 +30,7 @@ const WIDE = {
   Node: ['BOARD', 'OS', 'NODE.JS', 'PRIVATE', 'RSS', 'ADDRESSES', 'MAPPERS'],
 } as const;
 
-export function resourceHead(kind: Resource['kind'], look: Look): string[] {
+function resourceHead(kind: Resource['kind'], look: Look): string[] {
   const space = look.namespaces && kind !== 'Node' ? ['NAMESPACE'] : [];
   return [...space, ...HEADS[kind], ...(look.wide ? WIDE[kind] : [])];
 }
@@ -46,7 +46,7 @@ export function resourceTable(
   };
 }
 
-export function resourceRow(resource: Resource, look: Look): Cell[] {
+function resourceRow(resource: Resource, look: Look): Cell[] {
   const space =
     look.namespaces && resource.kind !== 'Node' ? [cell(resource.metadata.namespace ?? '')] : [];
   return [...space, cell(resource.metadata.name), ...columns(resource, look)];

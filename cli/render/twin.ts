@@ -86,7 +86,7 @@ function desiredCells(reported: Reported | undefined, desired: Desired | undefin
  * How old the knowledge is. Unchanged values are not reported again, so a good value is as fresh as
  * the last time its device answered.
  */
-export function freshness(
+function freshness(
   reported: Reported | undefined,
   lastSeen: string | undefined,
   now: number,

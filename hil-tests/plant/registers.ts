@@ -2,7 +2,7 @@
 import type { ModbusSimulator, SimulatedUnit } from '@limpet/mapper-modbus/simulator';
 import type { House } from './boiler-house.ts';
 
-export const UNITS = { boiler: 1, meter: 2, weather: 3, flue: 4 } as const;
+const UNITS = { boiler: 1, meter: 2, weather: 3, flue: 4 } as const;
 
 /** Fills the registers of one house from its state; `noise` is within -1..1. */
 export function show(
