@@ -4,7 +4,8 @@ import type { FromCloud } from '#protocol';
 import * as v from 'valibot';
 
 const Counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const Time = v.pipe(v.number(), v.finite());
+/** ms since 1970, or ms left; `Date` ends where this does. */
+const Time = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(8_640_000_000_000_000));
 const Id = v.pipe(
   v.string(),
   v.maxLength(512),

@@ -195,11 +195,13 @@ export class WantedSide {
     entry.doc = doc;
     twins.resources[type].set(id, entry);
     unsent.touch(entry);
-    if (type === 'Device' && doc !== null && !twins.devices.has(id)) {
-      const device = twins.addDevice(id, { state: 'connecting' });
-      unsent.touch(device);
-      writer.put(device);
-    }
+    if (type !== 'Device' || doc === null) return;
+    const known = twins.devices.get(id);
+    const device = known ?? twins.addDevice(id, { state: 'connecting' });
+    // The cloud may have deleted and declared it again, and with it forgotten the mirrors: it hears all anew.
+    unsent.touch(device);
+    for (const property of device.entries.values()) unsent.touch(property);
+    if (!known) writer.put(device);
   }
 
   #rememberOrder({ device, property, desired, deadline }: Order): void {

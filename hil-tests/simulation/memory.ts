@@ -1,0 +1,47 @@
+/** Remembers what the cloud's mirrors showed, and objects when they go back to what was already past. */
+import type { CloudStore } from '#cloud/service/store/store.ts';
+import type { Mirror } from '#cloud/service/store/mirrors.ts';
+import { DEVICES, LOCAL, PROPERTIES } from './plant.ts';
+
+export class Memory {
+  readonly #fail: (what: string) => void;
+  readonly #seen = new Map<string, Mirror>();
+  /** Edges whose clock was set back, or whose disk was lost: their times and verdicts may. */
+  readonly #excused = new Set<string>();
+
+  constructor(fail: (what: string) => void) {
+    this.#fail = fail;
+  }
+
+  excuse(node: string): void {
+    this.#excused.add(node);
+  }
+
+  forget(): void {
+    this.#seen.clear();
+  }
+
+  look(store: CloudStore): void {
+    for (const device of [...DEVICES, LOCAL]) {
+      for (const property of PROPERTIES) {
+        const key = `${device}/${property}`;
+        const mirror = store.mirrors.get(device, property);
+        const before = this.#seen.get(key);
+        if (mirror === undefined) this.#seen.delete(key);
+        else this.#seen.set(key, mirror);
+        if (before !== undefined && mirror?.node === before.node)
+          this.#compare(key, before, mirror);
+      }
+    }
+  }
+
+  #compare(key: string, before: Mirror, now: Mirror): void {
+    if (this.#excused.has(now.node)) return;
+    const [was, at] = [before.reported?.at ?? 0, now.reported?.at ?? 0];
+    if (at < was) this.#fail(`the mirror of ${key} went back from ${was} to ${at}`);
+    if (!before.judged || !now.judged || before.judged.rev !== now.judged.rev) return;
+    if (before.judged.verdict !== 'pending' && now.judged.verdict === 'pending') {
+      this.#fail(`the verdict of ${key} went back from ${before.judged.verdict} to pending`);
+    }
+  }
+}
