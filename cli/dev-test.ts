@@ -9,7 +9,7 @@ const ROOMS = '{dmi,runtime,mappers,cloud,cli,boards,cross-build,hil-tests}';
 
 /** Resolves with the exit code of node:test. */
 export async function runTests(paths: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, testArguments(paths, process.stdout.isTTY), {
+  const child = spawn(process.execPath, testArguments(paths), {
     cwd: ROOT,
     stdio: 'inherit',
     env: { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env['PATH'] ?? ''}` },
@@ -21,13 +21,13 @@ export async function runTests(paths: readonly string[]): Promise<number> {
   return code ?? 1;
 }
 
-/** The command line of node:test. */
-export function testArguments(paths: readonly string[], terminal: boolean): string[] {
+/** The command line of node:test: every promise by its sentence, failures and the count last. */
+function testArguments(paths: readonly string[]): string[] {
   return [
     '--conditions=source',
     '--disable-warning=ExperimentalWarning',
     '--test',
-    `--test-reporter=${terminal ? 'spec' : 'dot'}`,
+    '--test-reporter=spec',
     ...(paths.length > 0 ? paths : [`${ROOMS}/**/*.test.ts`]),
   ];
 }
