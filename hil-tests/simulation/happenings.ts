@@ -44,6 +44,8 @@ const repeat = (world: World, edge: SimEdge): void => {
   const { connection } = edge;
   if (connection === undefined) return;
   world.note(`the connection of ${edge.node} is repeated`);
+  // Old reports, said again, put back old values until the edge itself returns.
+  world.cloud.memory.excuse(edge.node);
   const again = new Connection(edge.node, connection.epoch);
   world.cloud.accept(again);
   again.up.push(...connection.said);
@@ -91,7 +93,7 @@ const ghost = (world: World): void => {
   }
 };
 
-export const HAPPENINGS: readonly Happening[] = [
+const HAPPENINGS: readonly Happening[] = [
   [30, (world, edge) => void world.deliver(edge)],
   [20, (world) => void world.cloud.turn()],
   [10, (_world, edge) => edge.changed()],

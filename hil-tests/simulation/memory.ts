@@ -6,6 +6,8 @@ import { DEVICES, LOCAL, PROPERTIES } from './plant.ts';
 export class Memory {
   readonly #fail: (what: string) => void;
   readonly #seen = new Map<string, Mirror>();
+  /** Which declaration of a device the mirrors are of: with a new one they begin anew. */
+  readonly #declared = new Map<string, string | undefined>();
   /** Edges whose clock was set back, or whose disk was lost: their times and verdicts may. */
   readonly #excused = new Set<string>();
 
@@ -23,14 +25,16 @@ export class Memory {
 
   look(store: CloudStore): void {
     for (const device of [...DEVICES, LOCAL]) {
+      const declared = store.objects.get('Device', device)?.uid;
+      const same = this.#declared.get(device) === declared;
+      this.#declared.set(device, declared);
       for (const property of PROPERTIES) {
         const key = `${device}/${property}`;
         const mirror = store.mirrors.get(device, property);
         const before = this.#seen.get(key);
         if (mirror === undefined) this.#seen.delete(key);
         else this.#seen.set(key, mirror);
-        if (before !== undefined && mirror?.node === before.node)
-          this.#compare(key, before, mirror);
+        if (same && before && mirror?.node === before.node) this.#compare(key, before, mirror);
       }
     }
   }

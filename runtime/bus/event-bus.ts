@@ -23,7 +23,7 @@ import {
 } from './topics.ts';
 
 /** The part of the broker that the bus needs. */
-export interface Publisher {
+interface Publisher {
   publish(topic: string, payload: string, options: { readonly retain: boolean }): void;
   onCommand(listener: (topic: string, payload: string) => void): void;
 }

@@ -13,7 +13,7 @@ export interface KeptPacket {
   readonly payload?: string | Uint8Array;
 }
 
-export interface SessionLimits {
+interface SessionLimits {
   readonly sessions: number;
   readonly messagesPerSession: number;
   /** Of all sessions together. */

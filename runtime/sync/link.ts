@@ -14,7 +14,7 @@ import type { Dial, Wire } from './wire.ts';
  * `none`: no cloud is configured. `connecting`: not reached yet since the start. `connected`: welcomed.
  * `offline`: not reached; tried again and again.
  */
-export type LinkState = 'none' | 'connecting' | 'connected' | 'offline';
+type LinkState = 'none' | 'connecting' | 'connected' | 'offline';
 
 export interface LinkStatus {
   readonly state: LinkState;

@@ -26,7 +26,7 @@ export function cloudUrl(text: string): URL {
 }
 
 /** Whether a host name or address can only mean this machine. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return (
     host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
   );
