@@ -1,6 +1,9 @@
 /** A ceiling for what a mapper may take: one that hangs, whatever it does with its signal, costs only its device. */
 import { type Clock, Unreachable } from '@limpet/dmi';
 
+/** The code of a call that was given up. */
+export const CALL_TIMEOUT = 'CALL_TIMEOUT';
+
 export interface Ceiling {
   readonly clock: Clock;
   readonly ms: number;
@@ -27,7 +30,7 @@ export async function within<T>(
     reject(reason);
   };
   const cancel = clock.after(ms, () => {
-    end(new Unreachable('CALL_TIMEOUT', `no answer to ${what} within ${ms / 1000} s`));
+    end(new Unreachable(CALL_TIMEOUT, `no answer to ${what} within ${ms / 1000} s`));
   });
   const abort = (): void => end(signal.reason);
   signal.addEventListener('abort', abort, { once: true });

@@ -194,14 +194,90 @@ test('a dead slave on a shared port costs it at most its share, and the others k
   assert.ok(live.readTimes.length >= 570, `${live.readTimes.length} of 600 cycles`);
 });
 
+test('one lost reply on a shared line costs a second, no connection and no word', async (t) => {
+  const { plant, apply, clock, reported, log } = rig(t);
+  const port = 'line-1';
+  const thing = heated(plant, 'boiler-1');
+  const other = heated(plant, 'boiler-2');
+  apply(
+    BOILER,
+    device('boiler-1', { name: 'boiler-1', port }),
+    device('boiler-2', { name: 'boiler-2', port }),
+  );
+  await clock.advance(3_700);
+  thing.lostReplies = 1;
+  const before = thing.readTimes.length;
+  await clock.advance(1_000);
+  thing.values.set('temperature', 70);
+  await clock.advance(1_200);
+  assert.deepEqual(reported('boiler-1.temperature'), GOOD(70));
+  assert.deepEqual(reported('boiler-2.temperature'), GOOD(61.5));
+  assert.ok(thing.readTimes.length >= before + 2);
+  assert.equal(thing.connects, 1);
+  assert.equal(other.connects, 1);
+  assert.ok(!log.lines.some(({ message }) => message === 'device lost'));
+});
+
+test('two lost replies are a lost device, which is back within three seconds', async (t) => {
+  const { plant, apply, clock, reported, log, state } = rig(t);
+  const thing = heated(plant);
+  const port = 'line-1';
+  apply(
+    BOILER,
+    device('boiler-1', { name: 'boiler-1', port }),
+    device('boiler-2', { name: 'boiler-2', port }),
+  );
+  heated(plant, 'boiler-2');
+  await clock.advance(3_700);
+  thing.lostReplies = 2;
+  await clock.advance(3_000);
+  assert.equal(state('boiler-1'), 'offline');
+  assert.equal(log.lines.filter(({ message }) => message === 'device lost').length, 1);
+  await clock.advance(2_000);
+  assert.equal(state('boiler-1'), 'online');
+  assert.deepEqual(reported('boiler-1.temperature'), GOOD(61.5));
+});
+
+test('twenty dead slaves on a port do not stop the one that lives', async (t) => {
+  const { plant, apply, clock, devices } = rig(t);
+  const names = Array.from({ length: 20 }, (_, index) => `dead-${index}`);
+  for (const name of names) {
+    const thing = heated(plant, name);
+    thing.mood = 'dead';
+    thing.answerMs = 1_000;
+  }
+  const live = heated(plant, 'live');
+  const all = ['live', ...names];
+  apply(BOILER, ...all.map((name) => device(name, { name, port: 'line' })));
+  // The first look at each of them.
+  await clock.advance(30_000);
+  const spent = (): number =>
+    [...(devices.status.ports[0]?.busyMsByDevice ?? [])].reduce(
+      (sum, [name, ms]) => sum + (name === 'default/live' ? 0 : ms),
+      0,
+    );
+  const [reads, wasted] = [live.readTimes.length, spent()];
+  await clock.advance(600_000);
+  assert.ok(spent() - wasted <= 120_000, `${spent() - wasted} ms`);
+  assert.ok(live.readTimes.length - reads >= 590, `${live.readTimes.length - reads} of 600 cycles`);
+  for (const name of names) assert.ok(plant.thing(name).connects >= 3, name);
+});
+
 test('a stopped node leaves no connection open', async (t) => {
   const first = rig(t);
   const thing = heated(first.plant);
   first.apply(BOILER, device('boiler-1'));
   await first.clock.advance(500);
-  await first.restart();
-  assert.ok(thing.connects >= 1);
-  assert.ok(thing.open <= 1);
+  assert.equal(thing.open, 1);
+  const stopped = first.devices.stop();
+  await first.clock.advance(5_000);
+  await stopped;
+  assert.equal(thing.open, 0);
+  assert.equal(thing.connects, 1);
+  const second = await first.restart();
+  await second.clock.advance(500);
+  assert.equal(thing.open, 1);
+  assert.equal(second.state('boiler-1'), 'online');
 });
 
 test('one slave that garbles a shared wire does not make the others look lost', async (t) => {

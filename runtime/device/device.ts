@@ -6,11 +6,12 @@ import { type Clock, type Log, type Mapper, Unreachable } from '@limpet/dmi';
 import { type Device, type DeviceModel, type Id, type Reason } from '@limpet/dmi/manifest';
 import { isDeepStrictEqual } from 'node:util';
 import { type DevicePlan, planDevice } from './plan.ts';
-import { type Ports, type Seat } from './ports.ts';
+import { type Ports } from './ports.ts';
 import { type Reaction, reactionTo, reasonOf } from './reaction.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reporter } from './reporter.ts';
 import { Retry } from './retry.ts';
+import { type Seat } from './seat.ts';
 import { Session, SESSION_ENDED } from './session.ts';
 import { type DeviceStore } from './store-door.ts';
 
@@ -48,7 +49,7 @@ export class DeviceLife {
   #outage: Outage | undefined;
   #wasOnline = false;
   #stopped = false;
-  #wake: (() => void) | undefined;
+  #nap: AbortController | undefined;
   /** Something changed while nobody slept that could be woken. */
   #changed = false;
   #running: Promise<void> | undefined;
@@ -132,9 +133,9 @@ export class DeviceLife {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       this.#changed = false;
-      const pauseMs = await this.#round();
-      if (!this.#stopped && !this.#changed) await this.#pause(pauseMs);
+      await this.#rest(await this.#round());
     }
+    this.#leave();
     if (this.#outage === undefined) {
       this.#reporter.stale({
         code: 'DEVICE_STOPPED',
@@ -151,9 +152,9 @@ export class DeviceLife {
       await this.#live(plan, this.#sit(plan.port));
       return 0;
     } catch (error) {
-      const others = this.#place?.seat.others ?? 0;
-      return this.#ended(error, others > 0 ? (this.#session?.costMs ?? 0) : 0);
+      return this.#ended(error);
     } finally {
+      this.#place?.seat.ledger.tried();
       this.#missed += this.#session?.missed ?? 0;
       this.#session = undefined;
     }
@@ -202,7 +203,7 @@ export class DeviceLife {
     if (this.#retry.attempts > 0) this.#retry.succeeded();
   }
 
-  #ended(error: unknown, costMs: number): number {
+  #ended(error: unknown): number {
     const reason = reasonOf(error);
     if (this.#stopped || reason.code === SESSION_ENDED) return 0;
     const reaction = reactionTo(error);
@@ -216,11 +217,11 @@ export class DeviceLife {
     }
     if (isPeersCut(error) && this.#retry.attempts === 0) {
       // The wire was cut because of another device: one quiet look at whether this one is still there.
-      this.#retry.failed(0);
+      this.#retry.failed();
       return 0;
     }
     this.#tell(reaction, reason, error);
-    const pauseMs = this.#retry.failed(costMs);
+    const pauseMs = this.#retry.failed();
     this.#lost('offline', reason, { code: 'DEVICE_OFFLINE', message: reason.message });
     return pauseMs;
   }
@@ -246,20 +247,21 @@ export class DeviceLife {
     this.#reporter.stale(stale);
   }
 
-  #pause(ms: number): Promise<void> {
-    if (ms <= 0) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = ms === Infinity ? () => undefined : this.#around.clock.after(ms, resolve);
-    this.#wake = () => {
-      cancel();
-      resolve();
-    };
-    return promise;
+  /** Leaves the device alone for `ms`; one that was lost then waits until its port can bear a try. */
+  async #rest(ms: number): Promise<void> {
+    if (this.#stopped || this.#changed) return;
+    const nap = new AbortController();
+    this.#nap = nap;
+    try {
+      if (ms > 0) await this.#around.clock.sleep(ms, nap.signal);
+      if (this.#outage !== undefined) await this.#place?.seat.ledger.wait(nap.signal);
+    } catch (error) {
+      if (!nap.signal.aborted) throw error;
+    }
   }
 
   #wakeUp(): void {
-    this.#wake?.();
-    this.#wake = undefined;
+    this.#nap?.abort(new Error('woken'));
   }
 }
 

@@ -20,6 +20,8 @@ export class Thing {
   mood: Mood = 'well';
   /** How long an answer, or its absence, takes. */
   answerMs = 5;
+  /** So many of the next replies get lost, each after a second. */
+  lostReplies = 0;
   /** What a write of this key leaves behind instead of the value. */
   readonly rounds = new Map<string, (value: Value) => Value>();
   /** A written value shows only after so many reads. */
@@ -105,6 +107,11 @@ export class Plant {
   async #answer(name: string, thing: Thing, signal: AbortSignal): Promise<void> {
     // Deaf to its signal, as bad mappers are.
     if (thing.mood === 'hung') await new Promise(() => undefined);
+    if (thing.lostReplies > 0) {
+      thing.lostReplies -= 1;
+      await this.clock.sleep(1_000, signal);
+      throw new Unreachable('PLANT_SILENT', `${name} does not answer`);
+    }
     await this.clock.sleep(thing.answerMs, signal);
     if (thing.mood === 'dead') throw new Unreachable('PLANT_SILENT', `${name} does not answer`);
     if (thing.mood === 'garbled') throw new Garbled('PLANT_NOISE', `${name} answers nonsense`);

@@ -11,8 +11,11 @@ import {
   type SerialAddress,
   wireKey,
 } from './address.ts';
+import { Gate } from './gate.ts';
+import { DEAD_PORT_SHARE, Ledger } from './ledger.ts';
 import { type Open, openStream } from './open.ts';
-import { type Rank, Turns } from './turns.ts';
+import { Seat } from './seat.ts';
+import { Turns } from './turns.ts';
 import { Wire } from './wire.ts';
 
 export interface PortFigures {
@@ -33,6 +36,7 @@ interface Port {
   /** Its devices share the wire, so that what comes in belongs to the one in turn. */
   readonly shared: boolean;
   readonly turns: Turns;
+  readonly gate: Gate;
   readonly wires: Map<string, Wire>;
   readonly seats: Set<Seat>;
   readonly busyMs: Map<string, number>;
@@ -70,7 +74,11 @@ export class Ports {
       device,
       clock: this.#clock,
       turns: joined.turns,
-      others: () => joined.seats.size - 1,
+      ledger: new Ledger({
+        clock: this.#clock,
+        gate: joined.gate,
+        shared: () => joined.seats.size > 1,
+      }),
       spent: (ms) => joined.busyMs.set(device, (joined.busyMs.get(device) ?? 0) + ms),
       dial: (address, signal) => this.#dial({ port: joined, device, address }, signal),
       left: () => this.#left(joined, seat),
@@ -98,7 +106,9 @@ export class Ports {
     const turns = new Turns(() => {
       for (const wire of wires.values()) wire.turned();
     });
-    return { key, shared, turns, wires, seats: new Set(), busyMs: new Map(), droppedBytes: 0 };
+    const gate = new Gate(this.#clock, DEAD_PORT_SHARE);
+    const [seats, busyMs] = [new Set<Seat>(), new Map<string, number>()];
+    return { key, shared, turns, gate, wires, seats, busyMs, droppedBytes: 0 };
   }
 
   #left(port: Port, seat: Seat): void {
@@ -167,79 +177,5 @@ export class Ports {
       );
     }
     return mine === theirs ? line.wire : undefined;
-  }
-}
-
-interface SeatOptions {
-  readonly device: string;
-  readonly clock: Clock;
-  readonly turns: Turns;
-  readonly others: () => number;
-  readonly spent: (ms: number) => void;
-  readonly dial: (address: string, signal: AbortSignal) => Promise<Duplex>;
-  readonly left: () => void;
-}
-
-/** One device's place at its port. */
-export class Seat {
-  readonly #options: SeatOptions;
-  readonly #parts = new Set<Duplex>();
-
-  constructor(options: SeatOptions) {
-    this.#options = options;
-  }
-
-  get device(): string {
-    return this.#options.device;
-  }
-
-  /** How many other devices this one can hold up. */
-  get others(): number {
-    return this.#options.others();
-  }
-
-  /** Waits for the turn, runs `task` in it, gives it back. `took` is told the port time, also after a failure. */
-  async turn<T>(
-    wanted: {
-      readonly rank: Rank;
-      readonly signal: AbortSignal;
-      readonly took?: (ms: number) => void;
-    },
-    task: () => Promise<T>,
-  ): Promise<T> {
-    const { clock, turns, spent, device } = this.#options;
-    const giveBack = await turns.take(device, wanted.rank, wanted.signal);
-    const start = clock.monotonic();
-    try {
-      return await task();
-    } finally {
-      const ms = clock.monotonic() - start;
-      spent(ms);
-      wanted.took?.(ms);
-      giveBack();
-    }
-  }
-
-  /** A part of the wire to `address`; see `MapperContext.dial`. */
-  async dial(address: string, signal: AbortSignal): Promise<Duplex> {
-    const part = await this.#options.dial(address, signal);
-    if (signal.aborted) {
-      part.destroy();
-      throw signal.reason;
-    }
-    this.#parts.add(part);
-    part.once('close', () => this.#parts.delete(part));
-    return part;
-  }
-
-  /** Gives back what a mapper left open; with an error, cuts the wires for all. */
-  release(error?: Error): void {
-    for (const part of this.#parts) part.destroy(error);
-    this.#parts.clear();
-  }
-
-  leave(): void {
-    this.release();
-    this.#options.left();
   }
 }

@@ -2,15 +2,23 @@
  * One connection's life: opened in a turn at the port, polled by its schedule, ended by the first error that
  * loses the device. Orders use the same connection through {@link Session.call}; turns keep calls apart.
  */
-import { type Clock, type Connection, type Log, type Reading, Unreachable } from '@limpet/dmi';
+import {
+  type Clock,
+  type Connection,
+  type DmiError,
+  type Log,
+  type MapperContext,
+  type Reading,
+  Unreachable,
+} from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
-import { within } from './ceiling.ts';
+import { CALL_TIMEOUT, type Ceiling, within } from './ceiling.ts';
 import { OverdueWatch } from './overdue.ts';
 import { type DevicePlan, everyMs, type PlannedProperty } from './plan.ts';
-import { type Seat } from './ports.ts';
 import { reactionTo } from './reaction.ts';
 import { type Reporter } from './reporter.ts';
 import { batches, nextDue, type Schedule, schedule, take } from './schedule.ts';
+import { type Seat } from './seat.ts';
 import { type Rank } from './turns.ts';
 
 /** One call of a mapper ends after this, and after so much more for each property asked. */
@@ -43,8 +51,10 @@ export class Session {
   #connection: Connection<unknown> | undefined;
   #fresh = true;
   #wake: (() => void) | undefined;
-  /** Port time since the device last answered. */
-  costMs = 0;
+  /** The last call was answered, so that one silence may be chance. */
+  #answering = false;
+  /** Time of the mapper's calls since the device last answered or was given up. */
+  #silentMs = 0;
   missed = 0;
 
   constructor(options: SessionOptions) {
@@ -107,24 +117,51 @@ export class Session {
     const { seat, clock } = this.#options;
     const { signal } = this.#end;
     const ms = CALL_MS + CALL_MS_PER_PROPERTY * wanted.properties;
-    const took = (spent: number): void => void (this.costMs += spent);
     try {
-      const result = await seat.turn({ rank, signal, took }, async () => {
+      const result = await seat.turn({ rank, signal }, async () => {
         const connection = this.#connection;
         if (connection === undefined) throw new Unreachable(SESSION_ENDED, 'not connected');
-        return within({ clock, ms, what: wanted.what, signal }, (inner) => task(connection, inner));
+        return this.#timed({ clock, ms, what: wanted.what, signal }, (inner) =>
+          task(connection, inner),
+        );
       });
-      this.costMs = 0;
+      this.#heard();
       return result;
     } catch (error) {
-      if (!isVerdict(rank, error)) this.end(error);
+      if (isVerdict(rank, error)) this.#heard();
+      else if (!signal.aborted) this.#silence(rank, error);
       throw error;
+    }
+  }
+
+  #heard(): void {
+    this.#answering = true;
+    this.#silentMs = 0;
+    this.#options.seat.ledger.answered();
+  }
+
+  /** Ends the session, unless one lost reply is all that is wrong: then the device is asked once more. */
+  #silence(rank: Rank, error: unknown): void {
+    const { ledger } = this.#options.seat;
+    ledger.silent(this.#silentMs);
+    this.#silentMs = 0;
+    const chance = this.#answering && rank === 'poll' && isSilence(error) && ledger.bearable;
+    this.#answering = false;
+    if (!chance) this.end(error);
+  }
+
+  /** Runs `task`, and counts what it takes towards a silence. */
+  async #timed<T>(ceiling: Ceiling, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const start = ceiling.clock.monotonic();
+    try {
+      return await within(ceiling, task);
+    } finally {
+      this.#silentMs += ceiling.clock.monotonic() - start;
     }
   }
 
   async #connect(): Promise<void> {
     const { seat, clock, device, log } = this.#options;
-    const { mapper, settings } = this.#plan;
     const context = {
       device,
       dial: (address: string, signal: AbortSignal) =>
@@ -132,16 +169,23 @@ export class Session {
       clock,
       log,
     };
-    const took = (spent: number): void => void (this.costMs += spent);
     const { signal } = this.#end;
-    await seat.turn({ rank: 'poll', signal, took }, () =>
-      within({ clock, ms: CALL_MS, what: 'connect', signal }, async (inner) => {
-        const connection = await mapper.connect(settings, context, inner);
-        // Too late: nobody waits for it any more, so it is closed here.
-        if (inner.aborted) await connection.close();
-        else this.#connection = connection;
-      }),
-    );
+    const ceiling = { clock, ms: CALL_MS, what: 'connect', signal };
+    const open = (inner: AbortSignal): Promise<void> => this.#open(context, inner);
+    try {
+      await seat.turn({ rank: 'poll', signal }, () => this.#timed(ceiling, open));
+    } catch (error) {
+      if (!signal.aborted) this.#silence('poll', error);
+      throw error;
+    }
+  }
+
+  async #open(context: MapperContext, signal: AbortSignal): Promise<void> {
+    const { mapper, settings } = this.#plan;
+    const connection = await mapper.connect(settings, context, signal);
+    // Too late: nobody waits for it any more, so it is closed here.
+    if (signal.aborted) await connection.close();
+    else this.#connection = connection;
   }
 
   #begin(): void {
@@ -174,6 +218,16 @@ export class Session {
   }
 
   async #read(batch: readonly PlannedProperty[]): Promise<readonly Reading[]> {
+    try {
+      return await this.#ask(batch);
+    } catch (error) {
+      if (this.#end.signal.aborted) throw error;
+      this.#options.log.debug('no answer: asked once more', { error });
+      return this.#ask(batch);
+    }
+  }
+
+  async #ask(batch: readonly PlannedProperty[]): Promise<readonly Reading[]> {
     const visitors = batch.map(({ visitor }) => visitor);
     const readings = await this.call(
       'poll',
@@ -221,4 +275,9 @@ export class Session {
 function isVerdict(rank: Rank, error: unknown): boolean {
   const reaction = reactionTo(error);
   return rank === 'order' && (reaction === 'refused' || reaction === 'misconfigured');
+}
+
+/** No answer, on a connection that may be used again: a call that was given up may still be running in it. */
+function isSilence(error: unknown): boolean {
+  return reactionTo(error) === 'unreachable' && (error as DmiError).code !== CALL_TIMEOUT;
 }
