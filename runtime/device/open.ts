@@ -72,6 +72,11 @@ async function openSerial(address: SerialAddress, signal: AbortSignal): Promise<
   const { path, baud, parity, dataBits, stopBits } = address;
   const line = { path, baudRate: baud, parity, dataBits, stopBits };
   const port = new SerialPort({ ...line, lock: true, autoOpen: false });
+  // Its own `destroy` keeps the descriptor and the lock: nobody could open the line again.
+  port._destroy = (error, done) => {
+    if (port.isOpen) port.close((failed) => done(error ?? failed));
+    else done(error);
+  };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   port.open((error) => (error ? reject(error) : resolve()));
   try {

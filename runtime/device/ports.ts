@@ -55,6 +55,8 @@ export class Ports {
   readonly #open: Open;
   readonly #ports = new Map<string, Port>();
   readonly #lines = new Map<string, Line>();
+  /** Lines that are being closed: until then the system lets nobody open them. */
+  readonly #closing = new Map<string, Promise<void>>();
 
   constructor(options: { readonly clock: Clock; readonly open?: Open }) {
     this.#clock = options.clock;
@@ -124,6 +126,8 @@ export class Ports {
     const address = parseAddress(asked.address);
     const present = this.#wire(asked, address);
     if (present !== undefined) return present.part(asked.device);
+    await this.#closing.get(wireKey(address));
+    signal.throwIfAborted();
     const stream = await this.#open(address, signal);
     // A call that was given up may have opened the same wire meanwhile.
     const overtaken = this.#wire(asked, address);
@@ -146,12 +150,24 @@ export class Ports {
       closed: (closed) => {
         port.droppedBytes += closed.dropped;
         port.wires.delete(key);
-        if (this.#lines.get(key)?.wire === closed) this.#lines.delete(key);
+        if (this.#lines.get(key)?.wire !== closed) return;
+        this.#lines.delete(key);
+        this.#awaitClose(key, stream);
       },
     });
     port.wires.set(key, wire);
     if (address.kind === 'serial') this.#lines.set(key, { port, address, wire });
     return wire;
+  }
+
+  #awaitClose(key: string, stream: Duplex): void {
+    if (stream.closed) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closing.set(key, promise);
+    stream.once('close', () => {
+      resolve();
+      if (this.#closing.get(key) === promise) this.#closing.delete(key);
+    });
   }
 
   /**

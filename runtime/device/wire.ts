@@ -15,7 +15,7 @@ export interface WireOptions {
   readonly closed: (wire: Wire) => void;
 }
 
-/** A part holds at most so much that its mapper has not waited for. */
+/** So much waits at most for a device that does not take it. */
 const MAX_UNSENT_BYTES = 1_048_576;
 
 /** Invariant: every part in `#parts` is open, and the stream is open while there is one. */
@@ -45,14 +45,17 @@ export class Wire {
 
   /** The device's part of the wire. */
   part(device: string): Duplex {
+    let sent = Promise.resolve();
     const part: Duplex = new Duplex({
       allowHalfOpen: false,
       read: () => void this.#options.stream.resume(),
-      write: (chunk: Buffer, _encoding, done) => this.#send(part, chunk, done),
-      final: (done) => {
-        done();
-        part.destroy();
+      // Taken over at once, so that the next write is looked at as well and the ceiling holds.
+      write: (chunk: Buffer, _encoding, done) => {
+        const refused = this.#refusal(part);
+        if (refused === undefined) sent = this.#send(chunk);
+        done(refused);
       },
+      final: (done) => void finish(part, sent, done),
       destroy: (error, done) => {
         this.#giveBack(part, error);
         done(error);
@@ -98,20 +101,26 @@ export class Wire {
     return undefined;
   }
 
-  #send(part: Duplex, chunk: Buffer, done: (error?: Error) => void): void {
+  /** Why this part may not write now. */
+  #refusal(part: Duplex): Error | undefined {
     const { holder, stream, address } = this.#options;
     const device = this.#parts.get(part) ?? '';
-    if (!this.open) {
-      done(this.#cut);
-    } else if (holder !== undefined && holder() !== device) {
-      done(new Error(`${device} wrote to ${address} outside its turn: a fault in its mapper`));
-    } else if (part.writableLength > MAX_UNSENT_BYTES) {
-      done(
-        new Unreachable('PORT_OVERFLOW', `${address} takes no more: the device reads too slowly`),
-      );
-    } else {
-      stream.write(chunk, (error) => done(error ?? undefined));
+    if (!this.open) return this.#cut;
+    if (holder !== undefined && holder() !== device) {
+      return new Error(`${device} wrote to ${address} outside its turn: a fault in its mapper`);
     }
+    if (stream.writableLength <= MAX_UNSENT_BYTES) return undefined;
+    return new Unreachable(
+      'PORT_OVERFLOW',
+      `${address} takes no more: the device reads too slowly`,
+    );
+  }
+
+  /** Resolves once the bytes are gone, or lost: the stream's own error says so to all. */
+  #send(chunk: Buffer): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#options.stream.write(chunk, () => resolve());
+    return promise;
   }
 
   #giveBack(part: Duplex, error: Error | null): void {
@@ -129,4 +138,11 @@ export class Wire {
     const message = `the connection to ${address} was lost${error === undefined ? '' : `: ${error.message}`}`;
     this.cut(new Unreachable('PORT_LOST', message, { cause: error }));
   }
+}
+
+/** Gives the part back once what it wrote is gone. */
+async function finish(part: Duplex, sent: Promise<void>, done: () => void): Promise<void> {
+  await sent;
+  done();
+  part.destroy();
 }
