@@ -13,12 +13,14 @@ import { Reporter } from './reporter.ts';
 import { Retry } from './retry.ts';
 import { type Seat } from './seat.ts';
 import { Session, SESSION_ENDED } from './session.ts';
+import { type Slots } from './slots.ts';
 import { type DeviceStore } from './store-door.ts';
 
 /** What all devices of a node have in common. */
 export interface Surroundings {
   readonly store: DeviceStore;
   readonly ports: Ports;
+  readonly connects: Slots;
   /** The mapper of a protocol. @throws Misconfigured */
   readonly mapper: (protocol: string) => Promise<Mapper<unknown, unknown>>;
   readonly clock: Clock;
@@ -175,11 +177,13 @@ export class DeviceLife {
   }
 
   async #live(plan: DevicePlan, seat: Seat): Promise<never> {
-    const { clock } = this.#around;
+    const { clock, connects, random } = this.#around;
     this.#session = new Session({
       device: this.id,
       plan,
       seat,
+      connects,
+      random,
       reporter: this.#reporter,
       clock,
       log: this.#log,

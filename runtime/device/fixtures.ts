@@ -39,6 +39,10 @@ export class Plant {
   readonly events: string[] = [];
   /** Whether connections dial a wire; most tests need none. */
   dials = false;
+  /** How long connecting takes, and how many do it now and did at most. */
+  connectMs = 0;
+  connecting = 0;
+  connectingMost = 0;
 
   constructor(clock: FakeClock) {
     this.clock = clock;
@@ -65,6 +69,7 @@ export class Plant {
         await this.clock.sleep(thing.answerMs, signal);
         throw new Unreachable('PLANT_SILENT', `${name} does not answer`);
       }
+      if (this.connectMs > 0) await this.#connecting(signal);
       const wire = this.dials ? await context.dial(`serial:/dev/${port}`, signal) : undefined;
       thing.open += 1;
       const late = new Map<string, { value: Value; reads: number }>();
@@ -103,6 +108,13 @@ export class Plant {
       };
     },
   };
+
+  async #connecting(signal: AbortSignal): Promise<void> {
+    this.connecting += 1;
+    this.connectingMost = Math.max(this.connectingMost, this.connecting);
+    await this.clock.sleep(this.connectMs, signal);
+    this.connecting -= 1;
+  }
 
   async #answer(name: string, thing: Thing, signal: AbortSignal): Promise<void> {
     // Deaf to its signal, as bad mappers are.
@@ -180,7 +192,7 @@ export interface Rig {
 /** Devices of `gateway-1` over a store on disk. Jitter is always half of its span. */
 export function rig(
   t: TestContext,
-  options: { path?: string; plant?: Plant; dials?: boolean } = {},
+  options: { path?: string; plant?: Plant; dials?: boolean; random?: () => number } = {},
 ): Rig {
   const clock = options.plant?.clock ?? fakeClock();
   const plant = options.plant ?? new Plant(clock);
@@ -202,7 +214,7 @@ export function rig(
     clock,
     log,
     node: 'gateway-1',
-    random: () => 0.5,
+    random: options.random ?? (() => 0.5),
     open: () => Promise.resolve(duplexPair()[0]),
   });
   let ended = false;

@@ -5,6 +5,7 @@ import { KeyedQueue } from '../kernel/keyed-queue.ts';
 import { DeviceLife, type Wanted } from './device.ts';
 import { type Open } from './open.ts';
 import { type PortFigures, Ports } from './ports.ts';
+import { Slots } from './slots.ts';
 import { type DeviceStore, type StoreChange } from './store-door.ts';
 
 export interface DevicesOptions {
@@ -27,10 +28,14 @@ export interface DevicesStatus {
   readonly ports: readonly PortFigures[];
 }
 
+/** So many devices connect at once: thousands start together, and each takes a socket and its mapper's time. */
+export const MAX_CONNECTS = 200;
+
 /** The one door of this folder. */
 export class Devices {
   readonly #options: DevicesOptions;
   readonly #ports: Ports;
+  readonly #connects = new Slots(MAX_CONNECTS);
   readonly #lives = new Map<Id, DeviceLife>();
   readonly #end = new AbortController();
   readonly #queue: KeyedQueue<void>;
@@ -131,7 +136,8 @@ export class Devices {
   #create(id: Id, wanted: Wanted): DeviceLife {
     const { store, host, clock, log, random = Math.random } = this.#options;
     const mapper = (protocol: string) => host.mapper(protocol);
-    return new DeviceLife(id, wanted, { store, ports: this.#ports, mapper, clock, log, random });
+    const [ports, connects] = [this.#ports, this.#connects];
+    return new DeviceLife(id, wanted, { store, ports, connects, mapper, clock, log, random });
   }
 }
 

@@ -17,8 +17,9 @@ import { OverdueWatch } from './overdue.ts';
 import { type DevicePlan, everyMs, type PlannedProperty } from './plan.ts';
 import { reactionTo } from './reaction.ts';
 import { type Reporter } from './reporter.ts';
-import { batches, nextDue, type Schedule, schedule, take } from './schedule.ts';
+import { batches, nextDue, type Schedule, schedule, take, type Timed } from './schedule.ts';
 import { type Seat } from './seat.ts';
+import { type Slots } from './slots.ts';
 import { type Rank } from './turns.ts';
 
 /** One call of a mapper ends after this, and after so much more for each property asked. */
@@ -34,6 +35,10 @@ export interface SessionOptions {
   readonly device: Id;
   readonly plan: DevicePlan;
   readonly seat: Seat;
+  /** For connecting: of all devices of this process. */
+  readonly connects: Slots;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   readonly reporter: Reporter;
   readonly clock: Clock;
   readonly log: Log;
@@ -161,7 +166,7 @@ export class Session {
   }
 
   async #connect(): Promise<void> {
-    const { seat, clock, device, log } = this.#options;
+    const { seat, connects, clock, device, log } = this.#options;
     const context = {
       device,
       dial: (address: string, signal: AbortSignal) =>
@@ -173,7 +178,10 @@ export class Session {
     const ceiling = { clock, ms: CALL_MS, what: 'connect', signal };
     const open = (inner: AbortSignal): Promise<void> => this.#open(context, inner);
     try {
-      await seat.turn({ rank: 'poll', signal }, () => this.#timed(ceiling, open));
+      await seat.turn({ rank: 'poll', signal }, async () => {
+        const giveBack = await connects.take(signal);
+        await this.#timed(ceiling, open).finally(giveBack);
+      });
     } catch (error) {
       if (!signal.aborted) this.#silence('poll', error);
       throw error;
@@ -195,7 +203,7 @@ export class Session {
       name: property.name,
       everyMs: everyMs(property),
     }));
-    this.#schedule = schedule(timed, now);
+    this.#schedule = schedule(timed, now - spread(timed, this.#options.random));
     this.#overdue.start(timed);
     if (timed.length === 0) this.#settle();
   }
@@ -280,4 +288,13 @@ function isVerdict(rank: Rank, error: unknown): boolean {
 /** No answer, on a connection that may be used again: a call that was given up may still be running in it. */
 function isSilence(error: unknown): boolean {
   return reactionTo(error) === 'unreachable' && (error as DmiError).code !== CALL_TIMEOUT;
+}
+
+/**
+ * Everything is read at once, then in a phase of its own: the devices of a node start together, and would be polled
+ * in the same millisecond for ever.
+ */
+function spread(timed: readonly Timed[], random: () => number): number {
+  const shortest = Math.min(...timed.map((each) => each.everyMs));
+  return timed.length === 0 ? 0 : Math.floor(random() * shortest);
 }
