@@ -3,11 +3,10 @@
  * changes. Whatever its mapper does stays within this device.
  */
 import { type Clock, type Log, type Mapper, Unreachable } from '@limpet/dmi';
-import { type Device, type DeviceModel, type Id, type Reason } from '@limpet/dmi/manifest';
-import { isDeepStrictEqual } from 'node:util';
+import { type Id, type Reason } from '@limpet/dmi/manifest';
 import { type DevicePlan, planDevice } from './plan.ts';
 import { type Ports } from './ports.ts';
-import { type Reaction, reactionTo, reasonOf } from './reaction.ts';
+import { isPeersCut, type Reaction, reactionTo, reasonOf } from './reaction.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reporter } from './reporter.ts';
 import { Retry } from './retry.ts';
@@ -15,6 +14,7 @@ import { type Seat } from './seat.ts';
 import { Session, SESSION_ENDED } from './session.ts';
 import { type Slots } from './slots.ts';
 import { type DeviceStore } from './store-door.ts';
+import { sameReach, sameWork, type Wanted } from './wanted.ts';
 
 /** What all devices of a node have in common. */
 export interface Surroundings {
@@ -26,12 +26,6 @@ export interface Surroundings {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
-}
-
-/** The manifests that say what the device is. */
-export interface Wanted {
-  readonly device: Device;
-  readonly model: DeviceModel | undefined;
 }
 
 interface Outage {
@@ -267,26 +261,4 @@ export class DeviceLife {
   #wakeUp(): void {
     this.#nap?.abort(new Error('woken'));
   }
-}
-
-/** Whether a wire cut because of another device is at the bottom of this: mappers say it in their own words. */
-function isPeersCut(error: unknown): boolean {
-  let at = error;
-  for (let depth = 0; depth < 4 && at instanceof Error; depth++, at = at.cause) {
-    if ((at as { code?: unknown }).code === 'PORT_CUT') return true;
-  }
-  return false;
-}
-
-/** Nothing that devices do depends on what is different (labels, descriptions, another order). */
-function sameWork(a: Wanted, b: Wanted): boolean {
-  return sameReach(a, b) && isDeepStrictEqual(a.model?.spec.properties, b.model?.spec.properties);
-}
-
-/** The same connection serves both. */
-function sameReach(a: Wanted, b: Wanted): boolean {
-  return (
-    a.model?.spec.protocol === b.model?.spec.protocol &&
-    isDeepStrictEqual(a.device.spec.settings, b.device.spec.settings)
-  );
 }

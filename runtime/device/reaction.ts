@@ -21,3 +21,12 @@ export function reasonOf(error: unknown): { readonly code: string; readonly mess
   }
   return { code: String((error as DmiError).code), message };
 }
+
+/** Whether a wire cut because of another device is at the bottom of this: mappers say it in their own words. */
+export function isPeersCut(error: unknown): boolean {
+  let at = error;
+  for (let depth = 0; depth < 4 && at instanceof Error; depth++, at = at.cause) {
+    if ((at as { code?: unknown }).code === 'PORT_CUT') return true;
+  }
+  return false;
+}

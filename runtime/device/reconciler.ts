@@ -13,6 +13,7 @@ import {
 } from '@limpet/dmi';
 import { type DeviceModel, type Id } from '@limpet/dmi/manifest';
 import { answer } from './convert.ts';
+import { Deadlines } from './deadlines.ts';
 import { confirms, nextStep, type Occasion, type Step } from './order.ts';
 import { clipped, type PlannedProperty } from './plan.ts';
 import { reactionTo, reasonOf } from './reaction.ts';
@@ -48,13 +49,14 @@ interface Write {
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #waiting = new Map<string, Occasion>();
-  readonly #timers = new Map<string, () => void>();
+  readonly #deadlines: Deadlines;
   readonly #silent = new Map<string, { rev: number; times: number }>();
   #running: Promise<void> | undefined;
   readonly #end = new AbortController();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#deadlines = new Deadlines(options, (name) => this.#put(name, 'order'));
   }
 
   /** Something is wanted of this property, or no longer. */
@@ -76,8 +78,7 @@ export class Reconciler {
   async stop(): Promise<void> {
     this.#end.abort(new Unreachable(SESSION_ENDED, 'the device was stopped'));
     this.#waiting.clear();
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
+    this.#deadlines.stop();
     await this.#running;
   }
 
@@ -113,7 +114,7 @@ export class Reconciler {
   }
 
   async #reconcile(name: string, occasion: Occasion): Promise<void> {
-    this.#setTimer(name);
+    this.#deadlines.watch(name);
     const step = this.#step(name, occasion);
     const session = this.#options.session();
     const planned = session?.plan.properties.get(name);
@@ -267,22 +268,5 @@ export class Reconciler {
   #rev(name: string): number | undefined {
     const { store, device } = this.#options;
     return store.twin(device)?.properties.get(name)?.desired?.rev;
-  }
-
-  /** An order runs out also while the device is away. */
-  #setTimer(name: string): void {
-    const { store, device, clock } = this.#options;
-    this.#timers.get(name)?.();
-    this.#timers.delete(name);
-    const desired = store.twin(device)?.properties.get(name)?.desired;
-    const deadline = store.deadline(device, name);
-    if (desired?.verdict !== 'pending' || deadline === undefined || this.#end.signal.aborted)
-      return;
-    const left = deadline - clock.now();
-    if (left <= 0) return;
-    this.#timers.set(
-      name,
-      clock.after(left, () => this.#put(name, 'order')),
-    );
   }
 }

@@ -2,11 +2,12 @@
 import { type Clock, type Log, type Mapper } from '@limpet/dmi';
 import { type Device, type DeviceState, type Id } from '@limpet/dmi/manifest';
 import { KeyedQueue } from '../kernel/keyed-queue.ts';
-import { DeviceLife, type Wanted } from './device.ts';
+import { DeviceLife } from './device.ts';
 import { type Open } from './open.ts';
 import { type PortFigures, Ports } from './ports.ts';
 import { Slots } from './slots.ts';
 import { type DeviceStore, type StoreChange } from './store-door.ts';
+import { type Wanted } from './wanted.ts';
 
 export interface DevicesOptions {
   readonly store: DeviceStore;
