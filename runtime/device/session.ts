@@ -5,20 +5,20 @@
 import {
   type Clock,
   type Connection,
-  type DmiError,
   type Log,
   type MapperContext,
   type Reading,
   Unreachable,
 } from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
-import { CALL_TIMEOUT, type Ceiling, within } from './ceiling.ts';
+import { within } from './ceiling.ts';
 import { OverdueWatch } from './overdue.ts';
 import { type DevicePlan, everyMs, type PlannedProperty } from './plan.ts';
 import { reactionTo } from './reaction.ts';
 import { type Reporter } from './reporter.ts';
 import { batches, nextDue, type Schedule, schedule, take, type Timed } from './schedule.ts';
 import { type Seat } from './seat.ts';
+import { Silence } from './silence.ts';
 import { type Slots } from './slots.ts';
 import { type Rank } from './turns.ts';
 
@@ -51,21 +51,19 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #end = new AbortController();
   readonly #overdue: OverdueWatch;
+  readonly #silence: Silence;
   #plan: DevicePlan;
   #schedule: Schedule = [];
   #connection: Connection<unknown> | undefined;
   #fresh = true;
   #wake: (() => void) | undefined;
-  /** The last call was answered, so that one silence may be chance. */
-  #answering = false;
-  /** Time of the mapper's calls since the device last answered or was given up. */
-  #silentMs = 0;
   missed = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#plan = options.plan;
     this.#overdue = new OverdueWatch(options.clock, options.reporter);
+    this.#silence = new Silence(options.clock, options.seat.ledger);
     this.#end.signal.addEventListener('abort', () => this.#wake?.(), { once: true });
   }
 
@@ -126,43 +124,22 @@ export class Session {
       const result = await seat.turn({ rank, signal }, async () => {
         const connection = this.#connection;
         if (connection === undefined) throw new Unreachable(SESSION_ENDED, 'not connected');
-        return this.#timed({ clock, ms, what: wanted.what, signal }, (inner) =>
+        return this.#silence.timed({ clock, ms, what: wanted.what, signal }, (inner) =>
           task(connection, inner),
         );
       });
-      this.#heard();
+      this.#silence.broken();
       return result;
     } catch (error) {
-      if (isVerdict(rank, error)) this.#heard();
-      else if (!signal.aborted) this.#silence(rank, error);
+      if (isVerdict(rank, error)) this.#silence.broken();
+      else this.#failed(rank, error);
       throw error;
     }
   }
 
-  #heard(): void {
-    this.#answering = true;
-    this.#silentMs = 0;
-    this.#options.seat.ledger.answered();
-  }
-
   /** Ends the session, unless one lost reply is all that is wrong: then the device is asked once more. */
-  #silence(rank: Rank, error: unknown): void {
-    const { ledger } = this.#options.seat;
-    ledger.silent(this.#silentMs);
-    this.#silentMs = 0;
-    const chance = this.#answering && rank === 'poll' && isSilence(error) && ledger.bearable;
-    this.#answering = false;
-    if (!chance) this.end(error);
-  }
-
-  /** Runs `task`, and counts what it takes towards a silence. */
-  async #timed<T>(ceiling: Ceiling, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const start = ceiling.clock.monotonic();
-    try {
-      return await within(ceiling, task);
-    } finally {
-      this.#silentMs += ceiling.clock.monotonic() - start;
-    }
+  #failed(rank: Rank, error: unknown): void {
+    if (!this.#end.signal.aborted && !this.#silence.isChance(rank, error)) this.end(error);
   }
 
   async #connect(): Promise<void> {
@@ -180,10 +157,10 @@ export class Session {
     try {
       await seat.turn({ rank: 'poll', signal }, async () => {
         const giveBack = await connects.take(signal);
-        await this.#timed(ceiling, open).finally(giveBack);
+        await this.#silence.timed(ceiling, open).finally(giveBack);
       });
     } catch (error) {
-      if (!signal.aborted) this.#silence('poll', error);
+      this.#failed('poll', error);
       throw error;
     }
   }
@@ -283,11 +260,6 @@ export class Session {
 function isVerdict(rank: Rank, error: unknown): boolean {
   const reaction = reactionTo(error);
   return rank === 'order' && (reaction === 'refused' || reaction === 'misconfigured');
-}
-
-/** No answer, on a connection that may be used again: a call that was given up may still be running in it. */
-function isSilence(error: unknown): boolean {
-  return reactionTo(error) === 'unreachable' && (error as DmiError).code !== CALL_TIMEOUT;
 }
 
 /**
