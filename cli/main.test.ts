@@ -19,18 +19,6 @@ test('help names every verb, and each verb helps with examples', async () => {
   }
 });
 
-test('--version and help VERB, which everybody tries first, do what they say', async () => {
-  const [version, json, help] = await Promise.all([
-    runLimpet(['--version']),
-    runLimpet(['--version', '--json']),
-    runLimpet(['help', 'get']),
-  ]);
-  assert.match(version.out, /^limpet \d+\.\d+\.\d+ /);
-  assert.ok('limpet' in (JSON.parse(json.out) as object));
-  assert.match(help.out, /^Usage: limpet get /);
-  assert.deepEqual([version.code, json.code, help.code], [0, 0, 0]);
-});
-
 test('wrong usage ends with 2 and names what was probably meant', async () => {
   const cases: readonly [readonly string[], RegExp][] = [
     [['gte'], /unknown command 'gte'\n\(Did you mean get\?\)/],

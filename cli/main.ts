@@ -23,7 +23,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const json = wantsJson(args);
   if (json) silence(program);
   try {
-    await program.parseAsync(spelledOut(args), { from: 'user' });
+    await program.parseAsync(args, { from: 'user' });
     return exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) return report(error, json);
@@ -49,8 +49,7 @@ function declare(act: Act): Command {
     .exitOverride()
     .showSuggestionAfterError(true)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'limpet: ')) })
-    .helpCommand('help [command]', 'tell how to use a command')
-    .option('-V, --version', 'the same as the command version');
+    .helpCommand(false);
   declareDemo(program, act);
   declareCloud(program, act);
   declareEdge(program, act);
@@ -72,12 +71,6 @@ Examples:
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 78 wrong configuration.`,
   );
   return program;
-}
-
-/** `limpet --version`, as everybody tries it first, is `limpet version`. */
-function spelledOut([first, ...rest]: readonly string[]): readonly string[] {
-  if (first === undefined) return [];
-  return [first === '--version' || first === '-V' ? 'version' : first, ...rest];
 }
 
 /** Whether errors are to be JSON: asked before parsing, for parsing may fail. */

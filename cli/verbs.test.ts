@@ -50,19 +50,6 @@ test('what is applied again is unchanged, and only a difference is configured', 
   assert.deepEqual(JSON.parse(third.out), { ...place, result: 'configured' });
 });
 
-test('an empty file is no silent success, and where all is refused nothing is said to be applied', async (t) => {
-  const folder = temporaryFolder(t);
-  const [empty, hot] = [path.join(folder, 'empty.yaml'), path.join(folder, 'hot.yaml')];
-  writeFileSync(empty, '# to be written\n');
-  writeFileSync(hot, 'kind: Device\n');
-  const nothing = await limpet('apply', '-f', empty, '--json');
-  assert.equal(nothing.code, 1);
-  assert.match(nothing.err, /NO_MANIFESTS.*empty\.yaml holds no manifest/);
-  const refused = await limpet('apply', '-f', hot);
-  assert.equal(refused.code, 1);
-  assert.match(refused.err, /1 refused, see above; nothing was applied\./);
-});
-
 test('all faults of all files come at once with their places, and do not stop the others', async (t) => {
   const folder = temporaryFolder(t);
   mkdirSync(path.join(folder, 'below'));

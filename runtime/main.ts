@@ -4,12 +4,13 @@ import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { DmiError, type Log, Misconfigured } from '@limpet/dmi';
-import { formatFaults } from '@limpet/dmi/manifest';
+import { formatFaults, type NodeFacts } from '@limpet/dmi/manifest';
 import packageJson from '../package.json' with { type: 'json' };
 import { LocalApi } from './api/local-api.ts';
 import { LocalBackend } from './api/local-backend.ts';
 import { Broker } from './bus/broker.ts';
 import { EventBus } from './bus/event-bus.ts';
+import { cloudFirst } from './cloud-first.ts';
 import { type EdgeConfig, readConfig } from './config.ts';
 import { Devices } from './device/registry.ts';
 import { nodeFacts } from './health/facts.ts';
@@ -64,7 +65,9 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   const installed = await host.installed();
   const facts = () => nodeFacts({ version, mappers: installed });
 
-  followManifests(config, store, { log, scope });
+  const files = openManifests(config, store, { log, scope });
+  const refilled = url !== undefined && store.opened.kind !== 'existing';
+  if (!refilled) files?.start();
   const devices = new Devices({ store, host, clock, log, node });
   scope.add(() => devices.stop());
   devices.start();
@@ -79,21 +82,13 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   const socket = path.join(config.data, 'limpet.sock');
   const api = await LocalApi.start({ path: socket, backend, version, clock, log });
   scope.add(() => api.close());
-  if (url === undefined) {
-    bus?.start('none');
-  } else {
-    const dial = dialWebSocket({
+  if (url === undefined) bus?.start('none');
+  else
+    joinCloud(
       url,
-      clock,
-      ...(config.ca !== undefined && { ca: config.ca }),
-      ...(config.tokenFile !== undefined && { tokenFile: config.tokenFile }),
-    });
-    const link = new CloudLink({ node, twins: store, facts, dial, clock, log });
-    scope.add(() => link.stop());
-    link.onStatus(({ state }) => bus?.cloud(state));
-    bus?.start('connecting');
-    link.start();
-  }
+      { config, store, facts, bus, files: refilled ? files : undefined },
+      { log, scope },
+    );
   log.info('edge started', { node, data: config.data, bus: config.bus ?? 'off', cloud: url?.host });
 }
 
@@ -102,15 +97,69 @@ interface Surroundings {
   readonly scope: Scope;
 }
 
-function followManifests(config: EdgeConfig, store: TwinStore, { log, scope }: Surroundings): void {
-  if (config.manifests === undefined) return;
-  const { node, manifests } = config;
-  const folder = new ManifestFolder({ folder: manifests, node, target: store, clock, log });
+function openManifests(
+  { node, manifests }: EdgeConfig,
+  store: TwinStore,
+  { log, scope }: Surroundings,
+): ManifestFolder | undefined {
+  if (manifests === undefined) return undefined;
+  const refill = store.opened.kind !== 'existing';
+  const folder = new ManifestFolder({
+    folder: manifests,
+    node,
+    target: store,
+    refill,
+    clock,
+    log,
+  });
   scope.add(() => folder.stop());
-  folder.start();
   const again = (): void => void folder.apply();
   process.on('SIGHUP', again);
   scope.add(() => void process.off('SIGHUP', again));
+  return folder;
+}
+
+/** `files`: those that wait until the cloud was heard. */
+interface Joining {
+  readonly config: EdgeConfig;
+  readonly store: TwinStore;
+  readonly facts: () => NodeFacts;
+  readonly bus: EventBus | undefined;
+  readonly files: ManifestFolder | undefined;
+}
+
+function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): void {
+  const { config, store, facts, bus, files } = joining;
+  const dial = dialWebSocket({
+    url,
+    clock,
+    ...(config.ca !== undefined && { ca: config.ca }),
+    ...(config.tokenFile !== undefined && { tokenFile: config.tokenFile }),
+  });
+  const link = new CloudLink({ node: config.node, twins: store, facts, dial, clock, log });
+  scope.add(() => link.stop());
+  link.onStatus(({ state }) => bus?.cloud(state));
+  bus?.start('connecting');
+  link.start();
+  if (files !== undefined) hearCloudFirst({ link, store, files }, { log, scope });
+}
+
+function hearCloudFirst(
+  parts: { readonly link: CloudLink; readonly store: TwinStore; readonly files: ManifestFolder },
+  { log, scope }: Surroundings,
+): void {
+  const { link, store, files } = parts;
+  log.info('manifests wait for the cloud: the store began empty');
+  const cancel = cloudFirst({
+    clock,
+    connected: () => link.status().state === 'connected',
+    cursor: () => store.rev(),
+    done: (heard) => {
+      if (!heard) log.warn('manifests applied without the cloud: it was not heard in time');
+      files.start();
+    },
+  });
+  scope.add(cancel);
 }
 
 async function openBus(

@@ -30,6 +30,8 @@ export interface ManifestFolderOptions {
   readonly folder: string;
   readonly node: string;
   readonly target: ManifestTarget;
+  /** Whether the store began empty: see `ApplyOptions.refill`. Counts for the first reading. */
+  readonly refill?: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -44,9 +46,11 @@ export class ManifestFolder {
   readonly #options: ManifestFolderOptions;
   #watcher: FSWatcher | undefined;
   #cancel: (() => void) | undefined;
+  #refill: boolean;
 
   constructor(options: ManifestFolderOptions) {
     this.#options = options;
+    this.#refill = options.refill ?? false;
   }
 
   /** Applies what is there now, then follows changes. Returns the faults of this first reading. */
@@ -79,8 +83,10 @@ export class ManifestFolder {
     try {
       target.applyManifest(resources, `folder:${folder}`, {
         prune: faults.length === 0,
+        refill: this.#refill,
         writtenAt: (doc) => writtenAt.get(doc) ?? clock.now(),
       });
+      this.#refill = false;
       log.info('manifests applied', { folder, resources: resources.length, faults: faults.length });
     } catch (error) {
       log.error('manifests not applied: they are read again at the next change', { folder, error });

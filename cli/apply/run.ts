@@ -2,7 +2,7 @@
 import type { Mapper } from '@limpet/dmi';
 import { formatFaults, type Resource } from '@limpet/dmi/manifest';
 import type { Api, Document, Target } from '../api.ts';
-import { CliError, explain } from '../cli-error.ts';
+import { explain } from '../cli-error.ts';
 import { withApi } from '../client.ts';
 import { modelOf } from '../get/run.ts';
 import { title } from '../names.ts';
@@ -23,25 +23,14 @@ export async function runApply(options: ApplyOptions): Promise<number> {
       model: async (namespace, name) =>
         modelOf(api, { metadata: { name: '', namespace }, spec: { model: name } }),
     });
-    if (checked.good.length === 0 && checked.refused === 0) {
-      const named = options.filename.join(', ');
-      throw new CliError(
-        1,
-        'NO_MANIFESTS',
-        `${named} holds no manifest: there was nothing to apply.`,
-      );
-    }
     let refused = checked.refused;
     tellFaults(checked, output);
     for (const { resource } of checked.good) {
       if (!(await applyOne(api, resource, { output, dryRun: options.dryRun === true })))
         refused += 1;
     }
-    if (refused > 0 && !output.json) {
-      const others = checked.good.length + checked.refused - refused;
-      const rest = others === 0 ? 'nothing was applied' : 'the others were applied';
-      output.note(`limpet: ${refused} refused, see above; ${rest}.`);
-    }
+    if (refused > 0 && !output.json)
+      output.note(`limpet: ${refused} refused, see above; the others were applied.`);
     return refused > 0 ? 1 : 0;
   });
 }

@@ -34,22 +34,6 @@ test('a watch that is ahead of the answer is not taken back by it', async () => 
   assert.equal((await outcome).kind, 'reached');
 });
 
-test('an order that no edge had stored when its time was over has expired, long before the timeout', async () => {
-  const server = new OneDevice();
-  const outcome = await setAndWait(server, { ...ORDER, expiresMs: 1 }, WAITING);
-  assert.equal(outcome.kind, 'refused');
-  assert.equal(outcome.kind === 'refused' && outcome.desired.verdict, 'expired');
-});
-
-test('an order that an edge has stored is for that edge to judge, also after its time', async () => {
-  const server = new OneDevice();
-  const waiting = { ...WAITING, timeoutMs: 600 };
-  const outcome = setAndWait(server, { ...ORDER, expiresMs: 1 }, waiting);
-  await server.patched;
-  server.show(desired(10, 'pending', { accepted: AT, stored: AT }));
-  assert.equal((await outcome).kind, 'late');
-});
-
 test('rejected, superseded and deleted are told apart', async () => {
   const cases = [
     [desired(10, 'rejected', CONFIRMED), 'refused'],

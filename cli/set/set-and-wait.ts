@@ -36,13 +36,6 @@ export type Outcome =
   /** Not there in time; the device as last seen. */
   | { readonly kind: 'late'; readonly device: Device };
 
-/** So long after its time an order's verdict may still be on its way from the edge. */
-const LAST_WORD_MS = 300;
-const UNHEARD = {
-  code: 'EDGE_SILENT',
-  message: 'No edge said in time that it has the order: look at its node and try again.',
-};
-
 /**
  * Resolves when the order's stage is there, or never will be, or after `timeoutMs`. The watch opens while the patch
  * is under way, so that waiting costs no round trip of its own; a watch that breaks is opened again.
@@ -63,7 +56,6 @@ export async function setAndWait(api: Orders, order: Order, waiting: Waiting): P
     return await Promise.race([
       judge.outcome,
       late(judge, waiting.timeoutMs, controller.signal),
-      ...lapsed(judge, order.expiresMs, controller.signal),
       ...heard(watched),
     ]);
   } finally {
@@ -109,24 +101,6 @@ function late(judge: Judge, ms: number, signal: AbortSignal): Promise<Outcome> {
   });
 }
 
-/** An order that no edge has stored when its time is over; what an edge has stored, that edge judges. */
-function lapsed(
-  judge: Judge,
-  expiresMs: number | undefined,
-  signal: AbortSignal,
-): Promise<Outcome>[] {
-  if (expiresMs === undefined) return [];
-  return [
-    new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        const outcome = judge.lapsed();
-        if (outcome !== undefined) resolve(outcome);
-      }, expiresMs + LAST_WORD_MS);
-      signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-    }),
-  ];
-}
-
 /** Holds what is known of the order, from the patch's answer and from the watch, whichever comes first. */
 class Judge {
   readonly outcome: Promise<Outcome>;
@@ -135,8 +109,6 @@ class Judge {
   readonly #resolve: (outcome: Outcome) => void;
   #rev: number | undefined;
   #latest: Device | undefined;
-  /** The order's own twin as last seen: a watch may still show what was before it. */
-  #order: Desired | undefined;
 
   constructor(property: string, waiting: Waiting) {
     this.#property = property;
@@ -163,23 +135,13 @@ class Judge {
     const desired = device.status?.twin[this.#property]?.desired;
     const rev = this.#rev;
     if (rev === undefined || desired === undefined) return;
-    if (desired.rev === rev) {
-      this.#order = desired;
-      this.#waiting.seen?.(desired);
-    }
+    if (desired.rev === rev) this.#waiting.seen?.(desired);
     const { kind } = progress(desired, rev, this.#waiting.wait);
     if (kind !== 'waiting') this.#resolve({ kind, rev, desired });
   }
 
   gone(): void {
     this.#resolve({ kind: 'deleted' });
-  }
-
-  lapsed(): Outcome | undefined {
-    const order = this.#order;
-    if (order === undefined || order.stages.stored !== undefined) return undefined;
-    const { reason = UNHEARD } = this.#latest?.status ?? {};
-    return { kind: 'refused', rev: order.rev, desired: { ...order, verdict: 'expired', reason } };
   }
 
   late(): Outcome {

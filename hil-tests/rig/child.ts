@@ -2,13 +2,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
+import { createInterface } from 'node:readline';
 
+/** What is kept of its output; the oldest line goes first. */
+const MAX_LINES = 10_000;
 const LAST_LINES = 40;
 
 export class Child {
   readonly name: string;
   readonly #child: ChildProcess;
-  /** What it printed last; the oldest line goes first. */
   readonly #lines: string[] = [];
 
   constructor(name: string, command: readonly string[], environment: NodeJS.ProcessEnv = {}) {
@@ -19,8 +21,7 @@ export class Child {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8');
-      stream?.on('data', (text: string) => this.#keep(text));
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.#keep(line));
     }
   }
 
@@ -39,7 +40,20 @@ export class Child {
 
   /** The last lines it printed, for messages. */
   get lastLines(): string {
+    return this.#lines.slice(-LAST_LINES).join('\n');
+  }
+
+  /** Everything it printed, on both streams. */
+  get output(): string {
     return this.#lines.join('\n');
+  }
+
+  /** The events of its log with this message, oldest first. */
+  logged(message: string): Record<string, unknown>[] {
+    return this.#lines
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter((event) => event['message'] === message);
   }
 
   /** The power goes: SIGKILL, and gone when this resolves. */
@@ -74,8 +88,8 @@ export class Child {
     return this.#child.signalCode ?? `exit code ${this.#child.exitCode}`;
   }
 
-  #keep(text: string): void {
-    this.#lines.push(...text.split('\n').filter((line) => line !== ''));
-    this.#lines.splice(0, Math.max(0, this.#lines.length - LAST_LINES));
+  #keep(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > MAX_LINES) this.#lines.shift();
   }
 }

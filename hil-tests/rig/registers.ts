@@ -1,6 +1,6 @@
 /**
  * Registers on the wire that are not ours: modbus-serial's own server, with the whole order of writes kept.
- * Units share one address, as behind a gateway. Every register answers; nothing is refused.
+ * Units share one address, as behind a gateway. Every register answers, unless a scenario says otherwise.
  */
 import { once } from 'node:events';
 import modbus from 'modbus-serial';
@@ -22,24 +22,24 @@ export class Registers {
   readonly #server: InstanceType<typeof modbus.ServerTCP>;
   readonly #input = new Map<number, Uint16Array>();
   readonly #holding = new Map<number, Uint16Array>();
-  /** Called with the unit and address range of each read, before its answer leaves. */
+  /** Called with the unit and address range of each read of input registers, before its answer leaves. */
   onRead: ((unit: number, address: number, count: number) => void) | undefined;
+  /** Units that take requests and never answer, as a gateway with a cut line behind it. */
+  readonly silent = new Set<number>();
+  /** Input registers, as `unit/address`, that are refused with exception 2. */
+  readonly refused = new Set<string>();
 
   private constructor(port: number) {
     this.#server = new modbus.ServerTCP(
       {
-        getMultipleInputRegisters: (from: number, count: number, unit: number) => {
-          this.onRead?.(unit, from, count);
-          return [...this.input(unit).subarray(from, from + count)];
-        },
-        getInputRegister: (address: number, unit: number) => {
-          this.onRead?.(unit, address, 1);
-          return this.input(unit)[address] ?? 0;
-        },
-        getMultipleHoldingRegisters: (from: number, count: number, unit: number) => [
-          ...this.holding(unit).subarray(from, from + count),
-        ],
-        getHoldingRegister: (address: number, unit: number) => this.holding(unit)[address] ?? 0,
+        getMultipleInputRegisters: (from: number, count: number, unit: number) =>
+          this.#readInput(unit, from, count) as number[],
+        getInputRegister: (address: number, unit: number) =>
+          this.#readInput(unit, address, 1)[0] as number,
+        getMultipleHoldingRegisters: (from: number, count: number, unit: number) =>
+          this.#answer(unit, this.holding(unit).subarray(from, from + count)) as number[],
+        getHoldingRegister: (address: number, unit: number) =>
+          this.#answer(unit, this.holding(unit).subarray(address, address + 1))[0] as number,
         setRegister: (address: number, value: number, unit: number) => {
           this.#written({ unit, address, value, at: performance.now() });
         },
@@ -68,11 +68,30 @@ export class Registers {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  #readInput(unit: number, from: number, count: number): (number | Promise<never>)[] {
+    this.onRead?.(unit, from, count);
+    for (let address = from; address < from + count; address++) {
+      if (this.refused.has(`${unit}/${address}`)) throw new IllegalAddress();
+    }
+    return this.#answer(unit, this.input(unit).subarray(from, from + count));
+  }
+
+  /** What modbus-serial's server waits for; a promise that never ends is a unit that never answers. */
+  #answer(unit: number, values: Uint16Array): (number | Promise<never>)[] {
+    const silent = this.silent.has(unit);
+    return Array.from(values, (value) => (silent ? new Promise<never>(() => undefined) : value));
+  }
+
   #written(write: Write): void {
     this.holding(write.unit)[write.address] = write.value;
     this.writes.push(write);
     if (this.writes.length > MAX_WRITES) throw new Error('too many writes kept: take them out');
   }
+}
+
+/** modbus-serial's server turns it into exception 2. */
+class IllegalAddress extends Error {
+  readonly modbusErrorCode = 2;
 }
 
 function bank(banks: Map<number, Uint16Array>, unit: number): Uint16Array {

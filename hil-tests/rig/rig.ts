@@ -29,8 +29,8 @@ export class Rig {
   readonly devicePort: number;
   readonly cloudPort: number;
   readonly busPort: number;
-  /** The cloud's API. */
-  readonly api: ApiClient;
+  /** The cloud's API; a scenario whose cloud wants TLS or a token puts its own here. */
+  api: ApiClient;
   /** The edge's own API. */
   readonly edgeApi: ApiClient;
   cloud: Child | undefined;
@@ -59,29 +59,58 @@ export class Rig {
     await mkdir(edgeData, { recursive: true });
     const ports = [await freePort(), await freePort(), await freePort()] as const;
     const rig = new Rig({ folder, edgeData, registers: await Registers.listen(ports[0]), ports });
-    await writeFile(
-      path.join(folder, 'limpet.yaml'),
-      `node: ${NODE}\ndata: ${edgeData}\ncloud: ws://127.0.0.1:${rig.cloudPort}/hub\nbus: { listen: "127.0.0.1:${rig.busPort}" }\n`,
-    );
+    await rig.configure();
     return rig;
   }
 
-  async startCloud(): Promise<void> {
-    const data = path.join(this.folder, 'cloud');
-    this.cloud = limpet('cloud', ['--data', data, '--listen', `127.0.0.1:${this.cloudPort}`]);
-    await this.cloud.ready(() => answers(this.api));
+  /** Folder of the cloud's database. */
+  get cloudData(): string {
+    return path.join(this.folder, 'cloud');
   }
 
-  async startEdge(): Promise<void> {
+  /** Writes the edge's limpet.yaml; `undefined` leaves a line out. Counts from the next start. */
+  async configure(lines: Readonly<Record<string, string | undefined>> = {}): Promise<void> {
+    const all = {
+      node: NODE,
+      data: this.edgeData,
+      cloud: `ws://127.0.0.1:${this.cloudPort}/hub`,
+      bus: `{ listen: "127.0.0.1:${this.busPort}" }`,
+      ...lines,
+    };
+    const given = Object.entries(all).filter(([, value]) => value !== undefined);
+    const text = given.map(([key, value]) => `${key}: ${value}\n`).join('');
+    await writeFile(path.join(this.folder, 'limpet.yaml'), text);
+  }
+
+  /** `options`: beside `--data` and `--listen`. `ready`: by default, that the API answers. */
+  async startCloud(
+    options: readonly string[] = [],
+    ready: (cloud: Child) => boolean | Promise<boolean> = () => answers(this.api),
+  ): Promise<void> {
+    const listen = `127.0.0.1:${this.cloudPort}`;
+    const cloud = Rig.limpet('cloud', ['--data', this.cloudData, '--listen', listen, ...options]);
+    this.cloud = cloud;
+    await cloud.ready(async () => ready(cloud));
+  }
+
+  /** The command as a child process that is the service itself: no wrapper between us and the kill. */
+  static limpet(verb: string, args: readonly string[]): Child {
+    const command = path.join(root, 'cli/limpet.mjs');
+    return new Child(verb, [process.execPath, '--conditions=source', command, verb, ...args]);
+  }
+
+  /** `environment`: of the edge's process, beside ours. `options`: beside `--config`. */
+  async startEdge(environment: NodeJS.ProcessEnv = {}, options: string[] = []): Promise<void> {
     const config = path.join(this.folder, 'limpet.yaml');
-    this.edge = new Child('edge', [LAUNCHER, '--config', config], { NODE: process.execPath });
+    const command = [LAUNCHER, '--config', config, ...options];
+    this.edge = new Child('edge', command, { NODE: process.execPath, ...environment });
     await this.edge.ready(() => answers(this.edgeApi));
   }
 
   /** Declares `count` devices of one model, behind one gateway address, units from 1. */
   async declare(model: DeviceModel, count: number): Promise<void> {
     await this.api.create(model);
-    for (let unit = 1; unit <= count; unit++) await this.api.create(this.#device(model, unit));
+    for (let unit = 1; unit <= count; unit++) await this.api.create(this.device(model, unit));
   }
 
   async close(): Promise<void> {
@@ -90,7 +119,8 @@ export class Rig {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  #device(model: DeviceModel, unit: number): Device {
+  /** One unit behind the gateway address. */
+  device(model: DeviceModel, unit: number): Device {
     return {
       apiVersion: 'limpet.dev/v1',
       kind: 'Device',
@@ -107,15 +137,4 @@ export class Rig {
 async function answers(api: ApiClient): Promise<boolean> {
   await api.list('Node');
   return true;
-}
-
-/** The command as a child process that is the service itself: no wrapper between us and the kill. */
-function limpet(verb: string, args: readonly string[]): Child {
-  return new Child(verb, [
-    process.execPath,
-    '--conditions=source',
-    path.join(root, 'cli/limpet.mjs'),
-    verb,
-    ...args,
-  ]);
 }

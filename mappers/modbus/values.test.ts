@@ -119,7 +119,7 @@ test('a visitor is refused with every fault at once, by field', () => {
   assert.deepEqual(faults({ type: 'float32', address: 65_535 }), ['address']);
   assert.deepEqual(faults({ type: 'uint16', address: 65_535 }), []);
   assert.deepEqual(faults({ registr: 1 }), [
-    'unknown field "registr"; known are register, address, type, bit, order, scale, offset, length. Did you mean "register"?',
+    'unknown field "registr"; known are register, address, type, bit, order, scale, offset, length',
   ]);
 });
 

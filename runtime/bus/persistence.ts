@@ -20,6 +20,7 @@ interface Filter {
 interface Memory {
   setup(broker: unknown): Promise<void>;
   storeRetained(packet: Kept): Promise<void>;
+  createRetainedStreamCombi(filters: readonly string[]): AsyncIterable<Kept>;
   addSubscriptions(client: ClientId, filters: readonly Filter[]): Promise<void>;
   subscriptionsByClient(client: ClientId): Promise<readonly Filter[]>;
   cleanSubscriptions(client: ClientId): Promise<void>;
@@ -77,6 +78,7 @@ export function boundedPersistence(options: PersistenceOptions): Persistence {
   const memory = (createMemory as unknown as () => Memory)();
   const sessions = new Sessions(options);
   const retained = new RetainedCeiling(options.retained);
+  const newest = new Map<string, Kept['payload']>();
   const aedes = Object.assign(Object.create(memory), {
     // aedes looks at the constructor of `setup`, so it must be an async function of its own.
     setup: async (broker: unknown) => memory.setup(broker),
@@ -84,10 +86,33 @@ export function boundedPersistence(options: PersistenceOptions): Persistence {
     ...queues(memory, sessions),
     async storeRetained(packet: Kept): Promise<void> {
       if (!options.isNodes(packet.topic)) retained.stored(packet.topic, packet.payload.length);
+      if (packet.payload.length === 0) newest.delete(packet.topic);
+      else newest.set(packet.topic, packet.payload);
       await memory.storeRetained(packet);
     },
+    createRetainedStreamCombi: (filters: readonly string[]): Readable =>
+      Readable.from(asOfSending(memory.createRetainedStreamCombi(filters), newest)),
   });
   return { aedes, sessions, retained };
+}
+
+/**
+ * A new subscriber is told what is retained in a stream that is read ahead: what it holds of a topic must be what
+ * is retained when it is sent, or it would come after newer news and stand as the last word.
+ */
+async function* asOfSending(
+  stream: AsyncIterable<Kept>,
+  newest: ReadonlyMap<string, Kept['payload']>,
+): AsyncGenerator<Kept> {
+  for await (const kept of stream) {
+    const { topic } = kept;
+    yield {
+      ...kept,
+      get payload() {
+        return newest.get(topic) ?? '';
+      },
+    };
+  }
 }
 
 /** Who is remembered. */

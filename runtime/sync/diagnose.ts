@@ -27,7 +27,7 @@ const FIXES: Readonly<Record<string, string>> = {
 };
 
 const STATUS_FIXES: Readonly<Record<number, string>> = {
-  401: 'The cloud knows no such token, or got none: name a file with one that it knows in `tokenFile`.',
+  401: 'The cloud wants a token that it knows: put one into the file named in `tokenFile`.',
   403: 'The cloud does not accept the token in `tokenFile`.',
   404: 'There is no hub at this path. The address usually ends in /hub.',
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { desired, device, folder, gone, model, TestClock, testLog } from './fixtures.ts';
+import { desired, device, folder, gone, model, row, TestClock, testLog } from './fixtures.ts';
 import { TwinStore } from './store.ts';
 
 const B1 = 'default/boiler-1';
@@ -110,4 +110,19 @@ test('a file from the future counts as written now', (t) => {
     .rowsAfter(0, { rows: 1, bytes: 1e6 })
     .map((r) => r.kind === 'resource' && r.rev);
   assert.deepEqual(rev, [NOW * 2_000 + 1]);
+});
+
+test('after the loss of a store an old file does not overrule what the cloud has just brought back', (t) => {
+  const store = open(t)();
+  const newer = device('boiler-1', 'boiler');
+  store.mergeWanted([row(MODEL, LATER), row(newer, LATER)], LATER);
+  store.mergeWanted([desired('boiler-1.setpoint', 70, LATER)], LATER);
+  const file = [MODEL, device('boiler-1', 'boiler', { setpoint: 55, pump: true })];
+  const writtenAt = () => NOW - 60_000;
+  store.applyManifest(file, 'plant.yaml', { refill: true, writtenAt });
+  assert.equal(wantedOf(store, 'setpoint'), 70);
+  assert.equal(wantedOf(store, 'pump'), true, 'what nobody else ordered comes from the file');
+  // Not a refill: whoever puts a file there means it, however old it is.
+  store.applyManifest(file, 'other.yaml', { writtenAt });
+  assert.equal(wantedOf(store, 'setpoint'), 55);
 });

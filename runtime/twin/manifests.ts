@@ -47,6 +47,8 @@ export interface ApplyOptions {
    * after the loss of a store an old file does not overrule what was ordered since. Default: now.
    */
   readonly writtenAt?: (doc: Device | DeviceModel) => number;
+  /** The store began empty, and what it knows came from the cloud just now: `writtenAt` counts against that too. */
+  readonly refill?: boolean;
 }
 
 interface Applied extends ApplyOptions {
@@ -68,7 +70,8 @@ export function manifestNews(
     const record = recordOf(applied.source, doc);
     const before = gone.get(keyOf(record));
     const writtenAt = Math.min(applied.writtenAt?.(doc) ?? at.now, at.now);
-    news.push(present(twins, { doc, record, before, writtenAt }, revs));
+    const refill = applied.refill ?? false;
+    news.push(present(twins, { doc, record, before, writtenAt, refill }, revs));
     gone.delete(keyOf(record));
   }
   const pruned = applied.prune === false ? [] : gone.values();
@@ -108,10 +111,11 @@ interface Compared {
   readonly record: ManifestRecord;
   readonly before: ManifestRecord | undefined;
   readonly writtenAt: number;
+  readonly refill: boolean;
 }
 
 function present(twins: Twins, compared: Compared, revs: Revs): ManifestNews {
-  const { doc, record, before, writtenAt } = compared;
+  const { doc, record, before, writtenAt, refill } = compared;
   const entry = twins.resources[record.type].get(record.id);
   const held = entry?.doc;
   const wanted = wantedOf(doc);
@@ -120,7 +124,7 @@ function present(twins: Twins, compared: Compared, revs: Revs): ManifestNews {
   const changed = fresh || !sameJson(before.desired, record.desired);
   return {
     resources: moved
-      ? [resourceRow(record, entry ? revs.next() : revs.first(writtenAt), wanted)]
+      ? [resourceRow(record, entry && !refill ? revs.next() : revs.first(writtenAt), wanted)]
       : [],
     orders: newOrders(twins, compared, revs),
     changes: changed ? [{ record, present: true }] : [],
@@ -148,7 +152,7 @@ function absent(
 /** Values that the file now gives differently, and those that it no longer gives. */
 function newOrders(
   twins: Twins,
-  { record, before, writtenAt }: Compared,
+  { record, before, writtenAt, refill }: Compared,
   revs: Revs,
 ): readonly Order[] {
   const withdrawn = Object.keys(before?.desired ?? {}).filter((name) => !(name in record.desired));
@@ -165,7 +169,7 @@ function newOrders(
     })
     .map(([property, value]) => {
       const known = twins.property(record.id, property)?.twin.desired !== undefined;
-      const rev = known ? revs.next() : revs.first(writtenAt);
+      const rev = known && !refill ? revs.next() : revs.first(writtenAt);
       const desired = newDesired({ value, rev, accepted: revs.now }, revs.now, undefined);
       return { device: record.id, property, desired, deadline: undefined };
     });
