@@ -6,9 +6,9 @@ import process from 'node:process';
 import { type Duplex } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { openPseudoTerminal, type PseudoTerminal } from '../../hil-tests/plant/pseudo-terminal.ts';
-import { systemClock } from '../kernel/clock.ts';
-import { Ports } from './ports.ts';
+import { openPseudoTerminal, type PseudoTerminal } from '../plant/pseudo-terminal.ts';
+import { systemClock } from '../../runtime/kernel/clock.ts';
+import { Ports } from '../../runtime/device/ports.ts';
 
 const NEVER = new AbortController().signal;
 const poll = { rank: 'poll', signal: NEVER } as const;
