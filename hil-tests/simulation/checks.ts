@@ -32,13 +32,13 @@ function checkTaken(world: World, taken: Taken): void {
   if (kept.rev === rev && kept.value !== value) world.fail(`order ${rev} changed its value`);
 }
 
-function mayBeLost(world: World, { device, node }: Taken): boolean {
-  const owner = world.cloud.store.objects.nodeOf(device);
-  // Removed by its files, or before the copy that the cloud was restored from: the cloud took the order before
-  // an edge told it so.
-  if (owner === undefined) return device === LOCAL || world.restored;
-  // The restored cloud had forgotten that the device had moved away from the node that the order was for.
-  return world.restored && owner !== node;
+/**
+ * Removed by its files, or before the copy that the cloud was restored from: the cloud took the order before an
+ * edge told it so.
+ */
+function mayBeLost(world: World, { device }: Taken): boolean {
+  const { objects } = world.cloud.store;
+  return !objects.has('Device', device) && (device === LOCAL || world.restored);
 }
 
 function settle(world: World): void {

@@ -1,6 +1,7 @@
 /** Remembers what the cloud's mirrors showed, and objects when they go back to what was already past. */
 import type { CloudStore } from '#cloud/service/store/store.ts';
 import type { Mirror } from '#cloud/service/store/mirrors.ts';
+import type { Taken } from './ledger.ts';
 import { DEVICES, LOCAL, PROPERTIES } from './plant.ts';
 
 export class Memory {
@@ -8,6 +9,8 @@ export class Memory {
   readonly #seen = new Map<string, Mirror>();
   /** Which declaration of a device the mirrors are of: with a new one they begin anew. */
   readonly #declared = new Map<string, string | undefined>();
+  /** Orders that the cloud has had on its disk, by property and rev. */
+  readonly #orders = new Set<string>();
   /** Edges whose clock was set back, or whose disk was lost: their times and verdicts may. */
   readonly #excused = new Set<string>();
 
@@ -19,8 +22,15 @@ export class Memory {
     this.#excused.add(node);
   }
 
+  /** The cloud came back with an older copy. */
   forget(): void {
     this.#seen.clear();
+    this.#orders.clear();
+  }
+
+  /** Has this history of the cloud ever held the order? */
+  knew({ device, property, rev }: Pick<Taken, 'device' | 'property' | 'rev'>): boolean {
+    return this.#orders.has(`${device}/${property} ${rev}`);
   }
 
   look(store: CloudStore): void {
@@ -28,6 +38,9 @@ export class Memory {
       const declared = store.objects.get('Device', device)?.uid;
       const same = this.#declared.get(device) === declared;
       this.#declared.set(device, declared);
+      for (const { property, rev } of store.desired.of(device)) {
+        this.#orders.add(`${device}/${property} ${rev}`);
+      }
       for (const property of PROPERTIES) {
         const key = `${device}/${property}`;
         const mirror = store.mirrors.get(device, property);

@@ -25,7 +25,7 @@ const withTwins = (change: (store: TwinStore) => Partial<SyncedTwins>): Variant 
   twins: (store) => twinsOf(store, change(store)),
 });
 
-type Part = 'mirrors' | 'nodes' | 'desired' | 'stream';
+type Part = 'mirrors' | 'nodes' | 'desired' | 'stream' | 'wanted';
 
 /** A part of the cloud's store with some methods of the mutant's; the rest is the real one's. */
 function withPart<P extends Part>(
@@ -207,6 +207,17 @@ export const MUTANTS: Readonly<Record<string, Variant>> = {
       return order && { ...order, rev: -1 };
     },
   })),
+  'the cloud withdraws orders that are newer than the deletion': withPart(
+    'wanted',
+    (real, { desired, now }) => ({
+      remove: (object, rev) => {
+        const version = real.remove(object, rev);
+        const newest = Math.max(0, ...desired.of(object.id).map((order) => order.rev));
+        desired.withdraw(object.id, newest, now());
+        return version;
+      },
+    }),
+  ),
   'the cloud keeps its place over a new epoch': {
     ...REAL,
     cloudSession: (options) => {

@@ -15,6 +15,8 @@ export interface SimEdgeOptions {
   readonly log: Log;
   readonly variant: Variant;
   readonly fail: (what: string) => void;
+  /** The device is not of this edge any more. */
+  readonly letGo: (node: string, device: Id) => void;
 }
 
 export class SimEdge {
@@ -158,7 +160,12 @@ export class SimEdge {
   }
 
   #open(): TwinStore {
-    const { disk, clock, log } = this.#options;
-    return disk.synced(() => TwinStore.open({ path: disk.path, clock, log }));
+    const { disk, clock, log, node, letGo } = this.#options;
+    const store = disk.synced(() => TwinStore.open({ path: disk.path, clock, log }));
+    store.onChange((change) => {
+      if (change.kind !== 'resource' || change.type !== 'Device') return;
+      if (change.doc === null) letGo(node, change.id);
+    });
+    return store;
   }
 }

@@ -72,7 +72,8 @@ export class World {
       fail,
     });
     this.cloud = new SimCloud(parts('cloud'));
-    this.edges = NODES.map((node) => new SimEdge({ node, ...parts(node) }));
+    const letGo = (node: string, id: Id): void => this.#letGo(node, id);
+    this.edges = NODES.map((node) => new SimEdge({ node, letGo, ...parts(node) }));
   }
 
   note(what: string): void {
@@ -208,6 +209,17 @@ export class World {
       }
     }
     for (const edge of this.edges) edge.forgetApplied(id);
+  }
+
+  /**
+   * In a history that the restored cloud forgot, the device had gone elsewhere. What the edge took of orders before it
+   * learned that, and told nobody, goes with it.
+   */
+  #letGo(node: string, id: Id): void {
+    if (!this.restored) return;
+    this.ledger.keep((order) => {
+      return order.device !== id || order.node !== node || this.cloud.memory.knew(order);
+    });
   }
 
   /** Is the order held by the cloud, or by the edge that runs the device? */

@@ -1,12 +1,13 @@
 /** Desired values: one row per device and property; a withdrawn one stays as `null`, so that its rev still counts. */
 import type { Json } from '@limpet/dmi';
 import type { Database, Statement } from 'better-sqlite3';
+import { ANY_NODE } from './tombstones.ts';
 
 /** One order. Times in ms since 1970; see schema.ts for rev and pos. */
 export interface Order {
   readonly device: string;
   readonly property: string;
-  /** The node that is to carry it out. */
+  /** The node that is to carry it out; `*` while the device is gone: whichever gets it. */
   readonly node: string;
   readonly value: Json;
   readonly rev: number;
@@ -31,6 +32,7 @@ export class DesiredValues {
   readonly #all: Statement<[string], Row>;
   readonly #put: Statement;
   readonly #withdraw: Statement;
+  readonly #keepNewer: Statement;
   readonly #move: Statement;
   readonly #drop: Statement;
   readonly #dropForeign: Statement;
@@ -43,12 +45,16 @@ export class DesiredValues {
       'INSERT OR REPLACE INTO desired VALUES (@device, @property, @node, @value, @rev, @pos, @accepted, @expires)',
     );
     this.#withdraw = db.prepare(
-      `UPDATE desired SET value = 'null', rev = max(rev, ?), accepted = ?, expires = NULL WHERE device = ?`,
+      `UPDATE desired SET value = 'null', rev = @rev, accepted = @accepted, expires = NULL
+        WHERE device = @device AND rev <= @rev`,
+    );
+    this.#keepNewer = db.prepare(
+      `UPDATE desired SET node = '${ANY_NODE}' WHERE device = ? AND rev > ?`,
     );
     this.#move = db.prepare('UPDATE desired SET node = ? WHERE device = ?');
     this.#drop = db.prepare('DELETE FROM desired WHERE device = ?');
     this.#dropForeign = db.prepare(
-      `DELETE FROM desired WHERE device = ? AND node <> ? AND value <> 'null'`,
+      `DELETE FROM desired WHERE device = ? AND node NOT IN (?, ?) AND value <> 'null'`,
     );
     this.#count = db
       .prepare<[string], number>('SELECT count(*) FROM desired WHERE device = ?')
@@ -68,9 +74,13 @@ export class DesiredValues {
     this.#put.run({ ...order, value: JSON.stringify(order.value), expires: order.expires ?? null });
   }
 
-  /** The device is gone: whatever an edge still brings of it with an older rev does not count. */
-  withdrawAll(device: string, rev: number, accepted: number): void {
-    this.#withdraw.run(rev, accepted, device);
+  /**
+   * The device is gone as of `rev`: of what was ordered before, or is still brought by an edge, nothing counts. Orders
+   * that were taken later, before an edge told of the deletion, stay for whoever brings the device back.
+   */
+  withdraw(device: string, rev: number, accepted: number): void {
+    this.#withdraw.run({ device, rev, accepted });
+    this.#keepNewer.run(device, rev);
   }
 
   move(device: string, node: string): void {
@@ -82,9 +92,9 @@ export class DesiredValues {
     return this.#count.get(device) ?? 0;
   }
 
-  /** What other nodes wanted of a device before anybody declared it. */
-  dropForeign(device: string, node: string): void {
-    this.#dropForeign.run(device, node);
+  /** What other nodes wanted of a device before anybody declared it. `kept`: orders without a node stay. */
+  dropForeign(device: string, node: string, kept: 'kept' | 'dropped'): void {
+    this.#dropForeign.run(device, node, kept === 'kept' ? ANY_NODE : node);
   }
 
   drop(device: string): void {

@@ -173,6 +173,34 @@ test('the newest deletions are kept, and with older ones the withdrawn desired v
   store.close();
 });
 
+test('orders newer than a deletion wait for the device and go to its node, unless a user declares it anew', async () => {
+  const store = open();
+  await store.commit.run(() => {
+    const id = 'default/boiler-1';
+    const elsewhere = { ...BOILER_1, spec: { ...BOILER_1.spec, node: 'gateway-2' } };
+    const of = { device: id, node: 'gateway-1', accepted: 0 };
+    const values = () => store.desired.of(id).map(({ value, node }) => ({ value, node }));
+    const older = store.wanted.put(id, BOILER_1);
+    store.wanted.order({ ...of, property: 'pump', value: true });
+    const deletion = store.line.next();
+    store.wanted.order({ ...of, property: 'setpoint', value: 61 });
+    store.wanted.remove(older, deletion);
+    assert.deepEqual(values(), [
+      { value: null, node: 'gateway-1' },
+      { value: 61, node: '*' },
+    ]);
+    const found = store.wanted.put(id, elsewhere, deletion);
+    assert.deepEqual(values(), [
+      { value: null, node: 'gateway-2' },
+      { value: 61, node: 'gateway-2' },
+    ]);
+    store.wanted.remove(found, deletion);
+    store.wanted.put(id, elsewhere);
+    assert.deepEqual(values(), [{ value: null, node: 'gateway-2' }]);
+  });
+  store.close();
+});
+
 test('a node is kept with its facts and streams', async () => {
   const store = open();
   const node = {

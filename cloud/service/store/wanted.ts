@@ -46,7 +46,7 @@ export class Wanted {
 
   /** Creates or replaces a resource. */
   put(id: string, doc: StoredDoc, rev?: number): StoredObject {
-    const { line, objects, deletions, now } = this.#parts;
+    const { line, objects, deletions, desired, now } = this.#parts;
     const old = objects.get(doc.kind, id);
     const pos = line.next();
     const object: StoredObject = {
@@ -64,7 +64,11 @@ export class Wanted {
     objects.put(object);
     deletions.drop(doc.kind, id);
     this.#parts.touched.resource(doc.kind, id);
-    if (doc.kind === 'Device') this.#placed(id, doc, old);
+    if (doc.kind === 'Device') {
+      // An edge brings back a device that was only forgotten; a user begins anew.
+      if (!old) desired.dropForeign(id, doc.spec.node, rev === undefined ? 'dropped' : 'kept');
+      this.#placed(id, doc, old);
+    }
     if (doc.kind === 'DeviceModel') this.#modelChanged(id, doc);
     return object;
   }
@@ -81,7 +85,7 @@ export class Wanted {
     }
     touched.resource(kind, id);
     if (doc.kind === 'Device') {
-      desired.withdrawAll(id, gone, this.#parts.now());
+      desired.withdraw(id, gone, this.#parts.now());
       mirrors.drop(id);
       this.bury(doc.spec.node, 'Device', id, gone);
     } else if (doc.kind === 'DeviceModel') {
@@ -134,7 +138,6 @@ export class Wanted {
     const { node } = doc.spec;
     tombstones.drop('Device', id, node);
     const before = old?.doc.kind === 'Device' ? old.doc.spec.node : undefined;
-    if (before === undefined) desired.dropForeign(id, node);
     if (before !== node) desired.move(id, node);
     if (before !== undefined && before !== node) {
       // The rev of the move itself, so that the former node's copy loses and coming back wins.
