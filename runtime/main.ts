@@ -1,5 +1,4 @@
 /** The edge of one node, put together: the only place of the runtime where its parts are made and wired. */
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
@@ -58,7 +57,6 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   const { node } = config;
   // A wrong address is told before anything is started.
   const url = config.cloud === undefined ? undefined : cloudUrl(config.cloud);
-  mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const store = TwinStore.open({ path: path.join(config.data, 'twins.db'), clock, log });
   scope.add(() => store.close());
   const host = new MapperHost({ log, ...(mappers && { table: mappers }) });

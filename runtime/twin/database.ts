@@ -89,7 +89,7 @@ const IN_MEMORY = ':memory:';
 function prepareFile(path: string): 'created' | 'existing' {
   if (path === IN_MEMORY) return 'created';
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     closeSync(openSync(path, 'a', 0o600));
     return statSync(path).size === 0 ? 'created' : 'existing';
   } catch (error) {
@@ -99,6 +99,19 @@ function prepareFile(path: string): 'created' | 'existing' {
       `cannot create ${path} (${code}): check that the folder exists and may be written by this user`,
       { cause: error },
     );
+  }
+}
+
+/** Like `mkdir -p`. Node's own recursive mkdir never returns where a parent refuses children, as in /proc. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    makeFolder(dirname(folder));
+    mkdirSync(folder, { mode: 0o700 });
   }
 }
 

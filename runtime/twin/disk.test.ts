@@ -252,3 +252,9 @@ function edit(path: string, sql: string): void {
   db.exec(sql);
   db.close();
 }
+
+test('a folder that cannot be made is told at once, also below /proc', () => {
+  const open = () =>
+    TwinStore.open({ path: '/proc/limpet/state/twin.db', clock: new TestClock(), log: testLog() });
+  assert.throws(open, { code: 'DISK_IO', message: /cannot create .* \(ENOENT\)/ });
+});

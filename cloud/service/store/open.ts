@@ -26,7 +26,7 @@ export function openDatabase(path: string): OpenDatabase {
   let lock: Database | undefined;
   let db: Database | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     lock = takeLock(path);
     db = openFile(path);
     const opened = db;
@@ -42,6 +42,19 @@ export function openDatabase(path: string): OpenDatabase {
     db?.close();
     lock?.close();
     throw unusable(path, error);
+  }
+}
+
+/** Like `mkdir -p`. Node's own recursive mkdir never returns where a parent refuses children, as in /proc. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    makeFolder(dirname(folder));
+    mkdirSync(folder, { mode: 0o700 });
   }
 }
 
