@@ -48,6 +48,8 @@ export interface SessionOptions {
 
 /** One page: small enough for a slow link and for the cloud's memory. */
 const PAGE = { rows: 500, bytes: 256 * 1024 };
+/** A full disk may have room again soon, and until then readings go up with each try: a steady pace. */
+const NOT_STORED_RETRY_MS = 15_000;
 
 type Phase =
   | { readonly kind: 'opening' }
@@ -142,7 +144,8 @@ export class SyncSession {
     } catch (cause) {
       // Not on disk, so not said to be: the cloud sends it again in the next session.
       const message = 'What the cloud wants could not be put on disk; it will send it again.';
-      return this.#end({ kind: 'own', code: 'SYNC_NOT_STORED', message, cause });
+      const retryAfter = NOT_STORED_RETRY_MS;
+      return this.#end({ kind: 'own', code: 'SYNC_NOT_STORED', message, cause, retryAfter });
     }
     send({ type: 'stored', rev: to });
     this.changed();

@@ -166,6 +166,7 @@ export class WantedSide {
     }
     this.#cursor = news.cursor;
     this.#remember(plan);
+    this.#parts.writer.diskWorks();
     if (plan.resources.length > 0) this.#admit();
     this.#tell(plan);
   }

@@ -65,6 +65,11 @@ export class Writer<T> {
     this.#recovered();
   }
 
+  /** The disk took something else: what it refused earlier need not wait for its next try. */
+  diskWorks(): void {
+    if (this.#failingSince !== undefined) this.flush();
+  }
+
   /** Flushes once more; later changes stay in memory only. */
   close(): void {
     this.#closed = true;
