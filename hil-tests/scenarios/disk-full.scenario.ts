@@ -74,7 +74,7 @@ test(
     );
     await order(2);
     rig.registers.input(1)[0] = 4242;
-    await until(() => reported(4242));
+    await until(() => reported(4242), 60_000);
     await pause(1000);
     const desired = (await device()).status?.twin['setpoint']?.desired;
     assert.equal(desired?.value, 2, 'the cloud keeps what it accepted');
@@ -90,7 +90,7 @@ test(
     assert.equal(rig.registers.holding(1)[10], 2);
 
     // What was read meanwhile is on the disk: it survives a kill.
-    await until(() => reported(4242));
+    await until(() => reported(4242), 60_000);
     await pause(1500);
     await rig.edge?.kill();
     await rig.registers.close();
