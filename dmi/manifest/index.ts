@@ -6,6 +6,7 @@ export { type Fault, faultsOf, formatFaults, type Position } from './fault.ts';
 export { isJson } from './json.ts';
 export { nearest, suggestion } from './nearest.ts';
 export { checkDocument, type Located, parseManifests } from './parse.ts';
+export { formatQuantity, parseQuantity, quantity } from './quantity.ts';
 export { exact, must, oneOf, text } from './schema.ts';
 export type {
   Desired,
