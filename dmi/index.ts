@@ -7,8 +7,11 @@ export {
   type Log,
   type Mapper,
   type MapperContext,
+  type MaybeLater,
   type PropertyShape,
   type Reading,
+  type Sink,
+  type Wish,
 } from './mapper.ts';
 export type { Schema, SchemaIssue, SchemaResult } from './standard-schema.ts';
 export type { Json, PropertyType, Value } from './value.ts';

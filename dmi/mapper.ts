@@ -24,13 +24,16 @@ export interface Mapper<Settings, Visitor> {
   readonly settings: Schema<Settings>;
   /** Where on the device a property's value lives. */
   readonly visitor: Schema<Visitor>;
-  /** Why this visitor can never serve this property, as a sentence; `undefined` when it can. */
-  fits?(visitor: Visitor, property: PropertyShape): string | undefined;
+  /**
+   * Why this visitor can never serve this property, as a sentence; `undefined` when it can. A promise where the
+   * mapper runs in a process of its own; a mapper itself answers at once.
+   */
+  fits?(visitor: Visitor, property: PropertyShape): MaybeLater<string | undefined>;
   /**
    * The bus this device shares, e.g. `tcp://10.0.0.5:502`. The runtime calls into at most one
    * connection per port at a time. Without it, or without the method, a device has a port of its own.
    */
-  port?(settings: Settings): string | undefined;
+  port?(settings: Settings): MaybeLater<string | undefined>;
   /**
    * Opens one device. Once `signal` is aborted it rejects promptly and leaves nothing open; a connection
    * that it has already returned is not affected.
@@ -43,7 +46,28 @@ export interface Mapper<Settings, Visitor> {
   ): Promise<Connection<Visitor>>;
 }
 
-/** One open device. The runtime never overlaps two calls on a connection. */
+/** An answer, or the promise of one. */
+export type MaybeLater<Answer> = Answer | Promise<Answer>;
+
+/** One property that the device shall tell by itself. */
+export interface Wish<Visitor> {
+  readonly visitor: Visitor;
+  /** How often, at most, a new value is wanted. */
+  readonly everyMs: number;
+}
+
+/**
+ * Where a subscription puts what the device tells. It never throws and never blocks: while the runtime is slow the
+ * latest reading of each property wins, and those it replaced are counted.
+ */
+export interface Sink {
+  /** A reading of the wish at `index`. */
+  reading(index: number, reading: Reading): void;
+  /** The subscription, or the device, is lost: `Unreachable` or `Garbled`. Nothing counts after it. */
+  lost(error: Error): void;
+}
+
+/** One open device. The runtime never overlaps two calls on a connection; a subscription runs beside them. */
 export interface Connection<Visitor> {
   /**
    * Answers in the order asked, one reading per visitor.
@@ -56,6 +80,18 @@ export interface Connection<Visitor> {
    * @throws Refused when the device says no, Misconfigured when the value cannot be put on the wire.
    */
   write(visitor: Visitor, value: Value, signal: AbortSignal): Promise<Value>;
+  /**
+   * Only where the protocol has it: lets the device tell changes by itself. Resolves once that is set up, with the
+   * indexes of the wishes that the device cannot tell: those are polled with {@link read}. It tells each property's
+   * value once at the start, then what changes, until `signal` aborts or the connection closes. One at a time:
+   * other wishes come with a new subscription, after the old one's signal.
+   * @throws Unreachable or Garbled when the device as a whole is lost; Refused when it serves no subscription at all.
+   */
+  subscribe?(
+    wishes: readonly Wish<Visitor>[],
+    sink: Sink,
+    signal: AbortSignal,
+  ): Promise<readonly number[]>;
   /** Frees what `connect` took. Called once, also after a failure; must not throw. */
   close(): Promise<void>;
 }

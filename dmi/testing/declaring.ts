@@ -19,7 +19,7 @@ export const declaring: readonly DmiPromise[] = [
   },
   onRig('DMI-002', 'the schemas take the settings and visitors of the subject', async (rig) => {
     for (const { visitor, property } of rig.subject.items) {
-      const why = rig.mapper.fits?.(rig.visitor(visitor), property);
+      const why = await rig.mapper.fits?.(rig.visitor(visitor), property);
       if (why !== undefined) throw new Broken(`"${property.name}" does not fit: ${why}`);
     }
   }),
@@ -47,7 +47,7 @@ export const declaring: readonly DmiPromise[] = [
   onRig('DMI-005', 'a device has one port, whenever it is asked', async (rig) => {
     const { mapper, settings } = rig;
     if (mapper.port === undefined) throw new NotApplicable('the mapper names no ports');
-    const ports = [mapper.port(settings), mapper.port(structuredClone(settings))];
+    const ports = [await mapper.port(settings), await mapper.port(structuredClone(settings))];
     if (ports[0] !== ports[1]) throw new Broken(`first ${ports[0]}, then ${ports[1]}`);
   }),
   onRig('DMI-006', 'fits says yes or why not to every type, and never throws', async (rig) => {
@@ -56,7 +56,8 @@ export const declaring: readonly DmiPromise[] = [
     for (const item of rig.subject.items) {
       for (const type of TYPES) {
         for (const access of ['read', 'readWrite'] as const) {
-          const why: unknown = mapper.fits(rig.visitor(item.visitor), { name: 'p', type, access });
+          const shape = { name: 'p', type, access };
+          const why: unknown = await mapper.fits(rig.visitor(item.visitor), shape);
           if (why === undefined || (typeof why === 'string' && why !== '')) continue;
           throw new Broken(`it must answer undefined or a sentence; it answered ${kindOf(why)}`);
         }

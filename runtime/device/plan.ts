@@ -49,7 +49,7 @@ export async function planDevice(
   return {
     mapper,
     settings: settings.settings,
-    port: mapper.port?.(settings.settings),
+    port: await mapper.port?.(settings.settings),
     model,
     properties,
   };
