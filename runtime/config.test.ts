@@ -27,8 +27,19 @@ test('paths are taken from the folder of the file, and the bus listens on loopba
       tokenFile: undefined,
       bus: '127.0.0.1:1883',
       manifests: '/etc/limpet',
+      memory: {},
     },
   });
+});
+
+test('memory is given as sizes, and what no core can start with is refused', () => {
+  const both = read('node: a\ndata: d\nmemory: { ceiling: 96Mi, core: 48M }\n');
+  assert.deepEqual(both.ok && both.config.memory, { ceiling: 96 * 2 ** 20, core: 48e6 });
+  const small = read('node: a\ndata: d\nmemory: { ceiling: 30, core: lots }\n');
+  assert.ok(!small.ok);
+  const told = formatFaults(small.faults);
+  assert.match(told, /limpet\.yaml:3:\d+: memory\.ceiling: .*at least 12Mi/);
+  assert.match(told, /memory\.core: .*a size like 26Mi/);
 });
 
 test('an IPv6 listener and a bus that is off are understood', () => {

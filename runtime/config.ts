@@ -1,7 +1,7 @@
 /** `limpet.yaml`: read once at the door, all faults at once, paths made absolute against the file's folder. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { checkDocument, exact, type Fault, text } from '@limpet/dmi/manifest';
+import { checkDocument, exact, type Fault, quantity, text } from '@limpet/dmi/manifest';
 import * as v from 'valibot';
 
 export interface EdgeConfig {
@@ -19,8 +19,11 @@ export interface EdgeConfig {
   readonly bus: string | undefined;
   /** Folder of manifests of this node's own. */
   readonly manifests: string | undefined;
+  /** Private memory in bytes: of everything together, of the core alone. What is absent is derived (health/share.ts). */
+  readonly memory: { readonly ceiling?: number | undefined; readonly core?: number | undefined };
 }
 
+const LEAST_MEMORY = 12 * 2 ** 20;
 const DEFAULT_BUS = '127.0.0.1:1883';
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -42,7 +45,19 @@ const Config = exact({
     }),
   ),
   manifests: v.optional(filePath),
+  memory: v.optional(exact({ ceiling: v.optional(memorySize()), core: v.optional(memorySize()) })),
 });
+
+/** Node alone has 8 MiB: whoever writes `30` meant MiB. */
+function memorySize(): v.GenericSchema<unknown, number> {
+  return v.pipe(
+    quantity(),
+    v.check(
+      (bytes) => bytes >= LEAST_MEMORY,
+      'must be at least 12Mi: with less Node does not start',
+    ),
+  );
+}
 
 export type ReadConfig =
   | { readonly ok: true; readonly config: EdgeConfig }
@@ -60,7 +75,7 @@ export function readConfig(file: string): ReadConfig {
   }
   const checked = checkDocument(Config, source, file);
   if (!checked.ok) return checked;
-  const { node, data, cloud, ca, tokenFile, bus, manifests } = checked.value;
+  const { node, data, cloud, ca, tokenFile, bus, manifests, memory } = checked.value;
   const base = path.dirname(path.resolve(file));
   const absolute = (name: string | undefined) =>
     name === undefined ? undefined : path.resolve(base, name);
@@ -75,6 +90,7 @@ export function readConfig(file: string): ReadConfig {
       tokenFile: absolute(tokenFile),
       bus: listen === 'off' ? undefined : listen,
       manifests: absolute(manifests),
+      memory: memory ?? {},
     },
   };
 }

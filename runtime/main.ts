@@ -14,6 +14,7 @@ import { type EdgeConfig, readConfig } from './config.ts';
 import { Devices } from './device/registry.ts';
 import { nodeFacts } from './health/facts.ts';
 import { LagWatch } from './health/lag.ts';
+import { openBudgets } from './health/open-budgets.ts';
 import { systemClock } from './kernel/clock.ts';
 import { createLog } from './kernel/log.ts';
 import { Scope } from './kernel/scope.ts';
@@ -57,11 +58,18 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   const { node } = config;
   // A wrong address is told before anything is started.
   const url = config.cloud === undefined ? undefined : cloudUrl(config.cloud);
-  const store = TwinStore.open({ path: path.join(config.data, 'twins.db'), clock, log });
-  scope.add(() => store.close());
+  const budgets = openBudgets(config.memory, { clock, log, scope });
   const host = new MapperHost({ log, ...(mappers && { table: mappers }) });
   const installed = await host.installed();
-  const facts = () => nodeFacts({ version, mappers: installed });
+  budgets.agree([]);
+  const store = TwinStore.open({ path: path.join(config.data, 'twins.db'), clock, log });
+  scope.add(() => store.close());
+  budgets.sheds('caches', {
+    name: 'sqliteCaches',
+    shed: () => (store.shrink(), 1),
+  });
+  budgets.start();
+  const facts = () => nodeFacts({ version, mappers: installed, budget: budgets.facts() });
 
   const files = openManifests(config, store, { log, scope });
   const refilled = url !== undefined && store.opened.kind !== 'existing';

@@ -9,15 +9,20 @@ export { checkDocument, type Located, parseManifests } from './parse.ts';
 export { formatQuantity, parseQuantity, quantity } from './quantity.ts';
 export { exact, must, oneOf, text } from './schema.ts';
 export type {
+  BudgetRow,
   Desired,
   DeviceState,
   DeviceStatus,
+  MapperFacts,
+  MapperState,
+  NodeBudget,
   NodeFacts,
   NodeStatus,
   PropertyTwin,
   Quality,
   Reason,
   Reported,
+  ShedStep,
   Stages,
   Verdict,
 } from './status.ts';

@@ -6,6 +6,7 @@ import { freemem, networkInterfaces, totalmem, uptime } from 'node:os';
 export function nodeFacts(options: {
   readonly version: string;
   readonly mappers: NodeFacts['mappers'];
+  readonly budget?: NodeFacts['budget'];
 }): NodeFacts {
   return {
     architecture: process.arch,
@@ -13,6 +14,7 @@ export function nodeFacts(options: {
     os: operatingSystem(),
     versions: { limpet: options.version, node: process.versions.node },
     mappers: options.mappers,
+    ...(options.budget !== undefined && { budget: options.budget }),
     addresses: addresses(),
     uptime: Math.round(uptime()),
     memory: memory(),

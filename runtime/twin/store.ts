@@ -245,6 +245,11 @@ export class TwinStore {
     this.#parts.writer.flush();
   }
 
+  /** Gives up what is kept only to be faster. */
+  shrink(): void {
+    this.#parts.tables.shrink();
+  }
+
   close(): void {
     this.#parts.writer.close();
     this.#parts.tables.close();

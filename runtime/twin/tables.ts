@@ -41,6 +41,11 @@ export class Tables {
     }
   }
 
+  /** Gives back the pages of the file that SQLite keeps in memory. */
+  shrink(): void {
+    this.#db.pragma('shrink_memory');
+  }
+
   close(): void {
     this.#db.close();
   }

@@ -1,0 +1,218 @@
+/**
+ * The node's budgets, put together: shares the memory out at start, looks at core and mappers once a second, and tells what
+ * it found as the rows of one table.
+ */
+import { type Clock, type Log, Misconfigured } from '@limpet/dmi';
+import type { BudgetRow, NodeBudget } from '@limpet/dmi/manifest';
+import type { Cgroups } from './cgroups.ts';
+import { heapShare } from './collect.ts';
+import { LOOK_EVERY_MS, type MemoryGuard, ProcessGuard } from './guard.ts';
+import { type Excess, weigh, WITHIN } from './over.ts';
+import { MemoryProbe } from './process-memory.ts';
+import {
+  type Machine,
+  maxProperties,
+  type MemoryWish,
+  overbooked,
+  type Share,
+  type Sharer,
+  shareMemory,
+} from './share.ts';
+import { type Sheddable, type ShedHost, Shortage } from './shortage.ts';
+
+/** Whoever keeps to a budget of its own adds its rows to the table. */
+export interface BudgetSource {
+  rows(): readonly BudgetRow[];
+}
+
+/** The part of the mapper host that budgets need. */
+export interface BudgetedHost extends ShedHost {
+  status(): readonly (Sharer & { readonly state: string; readonly importance: number })[];
+}
+
+export interface BudgetsOptions {
+  readonly wish: MemoryWish;
+  readonly machine: Machine;
+  /** Or why there are none. */
+  readonly cgroups: Cgroups | string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** States in which a mapper takes memory that giving it up would free. */
+const RUNNING = new Set(['starting', 'ready', 'restarting', 'unresponsive']);
+
+export class Budgets {
+  readonly #options: BudgetsOptions;
+  readonly #guard: ProcessGuard;
+  readonly #shortage: Shortage;
+  readonly #sources = new Set<BudgetSource>();
+  readonly #probe = coreProbe();
+  #host: BudgetedHost | undefined;
+  #share: Share;
+  #excess: Excess = WITHIN;
+  #core = { now: 0, peak: 0, over: 0 };
+  #lookMicroseconds = 0;
+  #cancel: (() => void) | undefined;
+
+  constructor(options: BudgetsOptions) {
+    this.#options = options;
+    const { wish, machine, cgroups, clock, log } = options;
+    this.#guard = new ProcessGuard({
+      clock,
+      log,
+      cgroups: typeof cgroups === 'string' ? undefined : cgroups,
+    });
+    this.#shortage = new Shortage({ clock, log });
+    this.#share = shareMemory(wish, machine, []);
+  }
+
+  /** For whoever starts mappers in processes of their own. */
+  get guard(): MemoryGuard {
+    return this.#guard;
+  }
+
+  /** How many properties the core's budget takes on; known after `agree`. */
+  get maxProperties(): number {
+    return maxProperties(this.#share.core);
+  }
+
+  /**
+   * Shares the memory out among these. Again when mappers come or go: the core's part stays what it was agreed on.
+   * @throws Misconfigured MEMORY_OVERBOOKED, with the table and what to change
+   */
+  agree(sharers: readonly Sharer[]): void {
+    const { wish, machine, cgroups, log } = this.#options;
+    const share = shareMemory(wish, machine, sharers);
+    const fault = overbooked(share);
+    if (fault !== undefined) throw new Misconfigured('MEMORY_OVERBOOKED', fault);
+    this.#share = share;
+    log.info('memory shared out', {
+      ceiling: share.ceiling,
+      from: share.from,
+      core: share.core,
+      mappers: Object.fromEntries(share.mappers.map(({ protocol, bytes }) => [protocol, bytes])),
+      enforced: typeof cgroups === 'string' ? 'watchdog' : cgroups.by,
+    });
+  }
+
+  /** Adds rows to the table. */
+  add(source: BudgetSource): () => void {
+    this.#sources.add(source);
+    return () => void this.#sources.delete(source);
+  }
+
+  /** What is asked to give memory back, at which step. */
+  sheds(step: 'caches' | 'samples', sheddable: Sheddable): () => void {
+    return this.#shortage.add(step, sheddable);
+  }
+
+  /** Looks once a second from now on. */
+  start(host?: BudgetedHost): void {
+    this.#host = host;
+    if (host !== undefined) this.#shortage.host(host);
+    this.#again();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#probe?.close();
+    this.#guard.close();
+  }
+
+  /** Private memory of a mapper's process, now and at most. */
+  taken(protocol: string): ReturnType<ProcessGuard['taken']> {
+    return this.#guard.taken(protocol);
+  }
+
+  /** The table, with what only a close look tells (1 ms a process). */
+  facts(): NodeBudget {
+    const { cgroups } = this.#options;
+    return {
+      ceiling: this.#share.ceiling,
+      rows: [this.#coreRow(), ...this.#mapperRows(), ...this.#others()],
+      shed: this.#shortage.steps(),
+      enforced:
+        typeof cgroups === 'string' ? { by: 'watchdog', note: cgroups } : { by: cgroups.by },
+      lookMicroseconds: Math.round(this.#lookMicroseconds),
+    };
+  }
+
+  #again(): void {
+    this.#cancel = this.#options.clock.after(LOOK_EVERY_MS, () => {
+      this.#again();
+      const began = process.hrtime.bigint();
+      this.#look();
+      const took = Number(process.hrtime.bigint() - began) / 1_000;
+      // A mean over about a minute: one look alone says more of the machine's other work.
+      this.#lookMicroseconds +=
+        (took - this.#lookMicroseconds) / (this.#lookMicroseconds === 0 ? 1 : 60);
+    });
+  }
+
+  #look(): void {
+    this.#guard.look();
+    const now = this.#probe?.look()?.private;
+    if (now === undefined) return;
+    const { core, ceiling } = this.#share;
+    const { after, event } = weigh(this.#excess, now, core);
+    this.#excess = after;
+    this.#core = {
+      now,
+      peak: Math.max(this.#core.peak, now),
+      over: this.#core.over + (event ? 1 : 0),
+    };
+    const pressure = Math.max(now / core, (now + this.#guard.sum()) / ceiling, heapShare());
+    this.#shortage.look({
+      nowMs: this.#options.clock.monotonic(),
+      pressure,
+      running: (this.#host?.status() ?? []).filter(({ state }) => RUNNING.has(state)),
+    });
+  }
+
+  #coreRow(): BudgetRow {
+    const detail = this.#probe?.detail();
+    const { now, peak, over } = this.#core;
+    return {
+      kind: 'memory',
+      what: 'core',
+      budget: this.#share.core,
+      now: now === 0 ? (detail?.private ?? 0) : now,
+      peak: Math.max(peak, detail?.private ?? 0),
+      over,
+      ...(detail !== undefined && detail),
+    };
+  }
+
+  /** Those that never ran are shown with their budget: it is set aside for them. */
+  #mapperRows(): readonly BudgetRow[] {
+    const rows = this.#guard.rows();
+    const known = new Set(rows.map(({ what }) => what));
+    const idle = this.#share.mappers
+      .map(({ protocol, bytes }): BudgetRow => {
+        return {
+          kind: 'memory',
+          what: `mapper ${protocol}`,
+          budget: bytes,
+          now: 0,
+          peak: 0,
+          over: 0,
+        };
+      })
+      .filter(({ what }) => !known.has(what));
+    return [...rows, ...idle];
+  }
+
+  #others(): readonly BudgetRow[] {
+    return [...this.#sources].flatMap((source) => source.rows());
+  }
+}
+
+/** `undefined` where there is no /proc: then nothing is measured, and the table says 0. */
+function coreProbe(): MemoryProbe | undefined {
+  try {
+    return new MemoryProbe('self');
+  } catch {
+    return undefined;
+  }
+}
