@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import type { Device } from '@limpet/dmi/manifest';
 import { Rig } from '../rig/rig.ts';
 import { pause, until } from '../rig/until.ts';
+import { changeAll } from './change-all.ts';
 import type { Figure } from './figure.ts';
 import { sensors } from './models.ts';
 import { cpuSeconds, processMemory } from './process-memory.ts';
@@ -76,7 +77,7 @@ async function runWith(properties: number): Promise<Run> {
     execFileSync('taskset', ['-a', '-p', '-c', '0', String(rig.cloud?.pid)]);
     const devices = properties / PER_DEVICE;
     if (devices > 0) await declare(rig, devices);
-    const stop = changeAll(rig, devices);
+    const stop = changeAll(rig.registers, devices, PER_DEVICE);
     await pause(WARM_UP_S * 1000);
     let polls = 0;
     rig.registers.onRead = (_unit, _address, count) => (polls += count);
@@ -100,19 +101,6 @@ async function declare(rig: Rig, devices: number): Promise<void> {
     const { status } = (await rig.api.get(last)) as Device;
     return status?.state === 'online' ? undefined : `device-${devices} is ${status?.state}`;
   }, 60_000);
-}
-
-/** Every register of every device moves between two polls. */
-function changeAll(rig: Rig, devices: number): () => void {
-  let round = 0;
-  const timer = setInterval(() => {
-    round++;
-    for (let unit = 1; unit <= devices; unit++) {
-      const registers = rig.registers.input(unit);
-      for (let i = 0; i < PER_DEVICE; i++) registers[i] = (round * 7 + i) % 65_536;
-    }
-  }, 500);
-  return () => clearInterval(timer);
 }
 
 function percent(share: number): number {

@@ -7,6 +7,8 @@ export interface ProcessMemory {
   /** Resident pages, each shared one divided by those who share it. */
   readonly pss: number;
   readonly rss: number;
+  /** The highest resident size since it started. */
+  readonly peak: number;
 }
 
 export function processMemory(pid: number): ProcessMemory {
@@ -15,19 +17,39 @@ export function processMemory(pid: number): ProcessMemory {
   return {
     private: field(status, 'RssAnon'),
     rss: field(status, 'VmRSS'),
+    peak: field(status, 'VmHWM'),
     pss: field(rollup, 'Pss'),
   };
 }
 
 /** User and system time since the process started. */
 export function cpuSeconds(pid: number): number {
+  const [user = 0, system = 0] = statFields(pid).slice(11, 13);
+  return (user + system) / 100; // a tick is 10 ms on every Linux that Node runs on
+}
+
+/** Pages that had to be read from the disk since the process started. */
+export function majorFaults(pid: number): number {
+  return statFields(pid)[9] ?? 0;
+}
+
+/** The process, and those it started that still run, itself first. */
+export function processTree(pid: number): readonly number[] {
+  const found = [pid];
+  for (const parent of found) {
+    const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8');
+    found.push(...children.split(' ').filter(Boolean).map(Number));
+  }
+  return found;
+}
+
+/** From `state` on; the name before it, in parentheses, may hold anything. */
+function statFields(pid: number): readonly number[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // Fields 14 and 15, counted after the name in parentheses; a tick is 10 ms on every Linux that Node runs on.
-  const [user = '0', system = '0'] = stat
+  return stat
     .slice(stat.lastIndexOf(')') + 2)
     .split(' ')
-    .slice(11, 13);
-  return (Number(user) + Number(system)) / 100;
+    .map(Number);
 }
 
 function field(text: string, name: string): number {

@@ -20,6 +20,8 @@ export const NODE = 'rig';
 export interface RigOptions {
   /** The edge's data folder, when it must lie elsewhere (a tiny file system). */
   readonly edgeData?: string;
+  /** What runs the edge instead of the bundle's launcher: another copy of it, or a shell that joins a cgroup first. */
+  readonly launcher?: readonly string[];
 }
 
 export class Rig {
@@ -35,15 +37,18 @@ export class Rig {
   readonly edgeApi: ApiClient;
   cloud: Child | undefined;
   edge: Child | undefined;
+  readonly #launcher: readonly string[];
 
   private constructor(parts: {
     folder: string;
     edgeData: string;
+    launcher: readonly string[];
     registers: Registers;
     ports: readonly [device: number, cloud: number, bus: number];
   }) {
     this.folder = parts.folder;
     this.edgeData = parts.edgeData;
+    this.#launcher = parts.launcher;
     this.registers = parts.registers;
     [this.devicePort, this.cloudPort, this.busPort] = parts.ports;
     this.api = new ApiClient({ url: `http://127.0.0.1:${this.cloudPort}` });
@@ -58,7 +63,9 @@ export class Rig {
     const edgeData = options.edgeData ?? path.join(folder, 'edge');
     await mkdir(edgeData, { recursive: true });
     const ports = [await freePort(), await freePort(), await freePort()] as const;
-    const rig = new Rig({ folder, edgeData, registers: await Registers.listen(ports[0]), ports });
+    const { launcher = [LAUNCHER] } = options;
+    const registers = await Registers.listen(ports[0]);
+    const rig = new Rig({ folder, edgeData, launcher, registers, ports });
     await rig.configure();
     return rig;
   }
@@ -102,7 +109,7 @@ export class Rig {
   /** `environment`: of the edge's process, beside ours. `options`: beside `--config`. */
   async startEdge(environment: NodeJS.ProcessEnv = {}, options: string[] = []): Promise<void> {
     const config = path.join(this.folder, 'limpet.yaml');
-    const command = [LAUNCHER, '--config', config, ...options];
+    const command = [...this.#launcher, '--config', config, ...options];
     this.edge = new Child('edge', command, { NODE: process.execPath, ...environment });
     await this.edge.ready(() => answers(this.edgeApi));
   }

@@ -1,0 +1,177 @@
+/** `npm run bench:memory`: the whole memory table of this machine, reproduced. It judges goals, and fails only when it cannot measure. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { Bench, type Column, type Plan } from './bench.ts';
+import { Cgroup } from './cgroup.ts';
+import { judge } from './goals.ts';
+import { copyEdge, Image } from './image.ts';
+import { LimpetSubject } from './limpet-subject.ts';
+import { diskUse, machine } from './machine.ts';
+import type { ConfigurationResult, DiskUse, Machine, Result } from './result.ts';
+import { Impossible, type Key } from './subject.ts';
+import { table } from './table.ts';
+
+const HELP = `npm run bench:memory -- [--quick] [--json] [--save] [--runs N] [--only KEY,...] [--node FILE]
+  W (core, bus with 3 clients, cloud link, SQLite, 1,000 changing Modbus properties at 1 Hz) in each configuration, side by side.
+  5 min warm-up, 10 min sampled every 10 s, median of 3 runs: about 50 minutes.
+  --quick  30 s warm-up, 60 s sampled, one run
+  --json   one JSON document on stdout; progress is on stderr
+  --save   also into runtime/health/memory-PLATFORM-ARCH.json, after each run
+  --runs   how many runs
+  --only   of unlimited, limited, process
+  --node   the Node that runs what is measured, else the one that runs this
+`;
+
+const LIMIT = 30_000_000;
+const IMAGE_BYTES = 2 ** 30;
+const WORKLOAD =
+  'W: core, MQTT bus with 3 clients, cloud link up, SQLite, 1,000 Modbus properties over TCP (10 devices of 100 registers), all changing, at 1 Hz';
+const FULL: Plan = { warmUpS: 300, sampledS: 600, everyS: 10, runs: 3, idleS: 60, starts: 5 };
+const QUICK: Plan = { warmUpS: 30, sampledS: 60, everyS: 5, runs: 1, idleS: 20, starts: 3 };
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+    runs: { type: 'string' },
+    only: { type: 'string' },
+    node: { type: 'string', default: process.execPath },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) process.stdout.write(HELP);
+else await run();
+
+async function run(): Promise<void> {
+  const ended = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => ended.abort(new Error(`ended by ${signal}`)));
+  const folder = await mkdtemp(path.join(tmpdir(), 'limpet-memory-'));
+  let image: Image | undefined;
+  try {
+    say('compressing what a board carries');
+    const disk = await diskUse(values.node, values.quick ? 9 : 19);
+    image = await Image.create(folder, IMAGE_BYTES);
+    await measureAll(image, disk, ended.signal);
+  } catch (error) {
+    if (!ended.signal.aborted) throw error;
+    say(String(ended.signal.reason));
+    process.exitCode = 130;
+  } finally {
+    await image?.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function measureAll(image: Image, disk: DiskUse, signal: AbortSignal): Promise<void> {
+  const plan = {
+    ...(values.quick ? QUICK : FULL),
+    ...(values.runs && { runs: Number(values.runs) }),
+  };
+  const about = machine(values.node, { disk: image.about, cgroup: cgroups() });
+  let result: Result | undefined;
+  const bench = new Bench({
+    plan,
+    columns: columns(image),
+    say,
+    signal,
+    cool: () => image.cool(),
+    found: (configurations, runs) => {
+      result = compose(about, { plan, disk, configurations, runs });
+      void save(result);
+    },
+  });
+  try {
+    await bench.run();
+  } finally {
+    if (result) await print(result);
+  }
+}
+
+function columns(image: Image): readonly Column[] {
+  const limpet = (key: Key, title: string, limitBytes?: number): Column => ({
+    key,
+    title,
+    ...(limitBytes !== undefined && { limitBytes }),
+    make: async () => {
+      const cgroup = openCgroup(key, limitBytes);
+      try {
+        return await LimpetSubject.create({
+          key,
+          cgroup,
+          copies: await copyEdge(image, key, values.node),
+        });
+      } catch (error) {
+        await cgroup?.remove();
+        throw error;
+      }
+    },
+  });
+  const all = [
+    limpet('unlimited', 'W'),
+    limpet('limited', 'W in a memory cgroup of 30,000,000 bytes without swap', LIMIT),
+    limpet('process', 'W with the Modbus mapper in its own process'),
+  ];
+  const only = values.only?.split(',');
+  return all.filter(({ key }) => only === undefined || only.includes(key));
+}
+
+/** Without a limit a cgroup only counts: where there is none, that is all that is lost. */
+function openCgroup(key: Key, limitBytes: number | undefined): Cgroup | undefined {
+  try {
+    return Cgroup.create(`limpet-bench-${key}`, limitBytes);
+  } catch (error) {
+    if (limitBytes === undefined && error instanceof Impossible) return undefined;
+    throw error;
+  }
+}
+
+function cgroups(): string {
+  const probe = openCgroup('unlimited', undefined);
+  void probe?.remove();
+  return probe === undefined ? 'no memory cgroup here' : `memory cgroup ${probe.version}`;
+}
+
+function compose(
+  about: Machine,
+  parts: {
+    plan: Plan;
+    disk: DiskUse;
+    configurations: readonly ConfigurationResult[];
+    runs: number;
+  },
+): Result {
+  const { plan, disk, configurations, runs } = parts;
+  return {
+    complete: runs === plan.runs,
+    machine: about,
+    workload: WORKLOAD,
+    timing: { warmUpS: plan.warmUpS, sampledS: plan.sampledS, runs },
+    disk,
+    configurations,
+  };
+}
+
+async function save(result: Result): Promise<void> {
+  if (!values.save) return;
+  const file = path.join('runtime/health', `memory-${result.machine.kind}.json`);
+  await writeFile(file, json(result));
+  say(`saved ${file}`);
+}
+
+async function print(result: Result): Promise<void> {
+  process.stdout.write(values.json ? json(result) : table(result));
+}
+
+function json(result: Result): string {
+  return `${JSON.stringify({ ...result, goals: judge(result) }, null, 2)}\n`;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
+}
