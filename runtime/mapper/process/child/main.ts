@@ -1,0 +1,4 @@
+/** The mapper's process when it runs from sources: the mapper is named by `--module`. */
+import { runMapperChild } from './run.ts';
+
+await runMapperChild();

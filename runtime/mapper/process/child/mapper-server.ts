@@ -1,0 +1,169 @@
+/** Answers what the core asks of the mapper in this process, each ask on the plane where it came. */
+import { type Clock, type Log, type Mapper, Misconfigured, type Value } from '@limpet/dmi';
+import { type Open } from '../../../device/open.ts';
+import { Ports } from '../../../device/ports.ts';
+import { type Channel } from '../channel.ts';
+import { type Asked, type DataAsk, type ManagementAsk, type ToChild } from '../messages.ts';
+import { Outbox } from '../outbox.ts';
+import { packError, packReading, packValue, unpackValue } from '../packed.ts';
+import { checkAll, parsedSettings } from './check.ts';
+import { ServedConnection } from './served-connection.ts';
+
+export interface MapperServerOptions {
+  readonly mapper: Mapper<unknown, unknown>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly open?: Open;
+}
+
+type Ask = Asked<ManagementAsk | DataAsk>;
+
+export class MapperServer {
+  readonly #options: MapperServerOptions;
+  readonly #ports: Ports;
+  readonly #connections = new Map<number, ServedConnection>();
+  readonly #running = new Map<number, AbortController>();
+  readonly #outbox = new Outbox();
+  #data: Channel | undefined;
+  #granted = true;
+  #flushing = false;
+
+  constructor(options: MapperServerOptions) {
+    const { clock, open } = options;
+    this.#options = options;
+    this.#ports = new Ports({ clock, ...(open && { open }) });
+  }
+
+  /** Where batches of readings go. */
+  attach(data: Channel): void {
+    this.#data = data;
+  }
+
+  /** A message of the core, which is trusted: both are one program. */
+  receive(channel: Channel, message: Exclude<ToChild, { t: 'stop' }>): void {
+    if (message.t === 'abort') {
+      this.#running.get(message.id)?.abort(new Error('given up by the core'));
+    } else if (message.t === 'credit') {
+      this.#granted = true;
+      this.#flush();
+    } else void this.#answer(channel, message);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#connections.values()].map((each) => each.close()));
+  }
+
+  async #answer(channel: Channel, ask: Ask): Promise<void> {
+    const { id } = ask;
+    const end = new AbortController();
+    this.#running.set(id, end);
+    try {
+      channel.send({ t: 'answer', id, r: await this.#serve(ask, end.signal) });
+    } catch (error) {
+      channel.send({ t: 'failed', id, e: packError(error) });
+    } finally {
+      this.#running.delete(id);
+    }
+  }
+
+  async #serve(ask: Ask, signal: AbortSignal): Promise<unknown> {
+    switch (ask.t) {
+      case 'check':
+        return checkAll(this.#options.mapper, ask.items);
+      case 'connect':
+        return this.#connect(ask, signal);
+      case 'define':
+        return this.#of(ask).define(ask.from, ask.visitors);
+      case 'write':
+        return this.#write(ask, signal);
+      case 'read':
+        return this.#read(ask, signal);
+      case 'subscribe':
+        return this.#subscribe(ask, signal);
+      case 'unsubscribe':
+        for (const each of this.#connections.values()) each.unsubscribe(ask.subscription);
+        return null;
+      case 'close':
+        return this.#close(ask.connection);
+      case 'health':
+        return this.#health();
+    }
+  }
+
+  async #connect(
+    { connection, device, settings }: Extract<Ask, { t: 'connect' }>,
+    signal: AbortSignal,
+  ): Promise<{ readonly subscribes: boolean }> {
+    const { mapper, clock, log } = this.#options;
+    const parsed = await parsedSettings(mapper, settings);
+    const seat = this.#ports.join(await mapper.port?.(parsed), device);
+    const context = { clock, log: log.with({ device }) };
+    const served = new ServedConnection({ mapper, device, seat, context });
+    try {
+      await served.connect(parsed, signal);
+    } catch (error) {
+      await served.close();
+      throw error;
+    }
+    this.#connections.set(connection, served);
+    return { subscribes: served.subscribes };
+  }
+
+  async #write(
+    ask: Extract<Ask, { t: 'write' }>,
+    signal: AbortSignal,
+  ): Promise<ReturnType<typeof packValue>> {
+    const kept: Value = await this.#of(ask).write(ask.visitor, unpackValue(ask.value), signal);
+    return packValue(kept);
+  }
+
+  async #read(ask: Extract<Ask, { t: 'read' }>, signal: AbortSignal): Promise<unknown> {
+    const readings = await this.#of(ask).read(ask.visitors, signal);
+    return readings.map(packReading);
+  }
+
+  #subscribe(
+    ask: Extract<Ask, { t: 'subscribe' }>,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    const { id: subscription, wishes } = ask;
+    const told = (): void => this.#told();
+    return this.#of(ask).subscribe({ subscription, wishes, outbox: this.#outbox, told }, signal);
+  }
+
+  async #close(connection: number): Promise<null> {
+    const served = this.#connections.get(connection);
+    this.#connections.delete(connection);
+    await served?.close();
+    return null;
+  }
+
+  #health(): object {
+    const { heapUsed, external } = process.memoryUsage();
+    return { heapBytes: heapUsed + external, superseded: this.#outbox.superseded };
+  }
+
+  /** What a mapper tells in one go leaves in one batch. */
+  #told(): void {
+    if (this.#flushing || !this.#granted) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (!this.#granted) return;
+    const batch = this.#outbox.take();
+    if (batch === undefined) return;
+    this.#granted = false;
+    this.#data?.send({ t: 'push', ...batch });
+  }
+
+  #of({ connection }: { readonly connection: number }): ServedConnection {
+    const served = this.#connections.get(connection);
+    if (served !== undefined) return served;
+    throw new Misconfigured('MAPPER_PROTOCOL', 'the core asked for a connection that is not open');
+  }
+}

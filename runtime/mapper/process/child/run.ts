@@ -1,0 +1,80 @@
+/** The program of a mapper's process: loads the mapper that its arguments name, and serves it to the core. */
+import { type Mapper } from '@limpet/dmi';
+import { Socket } from 'node:net';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { type Open } from '../../../device/open.ts';
+import { systemClock } from '../../../kernel/clock.ts';
+import { createLog } from '../../../kernel/log.ts';
+import { mapperFaults } from '../../shape.ts';
+import { Channel } from '../channel.ts';
+import { type ToChild, WIRE_VERSION } from '../messages.ts';
+import { MapperServer } from './mapper-server.ts';
+
+export interface ChildOptions {
+  /** Mappers that the bundle carries, by protocol; others are named by `--module`, a file URL. */
+  readonly carried?: Readonly<Record<string, () => Promise<unknown>>>;
+  /** Opens what mappers dial, in place of the usual. */
+  readonly open?: Open;
+}
+
+/** `--protocol modbus [--module file:///…]`; the core is on file descriptors 3 and 4. */
+export async function runMapperChild(options: ChildOptions = {}): Promise<void> {
+  const clock = systemClock;
+  const log = createLog({ out: process.stderr, clock });
+  let server: MapperServer | undefined;
+  const channel = (fd: number): Channel => {
+    const own: Channel = new Channel({
+      stream: new Socket({ fd, readable: true, writable: true }),
+      receive: (message) => {
+        const known = message as ToChild;
+        if (known.t === 'stop') void stop(server);
+        else server?.receive(own, known);
+      },
+      // The core is gone, and with it the reason to run.
+      closed: () => process.exit(0),
+    });
+    return own;
+  };
+  const [management, data] = [channel(3), channel(4)];
+  const loaded = await load(options);
+  if ('faults' in loaded) {
+    management.send({ t: 'broken', faults: loaded.faults });
+    process.exitCode = 1;
+    return;
+  }
+  const { mapper } = loaded;
+  const { open } = options;
+  server = new MapperServer({ mapper, clock, log, ...(open && { open }) });
+  server.attach(data);
+  const has = { fits: mapper.fits !== undefined, port: mapper.port !== undefined };
+  management.send({ t: 'ready', wire: WIRE_VERSION, ...has });
+}
+
+type Loaded =
+  | { readonly mapper: Mapper<unknown, unknown> }
+  | { readonly faults: readonly string[] };
+
+async function load({ carried = {} }: ChildOptions): Promise<Loaded> {
+  const { values } = parseArgs({
+    options: { protocol: { type: 'string' }, module: { type: 'string' } },
+    strict: false,
+  });
+  const protocol = String(values['protocol']);
+  const module = values['module'];
+  let loaded: unknown;
+  try {
+    loaded = typeof module === 'string' ? await import(module) : await carried[protocol]?.();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { faults: [`it cannot be loaded: ${why}`] };
+  }
+  const mapper = (loaded as { default?: unknown } | null | undefined)?.default;
+  const faults = mapperFaults(mapper, protocol);
+  return faults.length > 0 ? { faults } : { mapper: mapper as Mapper<unknown, unknown> };
+}
+
+async function stop(server: MapperServer | undefined): Promise<void> {
+  await server?.close();
+  process.exit(0);
+}

@@ -1,0 +1,169 @@
+/** One open device inside the mapper's process: its visitors, its seat at its port, its subscriptions. */
+import {
+  type Connection,
+  type Mapper,
+  type MapperContext,
+  Misconfigured,
+  type Reading,
+  type Value,
+} from '@limpet/dmi';
+import { type Seat } from '../../../device/seat.ts';
+import { type Outbox } from '../outbox.ts';
+import { unlessAborted } from './unless-aborted.ts';
+
+/** The core waits a little longer. */
+const CLOSE_MS = 1_500;
+
+export interface ServedOptions {
+  readonly mapper: Mapper<unknown, unknown>;
+  readonly device: string;
+  readonly seat: Seat;
+  readonly context: Pick<MapperContext, 'clock' | 'log'>;
+}
+
+export class ServedConnection {
+  readonly #options: ServedOptions;
+  readonly #end = new AbortController();
+  readonly #subscriptions = new Map<number, AbortController>();
+  #visitors: unknown[] = [];
+  #connection: Connection<unknown> | undefined;
+  #garbled: Error | undefined;
+
+  constructor(options: ServedOptions) {
+    this.#options = options;
+  }
+
+  get device(): string {
+    return this.#options.device;
+  }
+
+  get subscribes(): boolean {
+    return this.#connection?.subscribe !== undefined;
+  }
+
+  /** @throws what the mapper's connect throws */
+  async connect(settings: unknown, signal: AbortSignal): Promise<void> {
+    const { mapper, device, seat, context } = this.#options;
+    const dial = (address: string, dialling: AbortSignal) =>
+      seat.dial(address, AbortSignal.any([dialling, this.#end.signal]));
+    await this.#turn('poll', signal, async () => {
+      const connection = await mapper.connect(settings, { device, dial, ...context }, signal);
+      // Too late: nobody waits for it any more, so it is closed here.
+      if (signal.aborted) await connection.close();
+      else this.#connection = connection;
+    });
+  }
+
+  /** Numbers visitors from `from` on; from 0 the earlier ones are forgotten. */
+  async define(from: number, visitors: readonly unknown[]): Promise<void> {
+    if (from === 0) this.#visitors = [];
+    const { visitor: schema } = this.#options.mapper;
+    for (const [at, raw] of visitors.entries()) {
+      const result = await schema['~standard'].validate(raw);
+      if (result.issues !== undefined) {
+        throw new Misconfigured('DEVICE_INVALID', 'a visitor was right before, and is not now');
+      }
+      this.#visitors[from + at] = result.value;
+    }
+  }
+
+  read(numbers: readonly number[], signal: AbortSignal): Promise<readonly Reading[]> {
+    const visitors = numbers.map((number) => this.#visitors[number]);
+    return this.#turn('poll', signal, () => this.#open().read(visitors, signal));
+  }
+
+  write(number: number, value: Value, signal: AbortSignal): Promise<Value> {
+    return this.#turn('order', signal, () =>
+      this.#open().write(this.#visitors[number], value, signal),
+    );
+  }
+
+  /** Readings go to `outbox` as those of `subscription`; `told` is called after each. */
+  async subscribe(
+    wanted: {
+      readonly subscription: number;
+      readonly wishes: readonly (readonly [number, number])[];
+      readonly outbox: Outbox;
+      readonly told: () => void;
+    },
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    const { subscription, outbox, told } = wanted;
+    const wishes = wanted.wishes.map(([number, everyMs]) => ({
+      visitor: this.#visitors[number],
+      everyMs,
+    }));
+    const end = new AbortController();
+    this.#subscriptions.set(subscription, end);
+    end.signal.addEventListener('abort', () => outbox.close(subscription), { once: true });
+    outbox.open(subscription, wishes.length);
+    const sink = {
+      reading(index: number, reading: Reading) {
+        if (outbox.put(subscription, index, reading)) told();
+      },
+      lost: (error: Error) => {
+        this.#note(error);
+        outbox.lose(subscription, error);
+        told();
+      },
+    };
+    const setUp = AbortSignal.any([signal, end.signal]);
+    try {
+      const ask = this.#open();
+      // The signal of the ask ends with its answer; that of the subscription lives on.
+      signal.addEventListener('abort', () => end.abort(signal.reason), { once: true });
+      return await this.#turn('poll', setUp, async () => {
+        if (ask.subscribe === undefined) throw new Error('this connection cannot subscribe');
+        return ask.subscribe(wishes, sink, end.signal);
+      });
+    } catch (error) {
+      this.unsubscribe(subscription);
+      throw error;
+    }
+  }
+
+  /** True when it was a subscription of this connection. */
+  unsubscribe(subscription: number): boolean {
+    this.#subscriptions.get(subscription)?.abort(new Error('unsubscribed'));
+    return this.#subscriptions.delete(subscription);
+  }
+
+  /** Frees what it took, even where the mapper does not. */
+  async close(): Promise<void> {
+    const { seat, context } = this.#options;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    for (const subscription of this.#subscriptions.keys()) this.unsubscribe(subscription);
+    this.#end.abort(new Error('the connection was closed'));
+    const late = new AbortController();
+    const cancel = context.clock.after(CLOSE_MS, () => late.abort(new Error('it takes too long')));
+    try {
+      if (connection !== undefined) await unlessAborted(connection.close(), late.signal);
+    } catch (error) {
+      context.log.warn('the mapper did not close its connection', { device: this.device, error });
+    } finally {
+      cancel();
+      // Nonsense on a wire makes it useless to every device of it.
+      seat.release(this.#garbled);
+      seat.leave();
+    }
+  }
+
+  #open(): Connection<unknown> {
+    if (this.#connection === undefined) throw new Error('this connection is not open');
+    return this.#connection;
+  }
+
+  async #turn<T>(rank: 'order' | 'poll', signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#options.seat.turn({ rank, signal }, () => unlessAborted(task(), signal));
+    } catch (error) {
+      this.#note(error);
+      throw error;
+    }
+  }
+
+  #note(error: unknown): void {
+    if (error instanceof Error && error.name === 'Garbled') this.#garbled ??= error;
+  }
+}

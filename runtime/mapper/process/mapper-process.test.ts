@@ -1,0 +1,212 @@
+import { type Connection, Misconfigured, type Sink, Unreachable } from '@limpet/dmi';
+import { silentLog } from '@limpet/dmi/testing';
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../kernel/clock.ts';
+import { mapperCommand } from './command.ts';
+import { MapperProcess } from './mapper-process.ts';
+
+const bench = pathToFileURL(path.join(import.meta.dirname, 'fixtures/bench.mapper.ts')).href;
+const clock = systemClock;
+
+async function start(t: TestContext, module = bench, protocol = 'bench'): Promise<MapperProcess> {
+  const command = mapperCommand({ protocol, module });
+  const child = await MapperProcess.start({ command, protocol, clock, log: silentLog() });
+  t.after(async () => {
+    child.kill();
+    await child.exited;
+  });
+  return child;
+}
+
+const soon = (ms = 5_000): AbortSignal => AbortSignal.timeout(ms);
+
+function connect(
+  { mapper }: MapperProcess,
+  settings: object = {},
+  signal = soon(),
+): Promise<Connection<unknown>> {
+  const context = { device: 'default/one', clock, log: silentLog(), dial: () => assert.fail() };
+  return mapper.connect({ name: 'one', ...settings }, context, signal);
+}
+
+const keys = (...names: string[]): { key: string }[] => names.map((key) => ({ key }));
+
+test('settings and visitors are checked in the process, and stay what the manifest says', async (t) => {
+  const { mapper } = await start(t);
+  const raw = { name: 'one', port: 'tcp://a' };
+  const settings = await mapper.settings['~standard'].validate(raw);
+  assert.equal('value' in settings && settings.value, raw);
+  const wrong = await mapper.settings['~standard'].validate({ name: 5 });
+  assert.deepEqual(wrong.issues, [{ message: 'expected a name', path: ['name'] }]);
+  assert.equal(await mapper.port?.(raw), 'tcp://a');
+  assert.equal(await mapper.port?.({ name: 'one' }), undefined);
+  const shape = { name: 'p', type: 'int', access: 'read' } as const;
+  assert.equal(await mapper.fits?.({ key: 'text' }, shape), 'it is text');
+  assert.equal(await mapper.fits?.({ key: 'number' }, shape), undefined);
+  const many = await Promise.all(
+    Array.from({ length: 3_000 }, async (_, n) =>
+      mapper.visitor['~standard'].validate({ key: n % 2 === 0 ? 'number' : 'wrong' }),
+    ),
+  );
+  assert.equal(many.filter(({ issues }) => issues !== undefined).length, 1_500);
+});
+
+test('every kind of value crosses, and what is no value is one bad reading', async (t) => {
+  const connection = await connect(await start(t));
+  const names = [
+    'number',
+    'bigint',
+    'bytes',
+    'nan',
+    'infinity',
+    'text',
+    'truth',
+    'nothing',
+    'json',
+  ];
+  const readings = await connection.read(keys(...names, 'refused', 'long'), soon());
+  const [refused, long] = readings.slice(-2);
+  assert.deepEqual(
+    readings.slice(0, -2).map((reading) => reading.ok && reading.value),
+    [
+      21.5,
+      2n ** 63n,
+      new Uint8Array([0, 255, 7]),
+      Number.NaN,
+      -Infinity,
+      'grün',
+      true,
+      null,
+      { list: [1, { deep: true }] },
+    ],
+  );
+  assert.ok(refused?.ok === false && refused.error.name === 'Refused');
+  assert.ok(refused.error.code === 'BENCH_NO' && refused.error.message === 'not there');
+  assert.ok(long?.ok === false && long.error.code === 'VALUE_TOO_LONG');
+  for (const value of [2n ** 60n, new Uint8Array([1, 2]), [1, 'x'], -3]) {
+    const [visitor] = keys('kept');
+    assert.deepEqual(await connection.write(visitor, value, soon()), value);
+    assert.deepEqual(await connection.read([visitor], soon()), [{ ok: true, value }]);
+  }
+});
+
+test('errors keep their class, code, message and cause', async (t) => {
+  const child = await start(t);
+  await assert.rejects(connect(child, { connect: 'unreachable' }), (error: Error) => {
+    assert.ok(error instanceof Unreachable && error.code === 'BENCH_AWAY');
+    assert.equal((error.cause as Error).message, 'no cable');
+    return true;
+  });
+  await assert.rejects(connect(child, { connect: 'bug' }), { name: 'Error', message: 'a bug' });
+  const connection = await connect(child);
+  await assert.rejects(connection.write({ key: 'refused' }, 1, soon()), { name: 'Refused' });
+  await assert.rejects(connection.read(keys('garble'), soon()), { name: 'Garbled' });
+});
+
+test('a call that is aborted ends within 100 ms here and there, and the connection goes on', async (t) => {
+  const connection = await connect(await start(t));
+  for (const kind of ['read', 'write'] as const) {
+    const abort = new AbortController();
+    const call =
+      kind === 'read'
+        ? connection.read(keys('hang'), abort.signal)
+        : connection.write({ key: 'hang' }, 1, abort.signal);
+    await sleep(50);
+    const since = performance.now();
+    abort.abort(new Error('enough'));
+    await assert.rejects(call, /enough/);
+    const [reading] = await connection.read(keys('aborted'), soon());
+    assert.deepEqual(reading, { ok: true, value: 1 });
+    assert.ok(performance.now() - since < 100);
+  }
+});
+
+test('a connection that opens too late is closed in the process', async (t) => {
+  const child = await start(t);
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as { port: number };
+  const sockets: Socket[] = [];
+  server.on('connection', (socket) => sockets.push(socket.resume()));
+  const dial = `tcp://127.0.0.1:${port}`;
+  await assert.rejects(connect(child, { connect: 'late', dial }, soon(50)), /timeout/i);
+  const connection = await connect(child, { dial });
+  assert.deepEqual(await connection.read(keys('open'), soon()), [{ ok: true, value: true }]);
+  await sleep(200);
+  await connection.close();
+  await Promise.all(sockets.map(async (socket) => socket.closed || once(socket, 'close')));
+});
+
+test('the process of a mapper that exits takes its calls along, with what it printed', async (t) => {
+  const child = await start(t);
+  const connection = await connect(child);
+  const lost = Promise.withResolvers<Error>();
+  const sink: Sink = { reading: () => undefined, lost: lost.resolve };
+  await connection.subscribe?.([{ visitor: { key: 'a' }, everyMs: 10 }], sink, soon());
+  await assert.rejects(connection.read(keys('exit'), soon()), { code: 'MAPPER_DOWN' });
+  const { code, signal } = await child.exited;
+  assert.deepEqual([code, signal], [7, null]);
+  assert.ok((await lost.promise) instanceof Unreachable);
+  await connection.close();
+  await assert.rejects(connect(child), { name: 'Unreachable', code: 'MAPPER_DOWN' });
+});
+
+test('a mapper that is wrong says so with every fault, one that cannot be loaded says why', async (t) => {
+  await assert.rejects(start(t, bench, 'other'), (error: Error) => {
+    assert.ok(error instanceof Misconfigured && error.code === 'MAPPER_BROKEN');
+    return /"protocol" must be "other"/.test(error.message);
+  });
+  await assert.rejects(start(t, 'file:///nowhere/mapper.ts'), { code: 'MAPPER_BROKEN' });
+});
+
+test('it tells its health, and stops when asked', async (t) => {
+  const child = await start(t);
+  const { lagMs, heapBytes, superseded } = await child.health(soon());
+  assert.ok(lagMs >= 0 && lagMs < 1_000);
+  assert.ok(heapBytes > 1_000_000);
+  assert.equal(superseded, 0);
+  await child.stop(5_000);
+  assert.deepEqual(await child.exited, { code: 0, signal: null, lines: [] });
+});
+
+test('a subscription tells, says what is to be polled, and ends with its signal', async (t) => {
+  const connection = await connect(await start(t));
+  const told: [number, unknown][] = [];
+  const sink: Sink = {
+    reading: (index, reading) => told.push([index, reading.ok && reading.value]),
+    lost: (error) => told.push([-1, error]),
+  };
+  const end = new AbortController();
+  const wishes = keys('a', 'poll', 'b', 'flood 1000').map((visitor) => ({ visitor, everyMs: 10 }));
+  assert.deepEqual(await connection.subscribe?.(wishes, sink, end.signal), [1]);
+  await sleep(200);
+  assert.deepEqual(told.slice(0, 2), [
+    [0, 'a'],
+    [2, 'b'],
+  ]);
+  assert.ok(told.length > 5);
+  end.abort();
+  const before = told.length;
+  await sleep(100);
+  assert.equal(told.length, before);
+});
+
+test('a subscription that the device loses says so once', async (t) => {
+  const connection = await connect(await start(t));
+  const lost: Error[] = [];
+  const sink: Sink = { reading: () => undefined, lost: (error) => lost.push(error) };
+  await connection.subscribe?.([{ visitor: { key: 'lose' }, everyMs: 10 }], sink, soon());
+  await sleep(150);
+  assert.deepEqual(
+    lost.map((error) => (error as Unreachable).code),
+    ['BENCH_LOST'],
+  );
+});

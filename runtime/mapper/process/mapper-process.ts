@@ -1,0 +1,241 @@
+/** One process with one mapper in it, from its start to its exit. Who restarts it, and when, is not decided here. */
+import { type Clock, type Log, type Mapper, Misconfigured, Unreachable } from '@limpet/dmi';
+import { type Reason } from '@limpet/dmi/manifest';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { type Duplex, type Readable } from 'node:stream';
+import { Calls } from './calls.ts';
+import { Channel } from './channel.ts';
+import { countOf, fieldsOf, ProtocolFault, type Ready, readyOf } from './checks.ts';
+import { type Link } from './link.ts';
+import { WIRE_VERSION } from './messages.ts';
+import { Printed } from './printed.ts';
+import { Pushes } from './pushes.ts';
+import { remoteMapper } from './remote-mapper.ts';
+
+/** What is run: a program that calls `runMapperChild`. */
+export interface ChildCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** All of its environment; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+export interface MapperProcessOptions {
+  readonly command: ChildCommand;
+  readonly protocol: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Loading the mapper may take so long. Default 20 s. */
+  readonly readyMs?: number;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The last that it printed. */
+  readonly lines: readonly string[];
+  /** Why the core ended it. */
+  readonly reason?: Reason;
+}
+
+export interface Health {
+  /** Until the process answered. */
+  readonly lagMs: number;
+  /** JavaScript heap and buffers. */
+  readonly heapBytes: number;
+  /** Readings that it replaced by later ones because the core was slow. */
+  readonly superseded: number;
+}
+
+const READY_MS = 20_000;
+/** A process whose pipes are closed is at its end, or has closed them itself. */
+const LINGER_MS = 1_000;
+
+export class MapperProcess {
+  readonly #options: MapperProcessOptions;
+  readonly #child: ChildProcess;
+  readonly #printed: Printed;
+  readonly #link: Link;
+  readonly #ready = Promise.withResolvers<Ready>();
+  readonly #exit = Promise.withResolvers<Exit>();
+  #mapper: Mapper<unknown, unknown> | undefined;
+  #reason: Reason | undefined;
+  #begun = false;
+
+  private constructor(options: MapperProcessOptions) {
+    const { command, protocol, clock, log } = options;
+    const { file, args, env, cwd } = command;
+    this.#options = options;
+    this.#child = spawn(file, args, {
+      env,
+      ...(cwd !== undefined && { cwd }),
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+      windowsHide: true,
+    });
+    const [, out, err, management, data] = this.#child.stdio;
+    const told = { clock, log: log.with({ protocol }) };
+    this.#printed = new Printed([out as Readable, err as Readable], told);
+    const calls = new Calls(protocol);
+    this.#link = {
+      calls,
+      management: this.#channel(management as Duplex, (message) => this.#manage(message)),
+      data: this.#channel(data as Duplex, (message) => this.#take(message)),
+      pushes: new Pushes({
+        clock,
+        log: told.log,
+        grant: () => this.#link.data.send({ t: 'credit' }),
+      }),
+    };
+    this.#child.once('error', (error) => this.#exited(null, null, error));
+    this.#child.once('exit', (code, signal) => this.#exited(code, signal));
+  }
+
+  /**
+   * Resolves once the mapper is loaded, checked and ready.
+   * @throws Misconfigured MAPPER_BROKEN with every fault; Unreachable MAPPER_DOWN with the last lines
+   */
+  static async start(options: MapperProcessOptions): Promise<MapperProcess> {
+    const started = new MapperProcess(options);
+    const { clock, protocol, readyMs = READY_MS } = options;
+    const cancel = clock.after(readyMs, () =>
+      started.#end('MAPPER_DOWN', `it was not ready within ${readyMs / 1000} s`),
+    );
+    try {
+      const has = await started.#ready.promise;
+      started.#mapper = remoteMapper(protocol, has, started.#link);
+      return started;
+    } catch (error) {
+      started.kill();
+      await started.exited;
+      throw error;
+    } finally {
+      cancel();
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get mapper(): Mapper<unknown, unknown> {
+    return this.#mapper as Mapper<unknown, unknown>;
+  }
+
+  /** Readings replaced by later ones, as far as the process has told. */
+  get superseded(): number {
+    return this.#link.pushes.superseded;
+  }
+
+  /** Resolves once the process is gone; never rejects. */
+  get exited(): Promise<Exit> {
+    return this.#exit.promise;
+  }
+
+  lines(): readonly string[] {
+    return this.#printed.lines;
+  }
+
+  /** @throws Unreachable MAPPER_DOWN, MAPPER_BUSY; the signal's reason */
+  async health(signal: AbortSignal): Promise<Health> {
+    const { clock } = this.#options;
+    const start = clock.monotonic();
+    const told = await this.#link.calls.ask(
+      this.#link.management,
+      { t: 'health' },
+      {
+        signal,
+        take(answer) {
+          const { heapBytes, superseded } = fieldsOf(answer);
+          return {
+            heapBytes: countOf(heapBytes, Number.MAX_SAFE_INTEGER, 'heap bytes'),
+            superseded: countOf(superseded, Number.MAX_SAFE_INTEGER, 'replaced readings'),
+          };
+        },
+      },
+    );
+    return { lagMs: clock.monotonic() - start, ...told };
+  }
+
+  /** Asks it to close its connections and exit; kills it after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    const cancel = this.#options.clock.after(graceMs, () => this.kill());
+    this.#link.management.send({ t: 'stop' });
+    await this.exited;
+    cancel();
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  #channel(stream: Duplex, receive: (message: unknown) => void): Channel {
+    return new Channel({ stream, receive, closed: (error) => this.#closed(error) });
+  }
+
+  #manage(message: unknown): void {
+    if (this.#begun) {
+      this.#link.calls.receive(this.#link.management, message);
+      return;
+    }
+    this.#begun = true;
+    const said = readyOf(message, WIRE_VERSION);
+    if ('fits' in said) {
+      this.#ready.resolve(said);
+      return;
+    }
+    const { protocol } = this.#options;
+    const text = `the mapper for "${protocol}" cannot be used: ${said.join('; ')}`;
+    this.#ready.reject(new Misconfigured('MAPPER_BROKEN', text));
+  }
+
+  #take(message: unknown): void {
+    const fields = fieldsOf(message);
+    if (fields['t'] === 'push') this.#link.pushes.receive(fields);
+    else this.#link.calls.receive(this.#link.data, message);
+  }
+
+  #closed(error: Error | undefined): void {
+    if (error !== undefined) {
+      const { protocol } = this.#options;
+      const known = error instanceof ProtocolFault || error.name === 'FrameError';
+      const said = known ? error.message : 'its messages could not be understood';
+      this.#end(
+        'MAPPER_PROTOCOL',
+        `the mapper "${protocol}" broke the protocol of its process: ${said}`,
+      );
+      return;
+    }
+    const cancel = this.#options.clock.after(LINGER_MS, () =>
+      this.#end('MAPPER_PROTOCOL', 'it closed its pipes and went on running'),
+    );
+    void this.exited.then(cancel);
+  }
+
+  #end(code: string, message: string): void {
+    this.#reason ??= { code, message };
+    this.kill();
+  }
+
+  #exited(code: number | null, signal: string | null, error?: Error): void {
+    const { protocol } = this.#options;
+    const how = error?.message ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
+    const reason = this.#reason;
+    const last = this.lines().at(-1);
+    const said = [
+      reason?.message ?? how,
+      ...(last === undefined ? [] : [`it last printed: ${last}`]),
+    ];
+    const down = new Unreachable(
+      'MAPPER_DOWN',
+      `the process of the mapper "${protocol}" has ended: ${said.join('; ')}`,
+    );
+    this.#ready.promise.catch(() => undefined);
+    this.#ready.reject(down);
+    this.#link.calls.end(down);
+    this.#link.pushes.end(down);
+    this.#link.management.close();
+    this.#link.data.close();
+    this.#exit.resolve({ code, signal, lines: this.lines(), ...(reason && { reason }) });
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Values, readings and errors as plain JSON and back (pure). What JSON cannot say is tagged: `{n}` a big integer,
+ * `{b}` bytes in base64, `{f}` a number that is not finite, `{j}` an object or list as text, `{e}` an error.
+ */
+import {
+  type DmiError,
+  Garbled,
+  Misconfigured,
+  type Reading,
+  Refused,
+  Unreachable,
+  type Value,
+} from '@limpet/dmi';
+
+export type Packed =
+  | null
+  | boolean
+  | number
+  | string
+  | { readonly n: string }
+  | { readonly b: string }
+  | { readonly f: string }
+  | { readonly j: string };
+
+export type PackedReading = Packed | { readonly e: PackedError };
+
+/** Class, code, message, cause. */
+export type PackedError = readonly [string, string | null, string, PackedError?];
+
+/** One text, bytes or json value; what is longer is no reading. The same ceiling as that of a twin's value. */
+const MAX_VALUE_BYTES = 65_536;
+const MAX_MESSAGE = 2_000;
+const MAX_CAUSES = 4;
+const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
+
+/** What cannot be packed is the mapper's fault, and said so. @throws Misconfigured VALUE_TYPE, VALUE_TOO_LONG */
+export function packValue(value: Value): Packed {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : { f: String(value) };
+  if (typeof value === 'string') return short(value);
+  if (typeof value === 'boolean') return value;
+  return typeof value === 'bigint' ? { n: String(value) } : packObject(value);
+}
+
+export function packReading(reading: Reading): PackedReading {
+  try {
+    return reading.ok ? packValue(reading.value) : { e: packError(reading.error) };
+  } catch (error) {
+    return { e: packError(error) };
+  }
+}
+
+export function packError(error: unknown, depth = 0): PackedError {
+  if (!(error instanceof Error)) return ['Error', null, clip(`thrown: ${typeof error}`)];
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  const packed = [error.name, typeof code === 'string' ? code : null, clip(error.message)] as const;
+  if (!(cause instanceof Error) || depth + 1 >= MAX_CAUSES) return packed;
+  return [...packed, packError(cause, depth + 1)];
+}
+
+/** @throws TypeError when it is no packed value */
+export function unpackValue(packed: unknown): Value {
+  if (typeof packed !== 'object' || packed === null) return scalar(packed);
+  const [[tag, text] = [], more] = Object.entries(packed);
+  if (more !== undefined || typeof text !== 'string')
+    throw new TypeError('a value without its tag');
+  if (tag === 'n' && /^-?\d{1,40}$/.test(text)) return BigInt(text);
+  if (tag === 'b') return new Uint8Array(Buffer.from(text, 'base64'));
+  if (tag === 'f' && ['NaN', 'Infinity', '-Infinity'].includes(text)) return Number(text);
+  if (tag === 'j') return JSON.parse(text) as Value;
+  throw new TypeError('a value with a tag that is not known');
+}
+
+/** @throws TypeError when it is no packed reading */
+export function unpackReading(packed: unknown): Reading {
+  if (typeof packed === 'object' && packed !== null && 'e' in packed) {
+    return { ok: false, error: unpackError(packed.e) as DmiError };
+  }
+  return { ok: true, value: unpackValue(packed) };
+}
+
+const CLASSES = { Unreachable, Refused, Garbled, Misconfigured } as const;
+
+/**
+ * The error with its class, code and message; one of no class of the DMI is a bug in the mapper, and a plain Error.
+ * @throws TypeError when it is no packed error
+ */
+export function unpackError(packed: unknown, depth = 0): Error {
+  if (!Array.isArray(packed) || depth >= MAX_CAUSES)
+    throw new TypeError('an error that is no list');
+  const [name, code, message, cause] = packed as unknown[];
+  if (typeof name !== 'string' || typeof message !== 'string') {
+    throw new TypeError('an error without class or message');
+  }
+  const options = cause === undefined ? {} : { cause: unpackError(cause, depth + 1) };
+  return errorOf(name, code, [clip(message), options]);
+}
+
+function errorOf(name: string, code: unknown, args: [string, ErrorOptions]): Error {
+  if (typeof code !== 'string' || !CODE.test(code)) return new Error(...args);
+  const kind = Object.hasOwn(CLASSES, name) ? CLASSES[name as keyof typeof CLASSES] : undefined;
+  return kind === undefined ? Object.assign(new Error(...args), { code }) : new kind(code, ...args);
+}
+
+/** About how many bytes it takes in a frame. */
+export function packedBytes(packed: PackedReading): number {
+  if (typeof packed === 'string') return packed.length + 16;
+  if (typeof packed !== 'object' || packed === null) return 24;
+  const [content] = Object.values(packed) as (string | PackedError)[];
+  return 32 + (typeof content === 'string' ? content.length : JSON.stringify(content).length);
+}
+
+function packObject(value: unknown): Packed {
+  if (value === null) return null;
+  if (value instanceof Uint8Array) {
+    return {
+      b: short(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')),
+    };
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value, finite);
+  } catch {
+    text = undefined; // a cycle, a big integer within: no JSON, which is said below
+  }
+  if (text !== undefined) return { j: short(text) };
+  const message = `the mapper gave a value of type ${typeof value} that is not JSON: report it to its author`;
+  throw new Misconfigured('VALUE_TYPE', message);
+}
+
+function finite(_key: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError('not finite');
+  return value;
+}
+
+function short(text: string): string {
+  if (text.length <= MAX_VALUE_BYTES * 1.5 && Buffer.byteLength(text) <= MAX_VALUE_BYTES * 1.5)
+    return text;
+  const message = `a value of ${text.length} characters; at most ${MAX_VALUE_BYTES} bytes are kept`;
+  throw new Misconfigured('VALUE_TOO_LONG', message);
+}
+
+function scalar(packed: unknown): Value {
+  if (packed === undefined) throw new TypeError('no value');
+  return packed as Value;
+}
+
+function clip(text: string): string {
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
+}

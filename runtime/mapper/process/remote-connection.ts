@@ -1,0 +1,168 @@
+/** An open device of a mapper in a process of its own. Its visitors go over once; after that they are numbers. */
+import { type Connection, type Reading, type Sink, type Value, type Wish } from '@limpet/dmi';
+import { countOf, fieldsOf, listOf, orFault, ProtocolFault } from './checks.ts';
+import { isTooLarge, type Link } from './link.ts';
+import { packValue, unpackReading, unpackValue } from './packed.ts';
+
+/** Visitors that one connection remembers; beyond, it forgets all and learns anew those that are asked for. */
+const MAX_VISITORS = 10_000;
+const AT_A_TIME = 250;
+
+interface Opened {
+  readonly connection: number;
+  readonly device: string;
+  readonly settings: unknown;
+}
+
+export class RemoteConnection implements Connection<unknown> {
+  readonly #link: Link;
+  readonly #connection: number;
+  /** By the visitor as the manifest has it. */
+  readonly #numbers = new Map<unknown, number>();
+  readonly #subscriptions = new Set<number>();
+  readonly subscribe?: NonNullable<Connection<unknown>['subscribe']>;
+
+  private constructor(link: Link, connection: number, subscribes: boolean) {
+    this.#link = link;
+    this.#connection = connection;
+    if (subscribes) {
+      this.subscribe = (wishes, sink, signal) => this.#subscribe(wishes, sink, signal);
+    }
+  }
+
+  /** @throws what the mapper's connect throws */
+  static async open(link: Link, opened: Opened, signal: AbortSignal): Promise<RemoteConnection> {
+    const { connection } = opened;
+    const subscribes = await link.calls.ask(
+      link.management,
+      { t: 'connect', ...opened },
+      {
+        take: (answer) => fieldsOf(answer)['subscribes'] === true,
+        // Opened too late: nobody has it, so nobody else would close it.
+        late: () => void close(link, connection),
+        signal,
+      },
+    );
+    return new RemoteConnection(link, connection, subscribes);
+  }
+
+  async read(visitors: readonly unknown[], signal: AbortSignal): Promise<readonly Reading[]> {
+    const { calls, data } = this.#link;
+    const numbers = await this.#define(visitors, signal);
+    const take = (answer: unknown): Reading[] => {
+      const readings = listOf(answer, numbers.length, 'readings');
+      return readings.map((packed) => orFault('a reading', () => unpackReading(packed)));
+    };
+    return calls.ask(
+      data,
+      { t: 'read', connection: this.#connection, visitors: numbers },
+      { take, signal },
+    );
+  }
+
+  async write(visitor: unknown, value: Value, signal: AbortSignal): Promise<Value> {
+    const { calls, management } = this.#link;
+    const [number = 0] = await this.#define([visitor], signal);
+    return calls.ask(
+      management,
+      { t: 'write', connection: this.#connection, visitor: number, value: packValue(value) },
+      { take: (answer) => orFault('a value', () => unpackValue(answer)), signal },
+    );
+  }
+
+  async close(): Promise<void> {
+    for (const subscription of this.#subscriptions) this.#link.pushes.close(subscription);
+    this.#subscriptions.clear();
+    await close(this.#link, this.#connection);
+  }
+
+  async #subscribe(
+    wishes: readonly Wish<unknown>[],
+    sink: Sink,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    const { calls, management, pushes } = this.#link;
+    const visitors = wishes.map(({ visitor }) => visitor);
+    const numbers = await this.#define(visitors, signal);
+    const listed = wishes.map(({ everyMs }, at) => [numbers[at] as number, everyMs] as const);
+    let subscription = 0;
+    const end = (): void => {
+      pushes.close(subscription);
+      this.#subscriptions.delete(subscription);
+      void unsubscribe(this.#link, subscription);
+    };
+    try {
+      const polled = await calls.ask(
+        management,
+        { t: 'subscribe', connection: this.#connection, wishes: listed },
+        { take: (answer) => indexesOf(answer, wishes.length), late: end, signal },
+        (id) => {
+          subscription = id;
+          this.#subscriptions.add(id);
+          pushes.open(id, wishes.length, sink);
+        },
+      );
+      signal.addEventListener('abort', end, { once: true });
+      return polled;
+    } catch (error) {
+      pushes.close(subscription);
+      this.#subscriptions.delete(subscription);
+      throw error;
+    }
+  }
+
+  /** The numbers of these visitors; those that the process does not know yet are told to it first. */
+  async #define(visitors: readonly unknown[], signal: AbortSignal): Promise<readonly number[]> {
+    const unknown = this.#unknown(visitors);
+    if (unknown.length > 0 && this.#numbers.size + unknown.length > MAX_VISITORS) {
+      this.#numbers.clear();
+      await this.#tell(this.#unknown(visitors), signal);
+    } else await this.#tell(unknown, signal);
+    return visitors.map((visitor) => this.#numbers.get(visitor) as number);
+  }
+
+  #unknown(visitors: readonly unknown[]): readonly unknown[] {
+    return [...new Set(visitors.filter((visitor) => !this.#numbers.has(visitor)))];
+  }
+
+  /** In pieces, each answered before the next is sent: never much is on its way. */
+  async #tell(
+    visitors: readonly unknown[],
+    signal: AbortSignal,
+    atATime = AT_A_TIME,
+  ): Promise<void> {
+    const { calls, management } = this.#link;
+    for (let at = 0; at < visitors.length; at += atATime) {
+      const some = visitors.slice(at, at + atATime);
+      const from = this.#numbers.size;
+      const ask = { t: 'define', connection: this.#connection, from, visitors: some } as const;
+      try {
+        await calls.ask(management, ask, { take: () => undefined, signal });
+      } catch (error) {
+        if (!isTooLarge(error) || atATime === 1) throw error;
+        await this.#tell(some, signal, Math.max(1, atATime >> 2));
+        continue;
+      }
+      for (const [index, visitor] of some.entries()) this.#numbers.set(visitor, from + index);
+    }
+  }
+}
+
+/** Never fails: a process that is gone has closed everything, and one that does not listen is ended before long. */
+async function close({ calls, management }: Link, connection: number): Promise<void> {
+  await calls
+    .ask(management, { t: 'close', connection }, { take: () => undefined })
+    .catch(() => undefined);
+}
+
+async function unsubscribe({ calls, management }: Link, subscription: number): Promise<void> {
+  await calls
+    .ask(management, { t: 'unsubscribe', subscription }, { take: () => undefined })
+    .catch(() => undefined);
+}
+
+function indexesOf(answer: unknown, count: number): number[] {
+  const indexes = listOf(answer, count, 'indexes').map((at) => countOf(at, count, 'an index'));
+  if (new Set(indexes).size === indexes.length) return indexes;
+  throw new ProtocolFault('an index twice');
+}
