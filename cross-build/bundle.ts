@@ -36,7 +36,10 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
   await mkdir(outdir, { recursive: true });
   await bundle({
     absWorkingDir: root,
-    entryPoints: { 'limpet-edge': 'cross-build/edge-entry.ts' },
+    entryPoints: {
+      'limpet-edge': 'cross-build/edge-entry.ts',
+      'limpet-mapper': 'cross-build/mapper-entry.ts',
+    },
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,

@@ -1,0 +1,6 @@
+/** The bundle's second entry: a process with one of the mappers that the bundle carries, or one that a board installed. */
+import { runMapperChild } from '#runtime/mapper/process/child/run.ts';
+
+await runMapperChild({
+  carried: { modbus: () => import('@limpet/mapper-modbus') },
+});
