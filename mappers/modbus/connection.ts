@@ -14,6 +14,7 @@ export class ModbusConnection implements Connection<Visitor> {
   readonly #writer: Writer;
   /** Grows with refusals only; at most one entry per register that a visitor names. */
   readonly #cuts = new Set<string>();
+  /** The runtime asks for the same lists again and again. */
   #plans = new WeakMap<readonly Visitor[], Block[]>();
 
   constructor(client: ModbusClient, settings: Settings) {
@@ -23,12 +24,15 @@ export class ModbusConnection implements Connection<Visitor> {
   }
 
   async read(visitors: readonly Visitor[], signal: AbortSignal): Promise<readonly Reading[]> {
-    const readings = visitors.map((visitor) => this.#unreadable(visitor));
-    if (this.#isBroadcast()) return readings;
-    const blocks = this.#plan(visitors).toReversed();
-    for (let block = blocks.pop(); block !== undefined; block = blocks.pop()) {
-      blocks.push(...(await this.#readBlock({ block, visitors, readings }, signal)));
+    if (this.#isBroadcast()) return visitors.map((visitor) => this.#unreadable(visitor));
+    const readings: Reading[] = [];
+    readings.length = visitors.length;
+    for (const block of this.#plan(visitors)) {
+      await this.#readBlock({ block, visitors, readings }, signal);
     }
+    // Those that no block can serve.
+    for (const [index, visitor] of visitors.entries())
+      readings[index] ??= this.#unreadable(visitor);
     return readings;
   }
 
@@ -44,23 +48,25 @@ export class ModbusConnection implements Connection<Visitor> {
     this.#client.close();
   }
 
-  /** Fills in the readings of one block; returns its parts when the device refused it as a whole. */
-  async #readBlock({ block, visitors, readings }: Batch, signal: AbortSignal): Promise<Block[]> {
+  /** Fills in the readings of one block; of its parts, when the device refuses it as a whole. */
+  async #readBlock({ block, visitors, readings }: Batch, signal: AbortSignal): Promise<void> {
     try {
       const bytes = await this.#client.read(block.table, block, signal);
       for (const index of block.members) {
-        const visitor = visitors[index] as Visitor;
-        readings[index] = decode(visitor, part(bytes, block, visitor));
+        readings[index] = decodeIn(block, bytes, visitors[index] as Visitor);
       }
-      return [];
     } catch (error) {
       if (!(error instanceof ModbusException)) throw error;
       const place = ILLEGAL_RANGE.has(error.exception) ? cut(block, visitors) : undefined;
-      if (place !== undefined) return this.#split(block, visitors, place);
+      if (place !== undefined) {
+        for (const part of this.#split(block, visitors, place)) {
+          await this.#readBlock({ block: part, visitors, readings }, signal);
+        }
+        return;
+      }
       const reaction = error.reaction(`${block.table} ${block.address}, ${block.count} long`);
       if (!(reaction instanceof Refused)) throw reaction;
       for (const index of block.members) readings[index] = { ok: false, error: reaction };
-      return [];
     }
   }
 
@@ -69,12 +75,10 @@ export class ModbusConnection implements Connection<Visitor> {
     this.#cuts.add(place);
     this.#plans = new WeakMap();
     const members = block.members.map((index) => visitors[index] as Visitor);
-    return plan(members, this.#settings, this.#cuts)
-      .map((part) => ({
-        ...part,
-        members: part.members.map((index) => block.members[index] as number),
-      }))
-      .toReversed();
+    return plan(members, this.#settings, this.#cuts).map((part) => ({
+      ...part,
+      members: part.members.map((index) => block.members[index] as number),
+    }));
   }
 
   #plan(visitors: readonly Visitor[]): Block[] {
@@ -89,7 +93,7 @@ export class ModbusConnection implements Connection<Visitor> {
     return this.#settings.unit === 0 && this.#settings.framing === 'rtu';
   }
 
-  /** What stands in for a visitor until its block is read, and for one that no block can serve. */
+  /** The reading of a visitor that no request can serve. */
   #unreadable(visitor: Visitor): Reading {
     const message = this.#isBroadcast()
       ? 'unit 0 addresses every device of the line and none of them answers; set unit to read'
@@ -105,12 +109,11 @@ interface Batch {
   readonly readings: Reading[];
 }
 
-/** A visitor's registers out of its block's; a bit as a register of 0 or 1. */
-function part(bytes: Buffer, block: Block, { address, count }: Visitor): Buffer {
-  const from = address - block.address;
-  if (block.table === 'holding' || block.table === 'input')
-    return bytes.subarray(from * 2, (from + count) * 2);
-  return Buffer.from([0, (bytes.readUInt8(from >> 3) >> (from & 7)) & 1]);
+/** A visitor's value out of its block's bytes. */
+function decodeIn(block: Block, bytes: Buffer, visitor: Visitor): Reading {
+  const from = visitor.address - block.address;
+  if (block.table === 'holding' || block.table === 'input') return decode(visitor, bytes, from * 2);
+  return { ok: true, value: ((bytes.readUInt8(from >> 3) >> (from & 7)) & 1) === 1 };
 }
 
 function name({ register, address }: Visitor): string {

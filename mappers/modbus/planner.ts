@@ -24,14 +24,15 @@ export function plan(visitors: readonly Visitor[], limits: Limits, cuts: Cuts): 
     .map((visitor, index) => ({ visitor, index }))
     .filter(({ visitor }) => visitor.count <= ceiling(visitor.register, limits))
     .toSorted((a, b) => compare(a.visitor, b.visitor) || a.index - b.index);
-  const blocks: Block[] = [];
-  let open: Block | undefined;
+  const blocks: OpenBlock[] = [];
+  let open: OpenBlock | undefined;
   for (const { visitor, index } of order) {
-    const grown = open && extended(open, visitor, index);
+    const { register, address, count } = visitor;
+    const grown = open && Math.max(open.count, address + count - open.address);
     if (open && grown && joins(open, grown, visitor, { limits, cuts })) {
-      blocks[blocks.length - 1] = open = grown;
+      open.count = grown;
+      open.members.push(index);
     } else {
-      const { register, address, count } = visitor;
       blocks.push((open = { table: register, address, count, members: [index] }));
     }
   }
@@ -63,9 +64,12 @@ export function ceiling(table: Table, limits: Limits): number {
   return isBits(table) ? limits.maxBits : limits.maxRegisters;
 }
 
+/** A block that still grows. */
+type OpenBlock = Block & { count: number; readonly members: number[] };
+
 function joins(
   open: Block,
-  grown: Block,
+  grown: number,
   { register, address }: Visitor,
   { limits, cuts }: { limits: Limits; cuts: Cuts },
 ): boolean {
@@ -73,14 +77,9 @@ function joins(
   return (
     open.table === register &&
     address - (open.address + open.count) <= gap &&
-    grown.count <= ceiling(register, limits) &&
+    grown <= ceiling(register, limits) &&
     (address === open.address || !cuts.has(place(register, address)))
   );
-}
-
-function extended(open: Block, { address, count }: Visitor, index: number): Block {
-  const end = Math.max(open.address + open.count, address + count);
-  return { ...open, count: end - open.address, members: [...open.members, index] };
 }
 
 function compare(a: Visitor, b: Visitor): number {

@@ -2,14 +2,17 @@
 import { Misconfigured, type Reading, Refused, type Value } from '@limpet/dmi';
 import type { NumberType, Visitor } from './visitor.ts';
 
-/** What a visitor's bytes say: big-endian registers in the order of their addresses. */
-export function decode(visitor: Visitor, bytes: Buffer): Reading {
-  const ordered = reorder(visitor, bytes);
-  const { type, length, bit = 0 } = visitor;
-  if (type === 'bool') return good(((ordered.readUInt16BE(0) >> bit) & 1) === 1);
-  if (type === 'string') return decodeText(ordered.subarray(0, length));
-  if (type === 'bytes') return good(Uint8Array.from(ordered.subarray(0, length)));
-  return decodeNumber(visitor, type, ordered);
+/** What a visitor's bytes say: big-endian registers in the order of their addresses, from byte `at` on. */
+export function decode(visitor: Visitor, bytes: Buffer, at = 0): Reading {
+  const { type, length = 0, bit = 0, count, swapBytes, swapWords } = visitor;
+  if (swapBytes || swapWords) {
+    const ordered = reorder(visitor, bytes.subarray(at, at + 2 * count));
+    return decode({ ...visitor, swapBytes: false, swapWords: false }, ordered);
+  }
+  if (type === 'bool') return good(((bytes.readUInt16BE(at) >> bit) & 1) === 1);
+  if (type === 'string') return decodeText(bytes.subarray(at, at + length));
+  if (type === 'bytes') return good(Uint8Array.from(bytes.subarray(at, at + length)));
+  return decodeNumber(visitor, type, CODECS[type].get(bytes, at));
 }
 
 /**
@@ -39,8 +42,7 @@ function encoded(visitor: Visitor, value: Value): Buffer {
   return encodeNumber(visitor, type, value);
 }
 
-function decodeNumber(visitor: Visitor, type: NumberType, bytes: Buffer): Reading {
-  const raw = CODECS[type].get(bytes);
+function decodeNumber(visitor: Visitor, type: NumberType, raw: number | bigint): Reading {
   const { scale, offset } = visitor;
   const plain = scale === 1 && offset === 0;
   if (typeof raw === 'bigint' && plain) return good(narrow(raw));
@@ -62,45 +64,45 @@ function encodeNumber(visitor: Visitor, type: NumberType, value: Value): Buffer 
 }
 
 interface Codec {
-  get(bytes: Buffer): number | bigint;
+  get(bytes: Buffer, at: number): number | bigint;
   /** @throws Misconfigured */
   put(bytes: Buffer, raw: number | bigint): void;
 }
 
 const CODECS: Readonly<Record<NumberType, Codec>> = {
   int16: {
-    get: (bytes) => bytes.readInt16BE(),
+    get: (bytes, at) => bytes.readInt16BE(at),
     put: (bytes, raw) => bytes.writeInt16BE(Number(whole(raw, -(2n ** 15n), 2n ** 15n - 1n))),
   },
   uint16: {
-    get: (bytes) => bytes.readUInt16BE(),
+    get: (bytes, at) => bytes.readUInt16BE(at),
     put: (bytes, raw) => bytes.writeUInt16BE(Number(whole(raw, 0n, 2n ** 16n - 1n))),
   },
   int32: {
-    get: (bytes) => bytes.readInt32BE(),
+    get: (bytes, at) => bytes.readInt32BE(at),
     put: (bytes, raw) => bytes.writeInt32BE(Number(whole(raw, -(2n ** 31n), 2n ** 31n - 1n))),
   },
   uint32: {
-    get: (bytes) => bytes.readUInt32BE(),
+    get: (bytes, at) => bytes.readUInt32BE(at),
     put: (bytes, raw) => bytes.writeUInt32BE(Number(whole(raw, 0n, 2n ** 32n - 1n))),
   },
   int64: {
-    get: (bytes) => bytes.readBigInt64BE(),
+    get: (bytes, at) => bytes.readBigInt64BE(at),
     put: (bytes, raw) => bytes.writeBigInt64BE(whole(raw, -(2n ** 63n), 2n ** 63n - 1n)),
   },
   uint64: {
-    get: (bytes) => bytes.readBigUInt64BE(),
+    get: (bytes, at) => bytes.readBigUInt64BE(at),
     put: (bytes, raw) => bytes.writeBigUInt64BE(whole(raw, 0n, 2n ** 64n - 1n)),
   },
   float32: {
-    get: (bytes) => bytes.readFloatBE(),
+    get: (bytes, at) => bytes.readFloatBE(at),
     put(bytes, raw) {
       if (!Number.isFinite(Math.fround(Number(raw)))) throw unfit('a number within float32', raw);
       bytes.writeFloatBE(Number(raw));
     },
   },
   float64: {
-    get: (bytes) => bytes.readDoubleBE(),
+    get: (bytes, at) => bytes.readDoubleBE(at),
     put: (bytes, raw) => bytes.writeDoubleBE(Number(raw)),
   },
 };
