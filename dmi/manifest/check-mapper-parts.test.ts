@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as v from 'valibot';
+import { Unreachable } from '../errors.ts';
 import { checkSettings, checkVisitors } from './check-mapper-parts.ts';
 import type { Device, DeviceModel } from './resource.ts';
 import { exact } from './schema.ts';
@@ -100,4 +101,15 @@ test('a message loses the value that it quotes and keeps its own words', async (
     checked.faults.map(({ message }) => message),
     ['"address": expected tcp://HOST:PORT, not text', '"password": text is too short.'],
   );
+});
+
+test('a mapper that cannot be asked now is no fault of the manifest', async () => {
+  const down = {
+    visitor: v.pipe(
+      v.unknown(),
+      v.transform(() => 1),
+    ),
+    fits: () => Promise.reject(new Unreachable('MAPPER_DOWN', 'it is being restarted')),
+  };
+  await assert.rejects(checkVisitors(down, model), { code: 'MAPPER_DOWN' });
 });

@@ -1,10 +1,14 @@
 /** The parts of a manifest that only its mapper can judge: settings and visitors. */
+import { Unreachable } from '../errors.ts';
 import type { Mapper } from '../mapper.ts';
 import type { Schema, SchemaResult } from '../standard-schema.ts';
 import { type Fault, faultsOfSchema, formatPath, type Path } from './fault.ts';
 import type { Device, DeviceModel, Property } from './resource.ts';
 
-/** The device's settings as the mapper's schema gives them, or the faults, at `spec.settings…`. */
+/**
+ * The device's settings as the mapper's schema gives them, or the faults, at `spec.settings…`.
+ * @throws Unreachable when the mapper, in a process of its own, cannot be asked
+ */
 export async function checkSettings<Settings>(
   mapper: Pick<Mapper<Settings, unknown>, 'settings'>,
   device: Device,
@@ -19,6 +23,7 @@ export async function checkSettings<Settings>(
 /**
  * The visitors that are right, by property name, and the faults of the others, at
  * `spec.properties[2].visitor…`: a wrong visitor does not stop its neighbours.
+ * @throws Unreachable when the mapper, in a process of its own, cannot be asked
  */
 export async function checkVisitors<Visitor>(
   mapper: Pick<Mapper<unknown, Visitor>, 'visitor' | 'fits'>,
@@ -68,6 +73,7 @@ async function check<Output>(
   try {
     result = await schema['~standard'].validate(value);
   } catch (error) {
+    if (error instanceof Unreachable) throw error;
     return { ok: false, faults: [mapperBug(path, error)] };
   }
   if (result.issues === undefined) return { ok: true, value: result.value };
@@ -86,6 +92,7 @@ async function fitFault<Visitor>(
     if (why === undefined) return undefined;
     return { path: formatPath(path), code: 'VISITOR_MISFIT', message: `"${name}": ${why}` };
   } catch (error) {
+    if (error instanceof Unreachable) throw error;
     return mapperBug(path, error);
   }
 }

@@ -2,17 +2,18 @@
  * One device's life: planned, connected, polled; lost and tried again; or misconfigured, until its manifest
  * changes. Whatever its mapper does stays within this device.
  */
-import { type Clock, type Log, type Mapper, Unreachable } from '@limpet/dmi';
-import { type Id, type Reason } from '@limpet/dmi/manifest';
-import { type DevicePlan, planDevice } from './plan.ts';
+import { type Clock, type Log, Unreachable } from '@limpet/dmi';
+import { type Id } from '@limpet/dmi/manifest';
+import { type DevicePlan, type Plans } from './plan.ts';
 import { type Ports } from './ports.ts';
-import { isPeersCut, type Reaction, reactionTo, reasonOf } from './reaction.ts';
+import { isPeersCut, reactionTo, reasonOf } from './reaction.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reporter } from './reporter.ts';
 import { Retry } from './retry.ts';
 import { type Seat } from './seat.ts';
 import { Session, SESSION_ENDED } from './session.ts';
 import { type Slots } from './slots.ts';
+import { Standing } from './standing.ts';
 import { type DeviceStore } from './store-door.ts';
 import { sameReach, sameWork, type Wanted } from './wanted.ts';
 
@@ -21,16 +22,10 @@ export interface Surroundings {
   readonly store: DeviceStore;
   readonly ports: Ports;
   readonly connects: Slots;
-  /** The mapper of a protocol. @throws Misconfigured */
-  readonly mapper: (protocol: string) => Promise<Mapper<unknown, unknown>>;
+  readonly plans: Plans;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
-}
-
-interface Outage {
-  readonly sinceMs: number;
-  readonly code: string;
 }
 
 export class DeviceLife {
@@ -39,17 +34,18 @@ export class DeviceLife {
   readonly #reporter: Reporter;
   readonly #reconciler: Reconciler;
   readonly #retry: Retry;
+  readonly #standing: Standing;
   #wanted: Wanted;
   #session: Session | undefined;
   #place: { readonly port: string | undefined; readonly seat: Seat } | undefined;
-  #outage: Outage | undefined;
-  #wasOnline = false;
   #stopped = false;
   #nap: AbortController | undefined;
   /** Something changed while nobody slept that could be woken. */
   #changed = false;
   #running: Promise<void> | undefined;
+  /** Of sessions that are over. */
   #missed = 0;
+  #superseded = 0;
 
   constructor(id: Id, wanted: Wanted, around: Surroundings) {
     const { store, clock } = around;
@@ -58,10 +54,10 @@ export class DeviceLife {
     this.#log = around.log.with({ device: id });
     this.#reporter = new Reporter(id, store, clock);
     this.#retry = new Retry(around.random);
+    this.#standing = new Standing({ reporter: this.#reporter, clock, log: this.#log });
     this.#reconciler = new Reconciler({
       device: id,
       store,
-      reporter: this.#reporter,
       clock,
       log: this.#log,
       model: () => this.#session?.plan.model,
@@ -75,6 +71,16 @@ export class DeviceLife {
   /** Cycles that went by unread. */
   get missed(): number {
     return this.#missed + (this.#session?.missed ?? 0);
+  }
+
+  /** Readings that the device told and that later ones replaced before they were reported. */
+  get superseded(): number {
+    return this.#superseded + (this.#session?.superseded ?? 0);
+  }
+
+  /** What its model speaks, as far as the model is known. */
+  get protocol(): string | undefined {
+    return this.#wanted.model?.spec.protocol;
   }
 
   start(): void {
@@ -111,7 +117,12 @@ export class DeviceLife {
         this.#log.debug('the plan cannot be changed', { error });
       }
     }
-    session?.end(new Unreachable(SESSION_ENDED, 'the manifest was changed'));
+    this.again('the manifest was changed');
+  }
+
+  /** Plans and connects anew. */
+  again(why: string): void {
+    this.#session?.end(new Unreachable(SESSION_ENDED, why));
     this.retry();
   }
 
@@ -123,7 +134,7 @@ export class DeviceLife {
   }
 
   #plan(): Promise<DevicePlan> {
-    return planDevice(this.#wanted.device, this.#wanted.model, this.#around.mapper);
+    return this.#around.plans.plan(this.#wanted.device, this.#wanted.model);
   }
 
   async #run(): Promise<void> {
@@ -132,7 +143,7 @@ export class DeviceLife {
       await this.#rest(await this.#round());
     }
     this.#leave();
-    if (this.#outage === undefined) {
+    if (!this.#standing.away) {
       this.#reporter.stale({
         code: 'DEVICE_STOPPED',
         message: 'this node no longer reads the device',
@@ -144,7 +155,8 @@ export class DeviceLife {
   async #round(): Promise<number> {
     try {
       const plan = await this.#plan();
-      if (this.#stopped) return 0;
+      // What came meanwhile is not in this plan.
+      if (this.#stopped || this.#changed) return 0;
       await this.#live(plan, this.#sit(plan.port));
       return 0;
     } catch (error) {
@@ -152,6 +164,7 @@ export class DeviceLife {
     } finally {
       this.#place?.seat.ledger.tried();
       this.#missed += this.#session?.missed ?? 0;
+      this.#superseded += this.#session?.superseded ?? 0;
       this.#session = undefined;
     }
   }
@@ -188,29 +201,18 @@ export class DeviceLife {
   }
 
   #answered(): void {
-    const outage = this.#outage;
-    if (outage !== undefined) {
-      const downMs = Math.round(this.#around.clock.monotonic() - outage.sinceMs);
-      this.#log.info('device back', { downMs, attempts: this.#retry.attempts });
-      this.#outage = undefined;
-    } else if (!this.#wasOnline) {
-      this.#log.info('device online');
-    }
-    if (!this.#wasOnline || outage !== undefined) this.#reporter.state('online');
-    this.#wasOnline = true;
+    this.#standing.answered(this.#retry.attempts);
     if (this.#retry.attempts > 0) this.#retry.succeeded();
   }
 
+  /** For how long to leave it alone. */
   #ended(error: unknown): number {
     const reason = reasonOf(error);
     if (this.#stopped || reason.code === SESSION_ENDED) return 0;
     const reaction = reactionTo(error);
     if (reaction === 'misconfigured') {
       this.#leave();
-      this.#lost('misconfigured', reason, {
-        code: 'DEVICE_MISCONFIGURED',
-        message: reason.message,
-      });
+      this.#standing.misconfigured(reason);
       return Infinity;
     }
     if (isPeersCut(error) && this.#retry.attempts === 0) {
@@ -218,31 +220,8 @@ export class DeviceLife {
       this.#retry.failed();
       return 0;
     }
-    this.#tell(reaction, reason, error);
-    const pauseMs = this.#retry.failed();
-    this.#lost('offline', reason, { code: 'DEVICE_OFFLINE', message: reason.message });
-    return pauseMs;
-  }
-
-  /** The transition is told once; what follows is debug. */
-  #tell(reaction: Reaction, reason: Reason, error: unknown): void {
-    if (this.#outage?.code === reason.code) {
-      this.#log.debug('device still lost', { ...reason, attempts: this.#retry.attempts });
-    } else if (reaction === 'bug') {
-      this.#log.error('mapper fault', { error });
-    } else if (this.#outage === undefined) {
-      this.#log.warn('device lost', { ...reason });
-    }
-  }
-
-  #lost(state: 'offline' | 'misconfigured', reason: Reason, stale: Reason): void {
-    if (state === 'misconfigured' && this.#outage?.code !== reason.code) {
-      this.#log.error('device misconfigured', { ...reason });
-    }
-    const { sinceMs = this.#around.clock.monotonic() } = this.#outage ?? {};
-    this.#outage = { sinceMs, code: reason.code };
-    this.#reporter.state(state, reason);
-    this.#reporter.stale(stale);
+    this.#standing.lost(reaction, reason, { error, attempts: this.#retry.attempts });
+    return this.#retry.failed();
   }
 
   /** Leaves the device alone for `ms`; one that was lost then waits until its port can bear a try. */
@@ -252,7 +231,7 @@ export class DeviceLife {
     this.#nap = nap;
     try {
       if (ms > 0) await this.#around.clock.sleep(ms, nap.signal);
-      if (this.#outage !== undefined) await this.#place?.seat.ledger.wait(nap.signal);
+      if (this.#standing.away) await this.#place?.seat.ledger.wait(nap.signal);
     } catch (error) {
       if (!nap.signal.aborted) throw error;
     }

@@ -1,5 +1,13 @@
 /** For the tests of this folder: a plant of devices in memory, their mapper, and devices running over a real store. */
-import { Garbled, type Mapper, Refused, Unreachable, type Value } from '@limpet/dmi';
+import {
+  Garbled,
+  type Mapper,
+  Refused,
+  type Sink,
+  Unreachable,
+  type Value,
+  type Wish,
+} from '@limpet/dmi';
 import { type Device, type DeviceModel, type Property } from '@limpet/dmi/manifest';
 import { type FakeClock, fakeClock, recordingLog } from '@limpet/dmi/testing';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -30,6 +38,24 @@ export class Thing {
   open = 0;
   readonly writes: [string, Value][] = [];
   readonly readTimes: number[] = [];
+  /** What this device tells by itself; without it, it knows no subscriptions. */
+  tells: ReadonlySet<string> | 'refuses' | undefined;
+  readonly subscriptions: Subscription[] = [];
+
+  /** Tells a reading of the latest subscription, whatever became of it. */
+  tell(key: string, value: Value): void {
+    const { wishes, sink } = this.subscriptions.at(-1) ?? {};
+    this.values.set(key, value);
+    sink?.reading(wishes?.indexOf(key) ?? -1, { ok: true, value });
+  }
+}
+
+export interface Subscription {
+  /** The keys wished for, and how often. */
+  readonly wishes: readonly string[];
+  readonly everyMs: readonly number[];
+  readonly sink: Sink;
+  readonly signal: AbortSignal;
 }
 
 export class Plant {
@@ -43,6 +69,12 @@ export class Plant {
   connectMs = 0;
   connecting = 0;
   connectingMost = 0;
+
+  /** Whether the mapper knows the keys it is asked about, or cannot be asked at all. */
+  knows = true;
+  down = false;
+  /** How many visitors the mapper was asked about. */
+  checks = 0;
 
   constructor(clock: FakeClock) {
     this.clock = clock;
@@ -61,6 +93,11 @@ export class Plant {
     protocol: 'plant',
     settings: v.strictObject({ name: v.string(), port: v.optional(v.string()) }),
     visitor: v.strictObject({ key: v.string() }),
+    fits: () => {
+      this.checks += 1;
+      if (this.down) throw new Unreachable('PLANT_DOWN', 'the mapper is being restarted');
+      return this.knows ? undefined : 'no such key';
+    },
     port: ({ port }) => port,
     connect: async ({ name, port }, context, signal) => {
       const thing = this.thing(name);
@@ -104,6 +141,10 @@ export class Plant {
           else thing.values.set(key, kept);
           return kept;
         },
+        ...(thing.tells && {
+          subscribe: (wishes: readonly Wish<{ key: string }>[], sink: Sink, life: AbortSignal) =>
+            this.#subscribe(name, { wishes, sink, life }),
+        }),
         close: async () => void (thing.open -= 1),
       };
     },
@@ -114,6 +155,26 @@ export class Plant {
     this.connectingMost = Math.max(this.connectingMost, this.connecting);
     await this.clock.sleep(this.connectMs, signal);
     this.connecting -= 1;
+  }
+
+  async #subscribe(
+    name: string,
+    asked: { wishes: readonly Wish<{ key: string }>[]; sink: Sink; life: AbortSignal },
+  ): Promise<readonly number[]> {
+    const { wishes, sink, life } = asked;
+    const thing = this.thing(name);
+    const { tells } = thing;
+    this.events.push(`${name} subscribe`);
+    await this.#answer(name, thing, life);
+    if (typeof tells !== 'object') throw new Refused('PLANT_NO', `${name} tells nothing`);
+    const keys = wishes.map(({ visitor }) => visitor.key);
+    const everyMs = wishes.map((wish) => wish.everyMs);
+    thing.subscriptions.push({ wishes: keys, everyMs, sink, signal: life });
+    for (const [index, key] of keys.entries()) {
+      const value = thing.values.get(key);
+      if (tells.has(key) && value !== undefined) sink.reading(index, { ok: true, value });
+    }
+    return keys.flatMap((key, index) => (tells.has(key) ? [] : [index]));
   }
 
   async #answer(name: string, thing: Thing, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,8 @@
 /** Marks values stale that were not read for three periods, though the device is connected. */
 import { type Clock } from '@limpet/dmi';
+import { type PlannedProperty } from './plan.ts';
 import { type Reporter } from './reporter.ts';
-import { overdueAfterMs, type Timed } from './schedule.ts';
+import { overdueAfterMs } from './schedule.ts';
 
 const REASON = {
   code: 'OVERDUE',
@@ -9,17 +10,16 @@ const REASON = {
     'not read for three periods: the port is too busy or the device too slow; read fewer properties, or less often',
 };
 
-interface Watched {
-  readonly afterMs: number;
-  readMs: number;
-  overdue: boolean;
-}
+/** In place of the time when a value was read last: it is overdue, and that was told. */
+const TOLD = Infinity;
 
 /** One timer per device, set for the value that is overdue first. */
 export class OverdueWatch {
   readonly #clock: Clock;
   readonly #reporter: Reporter;
-  readonly #watched = new Map<string, Watched>();
+  #watched: readonly PlannedProperty[] = [];
+  /** By the index of the property in its plan. */
+  #readMs = new Float64Array();
   #cancel: (() => void) | undefined;
 
   constructor(clock: Clock, reporter: Reporter) {
@@ -28,37 +28,31 @@ export class OverdueWatch {
   }
 
   /** From now on these, and no others. */
-  start(properties: readonly Timed[]): void {
+  start(properties: readonly PlannedProperty[]): void {
     this.stop();
-    const readMs = this.#clock.monotonic();
-    for (const { name, everyMs } of properties) {
-      this.#watched.set(name, { afterMs: overdueAfterMs(everyMs), readMs, overdue: false });
-    }
+    this.#watched = properties;
+    this.#readMs = new Float64Array((properties.at(-1)?.index ?? -1) + 1);
+    this.#readMs.fill(this.#clock.monotonic());
     this.#arm();
   }
 
-  /** These were read just now. */
-  read(names: readonly string[]): void {
+  /** These, of those that are watched, were read just now. */
+  read(properties: readonly PlannedProperty[]): void {
     const now = this.#clock.monotonic();
-    for (const name of names) {
-      const watched = this.#watched.get(name);
-      if (watched === undefined) continue;
-      watched.readMs = now;
-      watched.overdue = false;
-    }
+    for (const { index } of properties) this.#readMs[index] = now;
     if (this.#cancel === undefined) this.#arm();
   }
 
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#watched.clear();
+    this.#watched = [];
   }
 
   #arm(): void {
     let first = Infinity;
-    for (const { afterMs, readMs, overdue } of this.#watched.values()) {
-      if (!overdue) first = Math.min(first, readMs + afterMs);
+    for (const { index, everyMs } of this.#watched) {
+      first = Math.min(first, this.#readAt(index) + overdueAfterMs(everyMs));
     }
     this.#cancel = undefined;
     if (first === Infinity) return;
@@ -69,12 +63,16 @@ export class OverdueWatch {
   #look(): void {
     const now = this.#clock.monotonic();
     const late: string[] = [];
-    for (const [name, watched] of this.#watched) {
-      if (watched.overdue || now - watched.readMs <= watched.afterMs) continue;
-      watched.overdue = true;
-      late.push(name);
+    for (const { index, everyMs, property } of this.#watched) {
+      if (now - this.#readAt(index) <= overdueAfterMs(everyMs)) continue;
+      this.#readMs[index] = TOLD;
+      late.push(property.name);
     }
     if (late.length > 0) this.#reporter.stale(REASON, late);
     this.#arm();
+  }
+
+  #readAt(index: number): number {
+    return this.#readMs[index] ?? TOLD;
   }
 }

@@ -12,8 +12,12 @@ import {
 } from '@limpet/dmi/manifest';
 
 export interface PlannedProperty {
+  /** Its place among the properties of its plan. */
+  readonly index: number;
   readonly property: Property;
   readonly visitor: unknown;
+  /** The sampling period. */
+  readonly everyMs: number;
 }
 
 export interface DevicePlan {
@@ -22,41 +26,82 @@ export interface DevicePlan {
   /** The bus it shares, if any. */
   readonly port: string | undefined;
   readonly model: DeviceModel;
+  /** By name, in the order of the model; one map for all devices of a model. */
   readonly properties: ReadonlyMap<string, PlannedProperty>;
 }
 
-/** @throws Misconfigured DEVICE_INVALID with all faults; MODEL_MISSING */
-export async function planDevice(
-  device: Device,
-  model: DeviceModel | undefined,
-  find: (protocol: string) => Promise<Mapper<unknown, unknown>>,
-): Promise<DevicePlan> {
-  if (model === undefined) {
-    const message = `model "${device.spec.model}" is not known here: apply it, or correct spec.model`;
-    throw new Misconfigured('MODEL_MISSING', message);
-  }
-  const mapper = await find(model.spec.protocol);
-  const settings = await checkSettings(mapper, device);
-  const { visitors, faults } = await checkVisitors(mapper, model);
-  const all = [...(settings.ok ? [] : settings.faults), ...faults];
-  if (!settings.ok || all.length > 0) {
-    throw new Misconfigured('DEVICE_INVALID', listed(all));
-  }
-  const properties = new Map<string, PlannedProperty>();
-  for (const property of model.spec.properties) {
-    properties.set(property.name, { property, visitor: visitors.get(property.name) });
-  }
-  return {
-    mapper,
-    settings: settings.settings,
-    port: await mapper.port?.(settings.settings),
-    model,
-    properties,
-  };
+/** A model as its mapper sees it. */
+interface CheckedModel {
+  readonly properties: ReadonlyMap<string, PlannedProperty>;
+  readonly faults: readonly Fault[];
 }
 
-/** The sampling period; manifests are checked at the door, so a wrong one is a fault of ours. */
-export function everyMs({ name, every = '1s' }: Property): number {
+interface Kept {
+  readonly mapper: Mapper<unknown, unknown>;
+  readonly checked: Promise<CheckedModel>;
+}
+
+export class Plans {
+  readonly #find: (protocol: string) => Promise<Mapper<unknown, unknown>>;
+  /** Models that devices use, checked once: by document, so that a changed one is checked anew. */
+  #models = new WeakMap<DeviceModel, Kept>();
+
+  /** `find` gives the mapper of a protocol. */
+  constructor(find: (protocol: string) => Promise<Mapper<unknown, unknown>>) {
+    this.#find = find;
+  }
+
+  /** @throws Misconfigured DEVICE_INVALID with all faults; MODEL_MISSING; what finding the mapper throws */
+  async plan(device: Device, model: DeviceModel | undefined): Promise<DevicePlan> {
+    if (model === undefined) {
+      const message = `model "${device.spec.model}" is not known here: apply it, or correct spec.model`;
+      throw new Misconfigured('MODEL_MISSING', message);
+    }
+    const mapper = await this.#find(model.spec.protocol);
+    const settings = await checkSettings(mapper, device);
+    const { properties, faults } = await this.#model(mapper, model);
+    const all = [...(settings.ok ? [] : settings.faults), ...faults];
+    if (!settings.ok || all.length > 0) {
+      throw new Misconfigured('DEVICE_INVALID', listed(all));
+    }
+    const port = await mapper.port?.(settings.settings);
+    return { mapper, settings: settings.settings, port, model, properties };
+  }
+
+  /** A mapper was replaced: what the one before said of models counts no longer. */
+  forget(): void {
+    this.#models = new WeakMap();
+  }
+
+  #model(mapper: Mapper<unknown, unknown>, model: DeviceModel): Promise<CheckedModel> {
+    const kept = this.#models.get(model);
+    if (kept?.mapper === mapper) return kept.checked;
+    const models = this.#models;
+    const checked = checkModel(mapper, model).catch((error: unknown) => {
+      models.delete(model);
+      throw error;
+    });
+    models.set(model, { mapper, checked });
+    return checked;
+  }
+}
+
+async function checkModel(
+  mapper: Mapper<unknown, unknown>,
+  model: DeviceModel,
+): Promise<CheckedModel> {
+  const { visitors, faults } = await checkVisitors(mapper, model);
+  const properties = new Map<string, PlannedProperty>();
+  for (const [index, property] of model.spec.properties.entries()) {
+    const { name } = property;
+    const visitor = visitors.get(name);
+    properties.set(name, { index, property, visitor, everyMs: everyMs(property) });
+  }
+  return { properties, faults };
+}
+
+/** Manifests are checked at the door, so a wrong period is a fault of ours. */
+function everyMs({ name, every = '1s' }: Property): number {
   const ms = duration(every);
   if (ms === undefined || ms <= 0) throw new Error(`property ${name} has no period: ${every}`);
   return ms;

@@ -4,6 +4,7 @@ import { type Device, type DeviceState, type Id } from '@limpet/dmi/manifest';
 import { KeyedQueue } from '../kernel/keyed-queue.ts';
 import { DeviceLife } from './device.ts';
 import { type Open } from './open.ts';
+import { Plans } from './plan.ts';
 import { type PortFigures, Ports } from './ports.ts';
 import { Slots } from './slots.ts';
 import { type DeviceStore, type StoreChange } from './store-door.ts';
@@ -26,6 +27,8 @@ export interface DevicesStatus {
   readonly states: Readonly<Record<DeviceState, number>>;
   /** Polling cycles that were due and not kept, since the start. */
   readonly missedCycles: number;
+  /** Readings told by devices that later ones replaced before they were reported, since the start. */
+  readonly superseded: number;
   readonly ports: readonly PortFigures[];
 }
 
@@ -36,6 +39,7 @@ export const MAX_CONNECTS = 200;
 export class Devices {
   readonly #options: DevicesOptions;
   readonly #ports: Ports;
+  readonly #plans: Plans;
   readonly #connects = new Slots(MAX_CONNECTS);
   readonly #lives = new Map<Id, DeviceLife>();
   readonly #end = new AbortController();
@@ -44,7 +48,8 @@ export class Devices {
 
   constructor(options: DevicesOptions) {
     this.#options = options;
-    const { clock, open, log } = options;
+    const { clock, open, log, host } = options;
+    this.#plans = new Plans((protocol) => host.mapper(protocol));
     this.#ports = new Ports({ clock, ...(open && { open }) });
     this.#queue = new KeyedQueue<void>({
       run: (id) => this.#follow(id),
@@ -70,12 +75,21 @@ export class Devices {
 
   get status(): DevicesStatus {
     const states = { connecting: 0, online: 0, offline: 0, misconfigured: 0 };
-    let missedCycles = 0;
+    let [missedCycles, superseded] = [0, 0];
     for (const [id, life] of this.#lives) {
       states[this.#options.store.twin(id)?.condition.state ?? 'connecting'] += 1;
       missedCycles += life.missed;
+      superseded += life.superseded;
     }
-    return { states, missedCycles, ports: this.#ports.figures() };
+    return { states, missedCycles, superseded, ports: this.#ports.figures() };
+  }
+
+  /** The mapper of this protocol is another one now: its devices plan and connect again, no others. */
+  remapped(protocol: string): void {
+    this.#plans.forget();
+    for (const life of this.#lives.values()) {
+      if (life.protocol === protocol) life.again('the mapper was replaced');
+    }
   }
 
   #notice(change: StoreChange): void {
@@ -135,10 +149,9 @@ export class Devices {
   }
 
   #create(id: Id, wanted: Wanted): DeviceLife {
-    const { store, host, clock, log, random = Math.random } = this.#options;
-    const mapper = (protocol: string) => host.mapper(protocol);
-    const [ports, connects] = [this.#ports, this.#connects];
-    return new DeviceLife(id, wanted, { store, ports, connects, mapper, clock, log, random });
+    const { store, clock, log, random = Math.random } = this.#options;
+    const [ports, plans, connects] = [this.#ports, this.#plans, this.#connects];
+    return new DeviceLife(id, wanted, { store, ports, plans, connects, clock, log, random });
   }
 }
 

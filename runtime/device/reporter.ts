@@ -24,24 +24,25 @@ export class Reporter {
   readings(asked: readonly PlannedProperty[], readings: readonly Reading[]): void {
     const now = this.#clock.now();
     const before = this.#store.twin(this.#id)?.properties;
-    const changed = new Map<string, Reported<number>>();
-    for (const [index, { property }] of asked.entries()) {
-      const reading = readings[index];
+    let changed: Map<string, Reported<number>> | undefined;
+    for (let index = 0; index < asked.length; index++) {
+      const [{ property }, reading] = [asked[index] as PlannedProperty, readings[index]];
       if (reading === undefined) throw new Error(`no reading for ${property.name}`);
       const previous = before?.get(property.name)?.reported;
       const next = nextReported(property, previous, answer(property, reading), now);
-      if (next !== undefined) changed.set(property.name, next);
+      if (next !== undefined) (changed ??= new Map()).set(property.name, next);
     }
-    if (changed.size > 0) this.#store.report(this.#id, changed);
+    if (changed !== undefined) this.#store.report(this.#id, changed);
     this.#seen();
   }
 
   /** The values are no longer what the device says; the last ones stay. `names`: these only. */
   stale(reason: Reason, names?: readonly string[]): void {
-    const properties = this.#store.twin(this.#id)?.properties ?? new Map();
+    const { properties } = this.#store.twin(this.#id) ?? { properties: new Map() };
     const changed = new Map<string, Reported<number>>();
-    for (const [name, { reported }] of properties) {
-      if (reported === undefined || (names !== undefined && !names.includes(name))) continue;
+    for (const name of names ?? properties.keys()) {
+      const reported = properties.get(name)?.reported;
+      if (reported === undefined) continue;
       if (reported.quality === 'stale' && reported.reason?.code === reason.code) continue;
       changed.set(name, { ...reported, quality: 'stale', reason: clipped(reason) });
     }

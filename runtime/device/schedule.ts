@@ -4,13 +4,12 @@
  * and cycles that could not be kept are skipped and counted, never caught up with a burst.
  */
 export interface Timed {
-  readonly name: string;
   readonly everyMs: number;
 }
 
+/** Periods are whole, and differ from each other. */
 interface Cadence {
   readonly everyMs: number;
-  readonly names: readonly string[];
   /** When it is due next, on the monotonic clock. */
   readonly nextMs: number;
 }
@@ -18,8 +17,8 @@ interface Cadence {
 export type Schedule = readonly Cadence[];
 
 export interface Due {
-  /** What to read now, in the order of the model. */
-  readonly names: readonly string[];
+  /** The periods whose cadences are to be read now. */
+  readonly periods: readonly number[];
   /** Cycles that went by unread, summed over the cadences taken. */
   readonly missed: number;
   readonly schedule: Schedule;
@@ -33,13 +32,9 @@ export const MAX_BATCH = 100;
 
 /** Everything due at `startMs`, then each at its own rate. */
 export function schedule(properties: Iterable<Timed>, startMs: number): Schedule {
-  const byPeriod = new Map<number, string[]>();
-  for (const { name, everyMs } of properties) {
-    const names = byPeriod.get(everyMs);
-    if (names === undefined) byPeriod.set(everyMs, [name]);
-    else names.push(name);
-  }
-  return [...byPeriod].map(([everyMs, names]) => ({ everyMs, names, nextMs: startMs }));
+  const periods = new Set<number>();
+  for (const { everyMs } of properties) periods.add(everyMs);
+  return [...periods].map((everyMs) => ({ everyMs, nextMs: startMs }));
 }
 
 /** When something is due next; Infinity when nothing ever is. */
@@ -51,19 +46,24 @@ export function nextDue(cadences: Schedule): number {
 
 /** What is due at `nowMs`, and the schedule after it has been taken. */
 export function take(cadences: Schedule, nowMs: number): Due {
-  const names: string[] = [];
+  const periods: number[] = [];
   let missed = 0;
   // Nothing is read early on its own account: the window only widens a turn that takes place anyway.
-  if (nextDue(cadences) > nowMs) return { names, missed, schedule: cadences };
+  if (nextDue(cadences) > nowMs) return { periods, missed, schedule: cadences };
   const after = cadences.map((cadence) => {
-    const early = Math.min(WINDOW_MS, cadence.everyMs / 4);
-    if (cadence.nextMs > nowMs + early) return cadence;
-    names.push(...cadence.names);
-    const late = Math.max(0, Math.floor((nowMs - cadence.nextMs) / cadence.everyMs));
+    const { everyMs, nextMs } = cadence;
+    if (nextMs > nowMs + earlyMs(everyMs)) return cadence;
+    periods.push(everyMs);
+    const late = Math.max(0, Math.floor((nowMs - nextMs) / everyMs));
     missed += late;
-    return { ...cadence, nextMs: cadence.nextMs + (late + 1) * cadence.everyMs };
+    return { everyMs, nextMs: nextMs + (late + 1) * everyMs };
   });
-  return { names, missed, schedule: after };
+  return { periods, missed, schedule: after };
+}
+
+/** By so much a value may come before its period is over, and counts as kept to it. */
+export function earlyMs(everyMs: number): number {
+  return Math.min(WINDOW_MS, everyMs / 4);
 }
 
 /** `items` in pieces of at most {@link MAX_BATCH}. */

@@ -1,26 +1,20 @@
 /**
- * One connection's life: opened in a turn at the port, polled by its schedule, ended by the first error that
+ * One connection's life: opened in a turn at the port, read as it is planned, ended by the first error that
  * loses the device. Orders use the same connection through {@link Session.call}; turns keep calls apart.
  */
-import {
-  type Clock,
-  type Connection,
-  type Log,
-  type MapperContext,
-  type Reading,
-  Unreachable,
-} from '@limpet/dmi';
+import { type Clock, type Connection, type Log, type Reading, Unreachable } from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
 import { within } from './ceiling.ts';
-import { OverdueWatch } from './overdue.ts';
-import { type DevicePlan, everyMs, type PlannedProperty } from './plan.ts';
+import { type Asked, type Task } from './conversation.ts';
+import { type DevicePlan, type PlannedProperty } from './plan.ts';
+import { Polling } from './polling.ts';
 import { reactionTo } from './reaction.ts';
 import { type Reporter } from './reporter.ts';
-import { batches, nextDue, type Schedule, schedule, take, type Timed } from './schedule.ts';
 import { type Seat } from './seat.ts';
 import { Silence } from './silence.ts';
 import { type Slots } from './slots.ts';
 import { type Rank } from './turns.ts';
+import { Watching } from './watching.ts';
 
 /** One call of a mapper ends after this, and after so much more for each property asked. */
 const CALL_MS = 10_000;
@@ -42,7 +36,7 @@ export interface SessionOptions {
   readonly reporter: Reporter;
   readonly clock: Clock;
   readonly log: Log;
-  /** Everything due has been read once, with success; told again after each {@link Session.swap}. */
+  /** Everything was read or told once; said again after each {@link Session.swap}. */
   readonly firstReading: () => void;
   readonly answered: () => void;
 }
@@ -50,47 +44,68 @@ export interface SessionOptions {
 export class Session {
   readonly #options: SessionOptions;
   readonly #end = new AbortController();
-  readonly #overdue: OverdueWatch;
+  readonly #polling: Polling;
+  readonly #watching: Watching;
   readonly #silence: Silence;
   #plan: DevicePlan;
-  #schedule: Schedule = [];
+  /** The plan that the device is asked by. */
+  #begun: DevicePlan | undefined;
+  #stage: 'beginning' | 'fresh' | 'settled' = 'beginning';
   #connection: Connection<unknown> | undefined;
-  #fresh = true;
   #wake: (() => void) | undefined;
-  missed = 0;
 
   constructor(options: SessionOptions) {
+    const { clock, log, reporter, answered } = options;
+    const { signal } = this.#end;
     this.#options = options;
     this.#plan = options.plan;
-    this.#overdue = new OverdueWatch(options.clock, options.reporter);
-    this.#silence = new Silence(options.clock, options.seat.ledger);
-    this.#end.signal.addEventListener('abort', () => this.#wake?.(), { once: true });
+    this.#silence = new Silence(clock, options.seat.ledger);
+    const call = <T>(rank: Rank, asked: Asked, task: Task<T>) => this.call(rank, asked, task);
+    const end = (reason: unknown): void => this.end(reason);
+    const wanted = (): boolean => this.#wanted();
+    const talk = { clock, log, reporter, answered, signal, call, end, wanted };
+    this.#polling = new Polling(talk);
+    this.#watching = new Watching(talk, () => this.#settle());
+    signal.addEventListener('abort', () => this.#wake?.(), { once: true });
   }
 
   get plan(): DevicePlan {
     return this.#plan;
   }
 
-  /** Everything has been read once on this connection: the twin is what the device says. */
+  /** Everything was read or told once on this connection: the twin is what the device says. */
   get settled(): boolean {
-    return !this.#fresh && !this.#end.signal.aborted;
+    return this.#stage === 'settled' && !this.#end.signal.aborted;
   }
 
-  /** Connects and polls until {@link end}; always rejects, with what ended it. */
+  /** Polling cycles that went by unread. */
+  get missed(): number {
+    return this.#polling.missed;
+  }
+
+  /** Readings that the device told and that later ones replaced before they were reported. */
+  get superseded(): number {
+    return this.#watching.superseded;
+  }
+
+  /** Connects and reads until {@link end}; always rejects, with what ended it. */
   async run(): Promise<never> {
+    const { clock } = this.#options;
     try {
       await this.#connect();
-      this.#begin();
       for (;;) {
-        await this.#pause(nextDue(this.#schedule) - this.#options.clock.monotonic());
         this.#end.signal.throwIfAborted();
-        await this.#poll();
+        if (!this.#wanted()) await this.#begin(this.#plan);
+        await this.#pause(this.#polling.nextMs - clock.monotonic());
+        if (this.#wanted()) await this.#polling.round();
+        this.#settle();
       }
     } catch (error) {
       this.end(error);
       throw error;
     } finally {
-      this.#overdue.stop();
+      this.#polling.stop();
+      this.#watching.stop();
       await this.#close();
     }
   }
@@ -103,8 +118,7 @@ export class Session {
   /** Other properties, deadbands or limits on the same connection. */
   swap(plan: DevicePlan): void {
     this.#plan = plan;
-    if (this.#connection === undefined) return;
-    this.#begin();
+    this.#stage = 'beginning';
     this.#wake?.();
   }
 
@@ -112,19 +126,15 @@ export class Session {
    * Calls the mapper in a turn of this device. An error that loses the device ends the session.
    * @throws what `task` throws; the reason of the end
    */
-  async call<T>(
-    rank: Rank,
-    wanted: { readonly what: string; readonly properties: number },
-    task: (connection: Connection<unknown>, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  async call<T>(rank: Rank, asked: Asked, task: Task<T>): Promise<T> {
     const { seat, clock } = this.#options;
     const { signal } = this.#end;
-    const ms = CALL_MS + CALL_MS_PER_PROPERTY * wanted.properties;
+    const ms = CALL_MS + CALL_MS_PER_PROPERTY * asked.properties;
     try {
       const result = await seat.turn({ rank, signal }, async () => {
         const connection = this.#connection;
         if (connection === undefined) throw new Unreachable(SESSION_ENDED, 'not connected');
-        return this.#silence.timed({ clock, ms, what: wanted.what, signal }, (inner) =>
+        return this.#silence.timed({ clock, ms, what: asked.what, signal }, (inner) =>
           task(connection, inner),
         );
       });
@@ -137,6 +147,12 @@ export class Session {
     }
   }
 
+  /** Reports what was read back of an order. */
+  readBack(property: PlannedProperty, reading: Reading): void {
+    this.#watching.read(property);
+    this.#options.reporter.readings([property], [reading]);
+  }
+
   /** Ends the session, unless one lost reply is all that is wrong: then the device is asked once more. */
   #failed(rank: Rank, error: unknown): void {
     if (!this.#end.signal.aborted && !this.#silence.isChance(rank, error)) this.end(error);
@@ -144,16 +160,22 @@ export class Session {
 
   async #connect(): Promise<void> {
     const { seat, connects, clock, device, log } = this.#options;
+    const { signal } = this.#end;
     const context = {
       device,
-      dial: (address: string, signal: AbortSignal) =>
-        seat.dial(address, AbortSignal.any([signal, this.#end.signal])),
+      dial: (address: string, inner: AbortSignal) =>
+        seat.dial(address, AbortSignal.any([inner, signal])),
       clock,
       log,
     };
-    const { signal } = this.#end;
     const ceiling = { clock, ms: CALL_MS, what: 'connect', signal };
-    const open = (inner: AbortSignal): Promise<void> => this.#open(context, inner);
+    const open = async (inner: AbortSignal): Promise<void> => {
+      const { mapper, settings } = this.#plan;
+      const connection = await mapper.connect(settings, context, inner);
+      // Too late: nobody waits for it any more, so it is closed here.
+      if (inner.aborted) await connection.close();
+      else this.#connection = connection;
+    };
     try {
       await seat.turn({ rank: 'poll', signal }, async () => {
         const giveBack = await connects.take(signal);
@@ -165,67 +187,28 @@ export class Session {
     }
   }
 
-  async #open(context: MapperContext, signal: AbortSignal): Promise<void> {
-    const { mapper, settings } = this.#plan;
-    const connection = await mapper.connect(settings, context, signal);
-    // Too late: nobody waits for it any more, so it is closed here.
-    if (signal.aborted) await connection.close();
-    else this.#connection = connection;
+  async #begin(plan: DevicePlan): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    // What is still told by the plan before is not wanted any more, so this goes first.
+    this.#watching.stop();
+    this.#begun = plan;
+    const polled = await this.#watching.begin(connection, [...plan.properties.values()]);
+    if (!this.#wanted()) return;
+    this.#polling.begin(polled, this.#options.random);
+    if (plan.properties.size === 0) this.#options.answered();
+    this.#stage = 'fresh';
+    this.#settle();
   }
 
-  #begin(): void {
-    this.#fresh = true;
-    const now = this.#options.clock.monotonic();
-    const timed = [...this.#plan.properties.values()].map(({ property }) => ({
-      name: property.name,
-      everyMs: everyMs(property),
-    }));
-    this.#schedule = schedule(timed, now - spread(timed, this.#options.random));
-    this.#overdue.start(timed);
-    if (timed.length === 0) this.#settle();
-  }
-
-  async #poll(): Promise<void> {
-    const plan = this.#plan;
-    const due = take(this.#schedule, this.#options.clock.monotonic());
-    this.#schedule = due.schedule;
-    this.missed += due.missed;
-    const asked = due.names.flatMap((name) => plan.properties.get(name) ?? []);
-    for (const batch of batches(asked)) {
-      const readings = await this.#read(batch);
-      // The plan changed meanwhile: these answers are to questions no longer asked.
-      if (plan !== this.#plan) return;
-      this.#options.answered();
-      this.#options.reporter.readings(batch, readings);
-      this.#overdue.read(batch.map(({ property }) => property.name));
-    }
-    if (this.#fresh && asked.length > 0) this.#settle();
-  }
-
-  async #read(batch: readonly PlannedProperty[]): Promise<readonly Reading[]> {
-    try {
-      return await this.#ask(batch);
-    } catch (error) {
-      if (this.#end.signal.aborted) throw error;
-      this.#options.log.debug('no answer: asked once more', { error });
-      return this.#ask(batch);
-    }
-  }
-
-  async #ask(batch: readonly PlannedProperty[]): Promise<readonly Reading[]> {
-    const visitors = batch.map(({ visitor }) => visitor);
-    const readings = await this.call(
-      'poll',
-      { what: 'read', properties: batch.length },
-      (connection, signal) => connection.read(visitors, signal),
-    );
-    if (readings.length === batch.length) return readings;
-    throw new Error(`the mapper gave ${readings.length} readings for ${batch.length} visitors`);
+  /** What the device says now is what it is asked for. */
+  #wanted(): boolean {
+    return this.#begun === this.#plan;
   }
 
   #settle(): void {
-    this.#fresh = false;
-    if (this.#plan.properties.size === 0) this.#options.answered();
+    if (this.#stage !== 'fresh' || this.#polling.fresh || !this.#watching.settled) return;
+    this.#stage = 'settled';
     this.#options.firstReading();
   }
 
@@ -237,7 +220,7 @@ export class Session {
       cancel();
       resolve();
     };
-    if (this.#end.signal.aborted) this.#wake();
+    if (this.#end.signal.aborted || !this.#wanted()) this.#wake();
     return promise;
   }
 
@@ -260,13 +243,4 @@ export class Session {
 function isVerdict(rank: Rank, error: unknown): boolean {
   const reaction = reactionTo(error);
   return rank === 'order' && (reaction === 'refused' || reaction === 'misconfigured');
-}
-
-/**
- * Everything is read at once, then in a phase of its own: the devices of a node start together, and would be polled
- * in the same millisecond for ever.
- */
-function spread(timed: readonly Timed[], random: () => number): number {
-  const shortest = Math.min(...timed.map((each) => each.everyMs));
-  return timed.length === 0 ? 0 : Math.floor(random() * shortest);
 }
