@@ -4,7 +4,7 @@
  * holds the memory flags. The device never runs sources: type stripping alone costs 14 MiB.
  */
 import { chmod, copyFile, mkdir, readFile, rm, stat, writeFile, readdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -56,10 +56,10 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
       // aedes and mqtt-packet ship a copy of what Node has: 0.7 MiB less.
       'readable-stream': 'node:stream',
     },
-    plugins: [prebuiltSerialport(TARGETS[target].serial)],
+    plugins: [lazyBuiltins(), prebuiltSerialport(TARGETS[target].serial)],
     // CommonJS dependencies call require() for Node's own modules.
     banner: {
-      js: "import{createRequire as limpetRequire}from'node:module';const require=limpetRequire(import.meta.url);",
+      js: "const require=process.getBuiltinModule('module').createRequire(import.meta.url);",
     },
     logLevel: 'warning',
   });
@@ -67,6 +67,27 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
   await chmod(path.join(outdir, 'limpet-edge'), 0o755);
   await copyFile(path.join(root, 'LICENSE'), path.join(outdir, 'LICENSE'));
   return sizes(outdir);
+}
+
+/**
+ * Node's own modules, fetched as CommonJS does. An ES import reads every export of a module once, and some
+ * are getters that load what the edge never uses: `node:http` alone brings undici.
+ */
+function lazyBuiltins(): Plugin {
+  return {
+    name: 'lazy-builtins',
+    setup(build) {
+      const names = new Set(builtinModules);
+      build.onResolve({ filter: /^(node:)?[a-z_0-9/]+$/ }, ({ path }) => {
+        const name = path.replace(/^node:/, '');
+        return names.has(name) ? { path: name, namespace: 'builtin' } : undefined;
+      });
+      build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+        loader: 'js',
+      }));
+    },
+  };
 }
 
 /** serialport finds its add-on by walking the file system at run time; a bundle names it. */
