@@ -28,6 +28,13 @@ test('paths are taken from the folder of the file, and the bus listens on loopba
       bus: '127.0.0.1:1883',
       manifests: '/etc/limpet',
       memory: {},
+      disk: {
+        ceiling: 268_435_456,
+        twins: 67_108_864,
+        samples: 67_108_864,
+        samplesAgeMs: 2_592_000_000,
+        wearPerDay: 2_147_483_648,
+      },
     },
   });
 });
@@ -62,4 +69,28 @@ test('all faults are told at once, each with its place and the nearest known fie
 test('a file that is not there is a fault that says what to do', () => {
   const answer = readConfig(path.join(folder, 'absent.yaml'));
   assert.match(formatFaults(answer.ok ? [] : answer.faults), /ENOENT.*--config/);
+});
+
+test('the disk is shared as the file says, in sizes as Kubernetes writes them', () => {
+  const answer = read(
+    'node: a\ndata: d\ndisk: { ceiling: 1Gi, samples: 500M, samplesAge: 7d, wearPerDay: 4Gi }\n',
+  );
+  assert.deepEqual(answer.ok && answer.config.disk, {
+    ceiling: 2 ** 30,
+    twins: 67_108_864,
+    samples: 500e6,
+    samplesAgeMs: 604_800_000,
+    wearPerDay: 2 ** 32,
+  });
+});
+
+test('a size that is none, one too small and an age that is none are told by field', () => {
+  const answer = read(
+    'node: a\ndata: d\ndisk: { ceiling: big, twins: 1Mi, samplesAge: 5, wear: 1Gi }\n',
+  );
+  const told = formatFaults(answer.ok ? [] : answer.faults);
+  assert.match(told, /disk\.ceiling: .*must be a size like 26Mi/);
+  assert.match(told, /disk\.twins: .*at least 16Mi/);
+  assert.match(told, /disk\.samplesAge: .*a duration of at least 1m/);
+  assert.match(told, /disk\.wear: .*wearPerDay/);
 });

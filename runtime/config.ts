@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { checkDocument, exact, type Fault, quantity, text } from '@limpet/dmi/manifest';
 import * as v from 'valibot';
+import { type DiskConfig, diskOf, DiskWords } from './health/disk-config.ts';
 
 export interface EdgeConfig {
   /** The node's name, an RFC 1123 label. */
@@ -21,6 +22,7 @@ export interface EdgeConfig {
   readonly manifests: string | undefined;
   /** Private memory in bytes: of everything together, of the core alone. What is absent is derived (health/share.ts). */
   readonly memory: { readonly ceiling?: number | undefined; readonly core?: number | undefined };
+  readonly disk: DiskConfig;
 }
 
 const LEAST_MEMORY = 12 * 2 ** 20;
@@ -46,6 +48,7 @@ const Config = exact({
   ),
   manifests: v.optional(filePath),
   memory: v.optional(exact({ ceiling: v.optional(memorySize()), core: v.optional(memorySize()) })),
+  disk: v.optional(DiskWords),
 });
 
 /** Node alone has 8 MiB: whoever writes `30` meant MiB. */
@@ -75,7 +78,7 @@ export function readConfig(file: string): ReadConfig {
   }
   const checked = checkDocument(Config, source, file);
   if (!checked.ok) return checked;
-  const { node, data, cloud, ca, tokenFile, bus, manifests, memory } = checked.value;
+  const { node, data, cloud, ca, tokenFile, bus, manifests, memory, disk } = checked.value;
   const base = path.dirname(path.resolve(file));
   const absolute = (name: string | undefined) =>
     name === undefined ? undefined : path.resolve(base, name);
@@ -91,6 +94,7 @@ export function readConfig(file: string): ReadConfig {
       bus: listen === 'off' ? undefined : listen,
       manifests: absolute(manifests),
       memory: memory ?? {},
+      disk: diskOf(disk ?? {}),
     },
   };
 }

@@ -15,6 +15,7 @@ import { Devices } from './device/registry.ts';
 import { nodeFacts } from './health/facts.ts';
 import { LagWatch } from './health/lag.ts';
 import { openBudgets } from './health/open-budgets.ts';
+import { openDisk } from './health/open-disk.ts';
 import { systemClock } from './kernel/clock.ts';
 import { createLog } from './kernel/log.ts';
 import { Scope } from './kernel/scope.ts';
@@ -62,8 +63,16 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   const host = new MapperHost({ log, ...(mappers && { table: mappers }) });
   const installed = await host.installed();
   budgets.agree([]);
-  const store = TwinStore.open({ path: path.join(config.data, 'twins.db'), clock, log });
+  const disk = openDisk(config, [], { clock, log, scope });
+  budgets.add(disk);
+  const store = TwinStore.open({
+    path: path.join(config.data, 'twins.db'),
+    clock,
+    log,
+    ...disk.twins,
+  });
   scope.add(() => store.close());
+  disk.watch();
   budgets.sheds('caches', {
     name: 'sqliteCaches',
     shed: () => (store.shrink(), 1),
@@ -204,6 +213,10 @@ export async function runEdge(mappers?: MapperTable): Promise<void> {
     log.info('edge stopped', { node: read.config.node });
     process.exit(0);
   } catch (error) {
+    // A table is for people: the log keeps it on one line.
+    if (error instanceof Misconfigured && error.message.includes('\n')) {
+      process.stderr.write(`${error.message}\n`);
+    }
     const known = error instanceof DmiError || error instanceof StoreError;
     log.error('edge cannot start', known ? { code: error.code, reason: error.message } : { error });
     process.exit(error instanceof Misconfigured ? 78 : 1);

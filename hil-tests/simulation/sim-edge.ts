@@ -17,6 +17,8 @@ export interface SimEdgeOptions {
   readonly fail: (what: string) => void;
   /** The device is not of this edge any more. */
   readonly letGo: (node: string, device: Id) => void;
+  /** How far apart commits of reported values are. */
+  readonly commitMs: number;
 }
 
 export class SimEdge {
@@ -160,8 +162,9 @@ export class SimEdge {
   }
 
   #open(): TwinStore {
-    const { disk, clock, log, node, letGo } = this.#options;
-    const store = disk.synced(() => TwinStore.open({ path: disk.path, clock, log }));
+    const { disk, clock, log, node, letGo, commitMs } = this.#options;
+    const options = { path: disk.path, clock, log, commitMs: () => commitMs };
+    const store = disk.synced(() => TwinStore.open(options));
     store.onChange((change) => {
       if (change.kind !== 'resource' || change.type !== 'Device') return;
       if (change.doc === null) letGo(node, change.id);

@@ -23,6 +23,13 @@ export interface FileOptions {
 }
 
 const PAGE = 4_096;
+const CHECKPOINT_PAGES = 1_000;
+/**
+ * What a WAL takes beside its file. Nobody else can read the file, so each checkpoint ends and the WAL begins anew:
+ * it holds what one checkpoint waits for and the transaction that passes that mark. A transaction larger than 4 MiB
+ * (a whole folder of manifests) exceeds it until the next write.
+ */
+export const WAL_BYTES = 8 * 2 ** 20;
 const MAX_BYTES = 256 * 1_048_576;
 /** How long a starting edge waits for the one before it to let go of the file. */
 const LOCK_WAIT_MS = 1_000;
@@ -56,8 +63,8 @@ function openOnce<T>(options: FileOptions, load: (db: Database.Database) => T) {
       'temp_store = MEMORY',
       'mmap_size = 0',
       'synchronous = NORMAL',
-      'wal_autocheckpoint = 1000',
-      `journal_size_limit = ${1_000 * PAGE}`,
+      `wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
+      `journal_size_limit = ${CHECKPOINT_PAGES * PAGE}`,
       `max_page_count = ${Math.ceil((options.maxBytes ?? MAX_BYTES) / PAGE)}`,
     ]) {
       db.pragma(setting);
@@ -115,7 +122,10 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Renames the file and its WAL (which must not be played into the new one); keeps the newest three. */
+/**
+ * Renames the file and its WAL (which must not be played into the new one); keeps the newest three, as far as they
+ * take no more than one whole file may.
+ */
 function setAside(options: FileOptions): string {
   const stamp = new Date(options.clock.now()).toISOString().replaceAll(/[-:]/g, '');
   const prefix = `${basename(options.path)}.corrupt-`;
@@ -126,17 +136,24 @@ function setAside(options: FileOptions): string {
       renameSync(options.path + suffix, aside + suffix);
     }
   }
-  const older = readdirSync(dirname(options.path))
+  removeOlder(options, prefix);
+  return aside;
+}
+
+function removeOlder({ path, log, maxBytes = MAX_BYTES }: FileOptions, prefix: string): void {
+  const folder = dirname(path);
+  const copies = readdirSync(folder)
     .filter((name) => name.startsWith(prefix) && !/-(wal|journal)$/.test(name))
     .toSorted()
-    .slice(0, -MAX_ASIDE);
-  for (const name of older) {
-    for (const suffix of ['', '-wal', '-journal']) {
-      rmSync(join(dirname(options.path), name + suffix), { force: true });
-    }
-    options.log.warn('oldest damaged twin store removed', { file: name, kept: MAX_ASIDE });
+    .toReversed();
+  let bytes = 0;
+  for (const [index, name] of copies.entries()) {
+    const files = ['', '-wal', '-journal'].map((suffix) => join(folder, name + suffix));
+    for (const file of files) bytes += statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    if (index === 0 || (index < MAX_ASIDE && bytes <= maxBytes)) continue;
+    for (const file of files) rmSync(file, { force: true });
+    log.warn('oldest damaged twin store removed', { file: name, kept: index });
   }
-  return aside;
 }
 
 /** SQLite's errors by what can be done about them; anything else stays what it is: a bug. */

@@ -225,6 +225,30 @@ test('kill -9 in the middle of writing loses no order that was acknowledged', as
   }
 });
 
+test('with a long interval a kill loses the last reported values, never an order or how far it got', (t) => {
+  const { path, clock, open } = setting(t, { commitMs: () => 10_000 });
+  const store = open();
+  store.mergeWanted(ROWS, 6);
+  store.report(B, new Map([['x', good(1, 1)]]));
+  clock.advance(1_000);
+  store.report(B, new Map([['x', good(2, 2)]]));
+  const rev = store.order(A, 'x', 5);
+  store.judge(A, 'x', rev, { sent: 3, confirmed: 4, verdict: 'applied', readBack: 5.01 });
+  clock.advance(10);
+  const killed = setting(t);
+  for (const suffix of ['', '-wal']) copyFileSync(path + suffix, killed.path + suffix);
+  const after = killed.open();
+  const x = (of: TwinStore, id: string) => of.twin(id)?.properties.get('x');
+  assert.equal(x(after, A)?.desired?.verdict, 'applied');
+  assert.equal(after.readBack(A, 'x'), 5.01);
+  const { value, quality } = x(after, B)?.reported ?? {};
+  assert.deepEqual([value, quality], [1, 'stale'], 'the older value, and it is said to be old');
+  clock.advance(9_000);
+  const later = setting(t);
+  for (const suffix of ['', '-wal']) copyFileSync(path + suffix, later.path + suffix);
+  assert.equal(x(later.open(), B)?.reported?.value, 2);
+});
+
 /** Starts a process that orders and reports without end, kills it after so many orders; the last one it told. */
 async function killedAfter(path: string, orders: number, from: number): Promise<number> {
   const script = new URL('fixtures-writer.ts', import.meta.url).pathname;

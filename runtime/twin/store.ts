@@ -16,6 +16,7 @@ import { randomUUID } from 'node:crypto';
 import { type Limits, LIMITS } from './admission.ts';
 import { type Change, Changes } from './changes.ts';
 import { type FileOptions, openDatabase, type Opened } from './database.ts';
+import { type Metered, unmetered } from './metered.ts';
 import { restore } from './restore.ts';
 import { load } from './load.ts';
 import { type ApplyOptions } from './manifests.ts';
@@ -41,8 +42,10 @@ export type { Step } from './twin.ts';
 export type { DeviceCondition, DeviceTwin } from './twins.ts';
 
 export interface TwinStoreOptions extends FileOptions {
-  /** Group commits are at least this far apart. Default 10 ms. */
-  readonly commitMs?: number;
+  /** Group commits of reported values are at least this far apart; asked anew each time. Default 10 ms. */
+  readonly commitMs?: () => number;
+  /** Runs each write to the file, to count what it hands to the disk. */
+  readonly metered?: Metered;
   readonly limits?: Partial<Limits>;
 }
 
@@ -76,17 +79,18 @@ export class TwinStore {
   static open(options: TwinStoreOptions): TwinStore {
     const { clock, log } = options;
     const { db, opened, loaded } = openDatabase(options, load);
-    const tables = new Tables(db);
+    const { metered = unmetered, commitMs = () => 10 } = options;
+    const tables = new Tables(db, metered);
     const unsent = new Unsent();
     const parts: Parts = {
       twins: restore(loaded, clock, unsent),
       tables,
       unsent,
       writer: new Writer<PropertyEntry | DeviceEntry>({
-        write: (entries) => tables.writeTwins(entries),
+        write: (entries, kind) => tables.writeTwins(entries, kind),
         clock,
         log,
-        commitMs: options.commitMs ?? 10,
+        commitMs,
       }),
       changes: new Changes(log),
       clock,
@@ -192,7 +196,7 @@ export class TwinStore {
     if (kept) entry.readBack = step.readBack;
     const twin = judged(entry.twin, rev, step);
     if (twin) this.#change(entry, twin, 'desired');
-    else if (kept) this.#parts.writer.put(entry);
+    else if (kept) this.#parts.writer.hasten(entry);
   }
 
   /** When the order in force runs out, in ms since 1970 by the edge's clock as it stands now. */
@@ -267,7 +271,9 @@ export class TwinStore {
   #change(entry: PropertyEntry, twin: PropertyEntry['twin'], what: 'reported' | 'desired'): void {
     this.#twins.setTwin(entry, twin);
     this.#parts.unsent.touch(entry);
-    this.#parts.writer.put(entry);
+    // An order that was carried out and is forgotten would be carried out, or run out, once more.
+    if (what === 'desired') this.#parts.writer.hasten(entry);
+    else this.#parts.writer.put(entry);
     const { device, property } = entry;
     this.#parts.changes.emit({ kind: 'property', what, device, property, twin });
   }

@@ -5,21 +5,24 @@ import { type Database, type Statement } from 'better-sqlite3';
 import { asStoreError } from './database.ts';
 import { type Cursor } from './load.ts';
 import { type ManifestChange } from './manifests.ts';
+import { type Metered } from './metered.ts';
 import { type DeviceEntry, type PropertyEntry } from './twins.ts';
 import { type WantedPlan } from './wanted.ts';
 
 export class Tables {
   readonly #db: Database;
   readonly #sql: Statements;
+  readonly #metered: Metered;
 
-  constructor(db: Database) {
+  constructor(db: Database, metered: Metered) {
     this.#db = db;
+    this.#metered = metered;
     this.#sql = prepare(db);
   }
 
   /** What changed of the twins, in one transaction; survives a crash of the process, not always of the power. */
-  writeTwins(entries: Iterable<PropertyEntry | DeviceEntry>): void {
-    this.#transaction('write twins', () => {
+  writeTwins(entries: Iterable<PropertyEntry | DeviceEntry>, kind: 'paced' | 'prompt'): void {
+    this.#transaction(kind, 'write twins', () => {
       for (const entry of entries) {
         if (entry.kind === 'device') this.#writeDevice(entry);
         else this.#writeProperty(entry);
@@ -31,7 +34,7 @@ export class Tables {
   writeWanted(plan: WantedPlan, cursor: Cursor, manifests: readonly ManifestChange[]): void {
     this.#db.pragma('synchronous = FULL');
     try {
-      this.#transaction('store what is wanted', () => {
+      this.#transaction('prompt', 'store what is wanted', () => {
         this.#writePlan(plan);
         for (const change of manifests) this.#writeManifest(change);
         this.#sql.cursor.run(cursor.cloud, cursor.highest);
@@ -47,7 +50,8 @@ export class Tables {
   }
 
   close(): void {
-    this.#db.close();
+    // The last one to close writes the WAL back into the file.
+    this.#metered('prompt', () => void this.#db.close());
   }
 
   #writePlan(plan: WantedPlan): void {
@@ -84,9 +88,9 @@ export class Tables {
     this.#sql.property.run(device, property, text(reported), text(desired), wall, text(readBack));
   }
 
-  #transaction(doing: string, task: () => void): void {
+  #transaction(kind: 'paced' | 'prompt', doing: string, task: () => void): void {
     try {
-      this.#db.transaction(task)();
+      this.#metered(kind, this.#db.transaction(task));
     } catch (error) {
       throw asStoreError(error, doing);
     }

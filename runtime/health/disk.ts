@@ -1,0 +1,163 @@
+/**
+ * Watches the data folder and the file system it lies on. What is in the folder keeps its own ceilings (pages of a
+ * database, a ring); this says how they stand, and when the file system itself runs out.
+ */
+import { type Clock, type Log } from '@limpet/dmi';
+import { type BudgetRow } from '@limpet/dmi/manifest';
+import { readdirSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DiskShare } from './disk-share.ts';
+
+export interface DiskOptions {
+  readonly data: string;
+  readonly share: DiskShare;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Bytes free on the file system that a folder lies on. */
+  readonly free?: (folder: string) => number;
+}
+
+const LOOK_EVERY_MS = 30_000;
+/** Below this, history is no longer written: what is left is for twins and orders. */
+export const RESERVE_BYTES = 32 * 2 ** 20;
+/** So much more must be free before it is again. */
+const AGAIN_BYTES = RESERVE_BYTES * 1.25;
+/** Files looked at in one go; a folder of more is not ours. */
+const MOST_FILES = 2_000;
+
+interface Part {
+  readonly what: string;
+  readonly budget: number;
+  now: number;
+  peak: number;
+  over: number;
+}
+
+export class DiskWatch {
+  readonly #options: DiskOptions;
+  readonly #parts: Map<string, Part>;
+  #cancel: (() => void) | undefined;
+  #low = false;
+  #blind = false;
+  #free = Infinity;
+
+  constructor(options: DiskOptions) {
+    this.#options = options;
+    const { parts, ceiling } = options.share;
+    const all = [...parts, { what: 'data folder', bytes: ceiling }];
+    this.#parts = new Map(
+      all.map(({ what, bytes }) => [what, { what, budget: bytes, now: 0, peak: 0, over: 0 }]),
+    );
+  }
+
+  start(): void {
+    this.#look();
+    this.#cancel = this.#options.clock.after(LOOK_EVERY_MS, () => this.start());
+  }
+
+  stop(): void {
+    this.#cancel?.();
+  }
+
+  /** The file system is nearly full: what can be done without is not written. */
+  readonly low = (): boolean => this.#low;
+
+  rows(): readonly BudgetRow[] {
+    const rows = [...this.#parts.values()].map((part) => ({ kind: 'disk' as const, ...part }));
+    const note = `${mebibytes(this.#free)} free on the file system`;
+    return rows.map((row) => (row.what === 'data folder' ? { ...row, note } : row));
+  }
+
+  #look(): void {
+    const { data, free = freeBytes } = this.#options;
+    const sizes = new Map<string, number>();
+    for (const [path, bytes] of filesBelow(data)) {
+      for (const what of ['data folder', partOf(path)]) {
+        sizes.set(what, (sizes.get(what) ?? 0) + bytes);
+      }
+    }
+    for (const part of this.#parts.values()) this.#measured(part, sizes.get(part.what) ?? 0);
+    try {
+      this.#free = free(data);
+      this.#blind = false;
+    } catch (error) {
+      if (!this.#blind) this.#options.log.warn('cannot ask how full the disk is', { data, error });
+      this.#blind = true;
+    }
+    this.#lookAtFree();
+  }
+
+  #measured(part: Part, now: number): void {
+    const was = part.now > part.budget;
+    part.now = now;
+    part.peak = Math.max(part.peak, now);
+    if (now <= part.budget || was) return;
+    part.over++;
+    const { what, budget } = part;
+    const advice = 'move foreign files out of the data folder, or raise its share in limpet.yaml';
+    this.#options.log.warn('more on disk than budgeted', {
+      code: 'DISK_OVER_BUDGET',
+      what,
+      now,
+      budget,
+      advice,
+    });
+  }
+
+  #lookAtFree(): void {
+    const free = this.#free;
+    const low = free < (this.#low ? AGAIN_BYTES : RESERVE_BYTES);
+    if (low === this.#low) return;
+    this.#low = low;
+    const fields = { free, reserve: RESERVE_BYTES };
+    if (low) {
+      const advice = 'free some room: until then history is not written, twins and orders are';
+      this.#options.log.warn('disk nearly full', { code: 'DISK_LOW', ...fields, advice });
+    } else {
+      this.#options.log.info('disk has room again', fields);
+    }
+  }
+}
+
+/** The part of the budget that a file belongs to, by its path below the data folder. */
+function partOf(path: string): string {
+  if (path.startsWith('twins.db.corrupt-')) return 'twins set aside';
+  if (/^twins\.db(-wal|-journal)?$/.test(path)) return 'twins';
+  if (/^samples\.db(-wal|-journal)?$/.test(path)) return 'samples';
+  const scratch = /^mappers\/([^/]+)\//.exec(path)?.[1];
+  return scratch === undefined ? 'other' : `scratch of ${scratch}`;
+}
+
+/** Paths below `folder` and what they take on the disk; links are not followed. */
+function* filesBelow(folder: string): Generator<readonly [string, number]> {
+  const folders = [''];
+  let left = MOST_FILES;
+  for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
+    for (const entry of entriesOf(join(folder, at))) {
+      if (left-- === 0) return;
+      const path = at === '' ? entry.name : `${at}/${entry.name}`;
+      if (entry.isDirectory()) folders.push(path);
+      else if (entry.isFile()) {
+        const stat = statSync(join(folder, path), { throwIfNoEntry: false });
+        yield [path, (stat?.blocks ?? 0) * 512];
+      }
+    }
+  }
+}
+
+function entriesOf(folder: string) {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return []; // removed between two looks, or another user's: it is in nobody's share
+  }
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.floor(bytes / 2 ** 20)} MiB`;
+}
