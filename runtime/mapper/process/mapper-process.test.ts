@@ -150,7 +150,7 @@ test('the process of a mapper that exits takes its calls along, with what it pri
   const connection = await connect(child);
   const lost = Promise.withResolvers<Error>();
   const sink: Sink = { reading: () => undefined, lost: lost.resolve };
-  await connection.subscribe?.([{ visitor: { key: 'a' }, everyMs: 10 }], sink, soon());
+  await connection.subscribe?.([{ visitor: { key: 'once' }, everyMs: 10 }], sink, soon());
   await assert.rejects(connection.read(keys('exit'), soon()), { code: 'MAPPER_DOWN' });
   const { code, signal } = await child.exited;
   assert.deepEqual([code, signal], [7, null]);
@@ -185,12 +185,15 @@ test('a subscription tells, says what is to be polled, and ends with its signal'
     lost: (error) => told.push([-1, error]),
   };
   const end = new AbortController();
-  const wishes = keys('a', 'poll', 'b', 'flood 1000').map((visitor) => ({ visitor, everyMs: 10 }));
+  const wishes = keys('once', 'poll', 'once', 'flood 1000 9').map((visitor) => ({
+    visitor,
+    everyMs: 10,
+  }));
   assert.deepEqual(await connection.subscribe?.(wishes, sink, end.signal), [1]);
   await sleep(200);
   assert.deepEqual(told.slice(0, 2), [
-    [0, 'a'],
-    [2, 'b'],
+    [0, 'told'],
+    [2, 'told'],
   ]);
   assert.ok(told.length > 5);
   end.abort();

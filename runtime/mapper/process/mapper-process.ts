@@ -3,13 +3,10 @@ import { type Clock, type Log, type Mapper, Misconfigured, Unreachable } from '@
 import { type Reason } from '@limpet/dmi/manifest';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type Duplex, type Readable } from 'node:stream';
-import { Calls } from './calls.ts';
-import { Channel } from './channel.ts';
-import { countOf, fieldsOf, ProtocolFault, type Ready, readyOf } from './checks.ts';
-import { type Link } from './link.ts';
-import { WIRE_VERSION } from './messages.ts';
+import { countOf, fieldsOf, ProtocolFault, type Ready } from './checks.ts';
+import { FrameError } from './frame.ts';
+import { Link } from './link.ts';
 import { Printed } from './printed.ts';
-import { Pushes } from './pushes.ts';
 import { remoteMapper } from './remote-mapper.ts';
 
 /** What is run: a program that calls `runMapperChild`. */
@@ -49,6 +46,7 @@ export interface Health {
 }
 
 const READY_MS = 20_000;
+const LAST_WORDS_MS = 200;
 /** A process whose pipes are closed is at its end, or has closed them itself. */
 const LINGER_MS = 1_000;
 
@@ -61,7 +59,6 @@ export class MapperProcess {
   readonly #exit = Promise.withResolvers<Exit>();
   #mapper: Mapper<unknown, unknown> | undefined;
   #reason: Reason | undefined;
-  #begun = false;
 
   private constructor(options: MapperProcessOptions) {
     const { command, protocol, clock, log } = options;
@@ -73,22 +70,32 @@ export class MapperProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
       windowsHide: true,
     });
-    const [, out, err, management, data] = this.#child.stdio;
+    // Nothing is there when the system had no room for another process.
+    const [, out, err, management, data] = this.#child.stdio ?? [];
+    if (data === undefined) throw new Unreachable('MAPPER_DOWN', 'its process cannot be started');
     const told = { clock, log: log.with({ protocol }) };
     this.#printed = new Printed([out as Readable, err as Readable], told);
-    const calls = new Calls(protocol);
-    this.#link = {
-      calls,
-      management: this.#channel(management as Duplex, (message) => this.#manage(message)),
-      data: this.#channel(data as Duplex, (message) => this.#take(message)),
-      pushes: new Pushes({
-        clock,
-        log: told.log,
-        grant: () => this.#link.data.send({ t: 'credit' }),
-      }),
-    };
-    this.#child.once('error', (error) => this.#exited(null, null, error));
-    this.#child.once('exit', (code, signal) => this.#exited(code, signal));
+    this.#link = new Link({
+      protocol,
+      ...told,
+      management: management as Duplex,
+      data: data as Duplex,
+      ready: (said) => this.#began(said),
+      closed: (error) => this.#closed(error),
+    });
+    this.#child.on('error', (error) => {
+      // Later ones are of a signal that could not be sent, to a process that is at its end.
+      if (this.#child.pid === undefined) this.#exited(null, null, error);
+    });
+    this.#child.once('exit', (code, signal) => {
+      // What it printed last is still on its way; what it started may hold the pipe for ever.
+      const ended = (): void => this.#exited(code, signal);
+      const cancel = clock.after(LAST_WORDS_MS, ended);
+      this.#child.once('close', () => {
+        cancel();
+        ended();
+      });
+    });
   }
 
   /**
@@ -169,17 +176,7 @@ export class MapperProcess {
     this.#child.kill('SIGKILL');
   }
 
-  #channel(stream: Duplex, receive: (message: unknown) => void): Channel {
-    return new Channel({ stream, receive, closed: (error) => this.#closed(error) });
-  }
-
-  #manage(message: unknown): void {
-    if (this.#begun) {
-      this.#link.calls.receive(this.#link.management, message);
-      return;
-    }
-    this.#begun = true;
-    const said = readyOf(message, WIRE_VERSION);
+  #began(said: Ready | readonly string[]): void {
     if ('fits' in said) {
       this.#ready.resolve(said);
       return;
@@ -189,16 +186,10 @@ export class MapperProcess {
     this.#ready.reject(new Misconfigured('MAPPER_BROKEN', text));
   }
 
-  #take(message: unknown): void {
-    const fields = fieldsOf(message);
-    if (fields['t'] === 'push') this.#link.pushes.receive(fields);
-    else this.#link.calls.receive(this.#link.data, message);
-  }
-
   #closed(error: Error | undefined): void {
     if (error !== undefined) {
       const { protocol } = this.#options;
-      const known = error instanceof ProtocolFault || error.name === 'FrameError';
+      const known = error instanceof ProtocolFault || error instanceof FrameError;
       const said = known ? error.message : 'its messages could not be understood';
       this.#end(
         'MAPPER_PROTOCOL',
@@ -232,10 +223,8 @@ export class MapperProcess {
     );
     this.#ready.promise.catch(() => undefined);
     this.#ready.reject(down);
-    this.#link.calls.end(down);
-    this.#link.pushes.end(down);
-    this.#link.management.close();
-    this.#link.data.close();
+    this.#link.end(down);
+    this.#printed.stop();
     this.#exit.resolve({ code, signal, lines: this.lines(), ...(reason && { reason }) });
   }
 }

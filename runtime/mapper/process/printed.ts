@@ -20,6 +20,7 @@ export class Printed {
   #bytes = 0;
   #logged = 0;
   #unlogged = 0;
+  #resume: (() => void) | undefined;
 
   constructor(streams: readonly Readable[], { clock, log }: { clock: Clock; log: Log }) {
     this.#clock = clock;
@@ -42,13 +43,19 @@ export class Printed {
     return this.#kept.flatMap(({ lines }) => lines).slice(-20);
   }
 
+  stop(): void {
+    this.#resume?.();
+    for (const stream of this.#streams) stream.destroy();
+  }
+
   #count(bytes: number): void {
     const now = this.#clock.monotonic();
     if (now - this.#windowMs >= WINDOW_MS) this.#open(now);
     this.#bytes += bytes;
     if (this.#bytes < MAX_BYTES) return;
     for (const stream of this.#streams) stream.pause();
-    this.#clock.after(WINDOW_MS - (now - this.#windowMs), () => {
+    this.#resume?.();
+    this.#resume = this.#clock.after(WINDOW_MS - (now - this.#windowMs), () => {
       for (const stream of this.#streams) stream.resume();
     });
   }
@@ -76,7 +83,13 @@ export class Printed {
 function logLine(line: string): { level: (typeof LEVELS)[number]; message: string } | undefined {
   if (!line.startsWith('{"time":')) return undefined;
   try {
-    const { time: _, level, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
+    const {
+      time: _,
+      protocol: _own,
+      level,
+      message,
+      ...fields
+    } = JSON.parse(line) as Record<string, unknown>;
     const known = LEVELS.find((each) => each === level);
     if (known === undefined || typeof message !== 'string') return undefined;
     return { ...fields, level: known, message };
