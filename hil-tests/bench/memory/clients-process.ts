@@ -106,15 +106,17 @@ function heard(name: string): Heard {
   return { messages, published, latencies };
 }
 
-/** Tries until the bus is there, then waits for the first twin whose quality is good, or that has none. */
+/** Tries until the bus is there, then waits for the first good value that was read after this was asked. */
 async function first(port: number, filter: string): Promise<number> {
+  const asked = Date.now();
   const client = attach(port);
   try {
     return await new Promise<number>((resolve, reject) => {
       client.on('connect', () => void client.subscribe(filter));
       client.on('message', (_topic, payload) => {
-        const { quality = 'good' } = JSON.parse(payload.toString()) as { quality?: string };
-        if (quality === 'good') resolve(performance.timeOrigin + performance.now());
+        const { quality, at } = JSON.parse(payload.toString()) as { quality: string; at: string };
+        if (quality === 'good' && Date.parse(at) >= asked)
+          resolve(performance.timeOrigin + performance.now());
       });
       setTimeout(() => reject(new Error('no good value in time')), FIRST_MS);
     });

@@ -1,27 +1,33 @@
 /** `npm run bench:memory`: the whole memory table of this machine, reproduced. It judges goals, and fails only when it cannot measure. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { bars } from './bars.ts';
 import { Bench, type Column, type Plan } from './bench.ts';
 import { Cgroup } from './cgroup.ts';
 import { judge } from './goals.ts';
-import { copyEdge, Image } from './image.ts';
+import { type Copies, copyEdge, Image } from './image.ts';
 import { LimpetSubject } from './limpet-subject.ts';
 import { diskUse, machine } from './machine.ts';
+import { NODE_RED, NodeRedSubject } from './node-red-subject.ts';
+import { plot, verdict } from './plot.ts';
 import type { ConfigurationResult, DiskUse, Machine, Result } from './result.ts';
-import { Impossible, type Key } from './subject.ts';
+import { soak } from './soak.ts';
+import { Impossible, type Key, type Subject } from './subject.ts';
 import { table } from './table.ts';
 
-const HELP = `npm run bench:memory -- [--quick] [--json] [--save] [--runs N] [--only KEY,...] [--node FILE]
+const HELP = `npm run bench:memory -- [--quick] [--json] [--save] [--runs N] [--only KEY,...] [--node FILE] [--hours N] [--picture]
   W (core, bus with 3 clients, cloud link, SQLite, 1,000 changing Modbus properties at 1 Hz) in each configuration, side by side.
   5 min warm-up, 10 min sampled every 10 s, median of 3 runs: about 50 minutes.
   --quick  30 s warm-up, 60 s sampled, one run
   --json   one JSON document on stdout; progress is on stderr
   --save   also into runtime/health/memory-PLATFORM-ARCH.json, after each run
   --runs   how many runs
-  --only   of unlimited, limited, process
+  --only   of unlimited, limited, process, node-red (installed for it by npm, pinned, no part of the project)
+  --hours  instead of the table, how private memory moves in so many hours (0.05 is 3 minutes): an SVG and a slope
+  --picture  only draws the saved result: runtime/health/memory.svg
   --node   the Node that runs what is measured, else the one that runs this
 `;
 
@@ -39,13 +45,25 @@ const { values } = parseArgs({
     save: { type: 'boolean', default: false },
     runs: { type: 'string' },
     only: { type: 'string' },
+    hours: { type: 'string' },
+    picture: { type: 'boolean', default: false },
     node: { type: 'string', default: process.execPath },
     help: { type: 'boolean', default: false },
   },
 });
 
+const KIND = `${process.platform}-${process.arch}`;
+const SAVED = `runtime/health/memory-${KIND}.json`;
+const PICTURE = 'runtime/health/memory.svg';
+
 if (values.help) process.stdout.write(HELP);
+else if (values.picture) await draw();
 else await run();
+
+async function draw(): Promise<void> {
+  await writeFile(PICTURE, bars(JSON.parse(await readFile(SAVED, 'utf8')) as Result));
+  say(`drawn ${PICTURE} from ${SAVED}`);
+}
 
 async function run(): Promise<void> {
   const ended = new AbortController();
@@ -54,10 +72,9 @@ async function run(): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'limpet-memory-'));
   let image: Image | undefined;
   try {
-    say('compressing what a board carries');
-    const disk = await diskUse(values.node, values.quick ? 9 : 19);
     image = await Image.create(folder, IMAGE_BYTES);
-    await measureAll(image, disk, ended.signal);
+    if (values.hours === undefined) await measureAll(image, ended.signal);
+    else await soakAll(image, Number(values.hours), ended.signal);
   } catch (error) {
     if (!ended.signal.aborted) throw error;
     say(String(ended.signal.reason));
@@ -68,7 +85,9 @@ async function run(): Promise<void> {
   }
 }
 
-async function measureAll(image: Image, disk: DiskUse, signal: AbortSignal): Promise<void> {
+async function measureAll(image: Image, signal: AbortSignal): Promise<void> {
+  say('compressing what a board carries');
+  const disk = await diskUse(values.node, values.quick ? 9 : 19);
   const plan = {
     ...(values.quick ? QUICK : FULL),
     ...(values.runs && { runs: Number(values.runs) }),
@@ -93,29 +112,49 @@ async function measureAll(image: Image, disk: DiskUse, signal: AbortSignal): Pro
   }
 }
 
+async function soakAll(image: Image, hours: number, signal: AbortSignal): Promise<void> {
+  const about = machine(values.node, { disk: image.about, cgroup: cgroups() });
+  const kept = columns(image).filter(({ key }) => key === 'unlimited' || key === 'process');
+  say(`soaking for ${hours} h`);
+  const series = await soak({ hours, columns: kept, say, signal });
+  const said = `${about.about}, Node ${about.measuredNode}, ${about.at.slice(0, 10)}. W: 1,000 properties at 1 Hz, cloud up, 3 bus clients.`;
+  const file = values.save ? `runtime/health/memory-soak.svg` : 'out/memory-soak.svg';
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, plot(series, said));
+  say(`drawn ${file}`);
+  const trends = series.map(({ name, trend }) => ({ name, ...trend }));
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify({ machine: about, hours, trends }, null, 2)}\n`
+      : `${series.map(verdict).join('\n')}\n`,
+  );
+  if (series.length === 0 || series.some(({ trend }) => !trend.holds)) process.exitCode = 1;
+}
+
+type Make = (parts: { cgroup: Cgroup | undefined; copies: Copies }) => Promise<Subject>;
+
 function columns(image: Image): readonly Column[] {
-  const limpet = (key: Key, title: string, limitBytes?: number): Column => ({
+  const column = (key: Key, title: string, make: Make, limitBytes?: number): Column => ({
     key,
     title,
     ...(limitBytes !== undefined && { limitBytes }),
     make: async () => {
       const cgroup = openCgroup(key, limitBytes);
       try {
-        return await LimpetSubject.create({
-          key,
-          cgroup,
-          copies: await copyEdge(image, key, values.node),
-        });
+        return await make({ cgroup, copies: await copyEdge(image, key, values.node) });
       } catch (error) {
         await cgroup?.remove();
         throw error;
       }
     },
   });
+  const limpet = (key: Key, title: string, limitBytes?: number): Column =>
+    column(key, title, (parts) => LimpetSubject.create({ key, ...parts }), limitBytes);
   const all = [
     limpet('unlimited', 'W'),
     limpet('limited', 'W in a memory cgroup of 30,000,000 bytes without swap', LIMIT),
     limpet('process', 'W with the Modbus mapper in its own process'),
+    column('node-red', NODE_RED, (parts) => NodeRedSubject.create(parts)),
   ];
   const only = values.only?.split(',');
   return all.filter(({ key }) => only === undefined || only.includes(key));
@@ -159,9 +198,8 @@ function compose(
 
 async function save(result: Result): Promise<void> {
   if (!values.save) return;
-  const file = path.join('runtime/health', `memory-${result.machine.kind}.json`);
-  await writeFile(file, json(result));
-  say(`saved ${file}`);
+  await writeFile(SAVED, json(result));
+  say(`saved ${SAVED}`);
 }
 
 async function print(result: Result): Promise<void> {

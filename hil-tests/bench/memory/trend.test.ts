@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Point, theilSen, thinned, trend } from './trend.ts';
+
+/** A saw of 3 MB, as a garbage collector draws it, on a line that rises by `leak` bytes a second. */
+function saw(seconds: number, leak: number): readonly Point[] {
+  return Array.from({ length: seconds / 2 }, (_, i) => ({
+    s: 2 * i,
+    bytes: 20e6 + (i % 7) * 5e5 + 2 * i * leak,
+  }));
+}
+
+test('a saw that does not rise holds, however it is cut off', () => {
+  for (const seconds of [90, 100, 3600]) {
+    const found = trend({ name: 'core', points: saw(seconds, 0) });
+    assert.ok(found.holds, JSON.stringify(found));
+  }
+});
+
+test('a leak of 100 kB/s is found in 90 s, one of 1 kB/s in two hours', () => {
+  assert.equal(trend({ name: 'core', points: saw(90, 100_000) }).holds, false);
+  assert.equal(trend({ name: 'core', points: saw(7200, 1000) }).holds, false);
+  assert.equal(trend({ name: 'core', points: saw(7200, 100) }).holds, true);
+});
+
+test('one sample far off does not turn the slope', () => {
+  const points = [...saw(600, 0)];
+  points[points.length - 3] = { s: 594, bytes: 900e6 };
+  assert.ok(Math.abs(theilSen(points)) < 100);
+});
+
+test('what comes before the second half does not count', () => {
+  const points = saw(120, 0).map(({ s, bytes }) => ({ s, bytes: s < 55 ? s * 3e5 : bytes }));
+  assert.ok(trend({ name: 'core', points }).holds);
+});
+
+test('thinning keeps the line, and a short series as it is', () => {
+  const long = saw(20_000, 1000);
+  assert.equal(thinned(long, 600).length <= 600, true);
+  assert.ok(Math.abs(theilSen(thinned(long, 600)) - 1000) < 20);
+  assert.equal(thinned(saw(90, 0), 600).length, 45);
+});
+
+test('too few samples are refused, not judged', () => {
+  assert.throws(() => trend({ name: 'core', points: saw(20, 0) }), /8 samples/);
+});
