@@ -69,6 +69,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
     path: path.join(config.data, 'twins.db'),
     clock,
     log,
+    limits: { nodeProperties: budgets.maxProperties },
     ...disk.twins,
   });
   scope.add(() => store.close());

@@ -58,7 +58,7 @@ export interface Subscription {
   readonly signal: AbortSignal;
 }
 
-export class Plant {
+class Plant {
   readonly clock: FakeClock;
   readonly things = new Map<string, Thing>();
   /** Everything that happened, in order: `boiler-1 read`, `boiler-1 write setpoint`. */
@@ -250,11 +250,16 @@ export interface Rig {
   readonly restart: () => Promise<Rig>;
 }
 
+interface RigOptions {
+  readonly path?: string;
+  readonly plant?: Plant;
+  readonly dials?: boolean;
+  readonly random?: () => number;
+  readonly maxProperties?: number;
+}
+
 /** Devices of `gateway-1` over a store on disk. Jitter is always half of its span. */
-export function rig(
-  t: TestContext,
-  options: { path?: string; plant?: Plant; dials?: boolean; random?: () => number } = {},
-): Rig {
+export function rig(t: TestContext, options: RigOptions = {}): Rig {
   const clock = options.plant?.clock ?? fakeClock();
   const plant = options.plant ?? new Plant(clock);
   plant.dials = options.dials ?? plant.dials;
@@ -265,13 +270,12 @@ export function rig(
     path = join(folder, 'twin.db');
   }
   const log = recordingLog();
-  const store = TwinStore.open({ path, clock, log });
-  const host = {
-    mapper: () => Promise.resolve(plant.mapper as unknown as Mapper<unknown, unknown>),
-  };
+  const { maxProperties: nodeProperties = 20_000 } = options;
+  const store = TwinStore.open({ path, clock, log, limits: { nodeProperties } });
+  const mapper = plant.mapper as unknown as Mapper<unknown, unknown>;
   const devices = new Devices({
     store,
-    host,
+    host: { mapper: () => Promise.resolve(mapper) },
     clock,
     log,
     node: 'gateway-1',

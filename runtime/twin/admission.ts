@@ -20,27 +20,48 @@ export const LIMITS: Limits = {
   tombstones: 1_000,
 };
 
-/** The devices that do not fit, longest known first served. */
+/** What a device counts: its properties; one at least, for a device itself is no less. */
+export function sizeOf(twins: Twins, id: Id): number {
+  const device = twins.device(id);
+  const model = device && twins.model(modelIdOf(device));
+  return Math.max(1, model?.spec.properties.length ?? 0);
+}
+
+/**
+ * The devices that do not fit. Those that run already and have not grown stay, so that what is declared later, or
+ * grows, cannot drive them out; among the others whoever was declared first.
+ */
 export function refusals(twins: Twins, limits: Limits): ReadonlyMap<Id, Reason> {
   const refused = new Map<Id, Reason>();
-  let total = 0;
+  const [running, others]: [Id[], Id[]] = [[], []];
+  let declared = 0;
   for (const { id, doc } of twins.resources.Device.values()) {
-    const device = doc && twins.device(id);
-    if (!device) continue;
-    const size = Math.max(1, twins.model(modelIdOf(device))?.spec.properties.length ?? 0);
-    if (size > limits.deviceProperties) {
-      refused.set(id, {
-        code: 'DEVICE_TOO_LARGE',
-        message: `the model has ${size} properties, a device may have ${limits.deviceProperties}: split the model`,
-      });
-    } else if (total + size > limits.nodeProperties) {
-      refused.set(id, {
-        code: 'NODE_FULL',
-        message: `${total} of the ${limits.nodeProperties} properties of this node are taken and this device needs ${size}: move devices to another node`,
-      });
-    } else {
-      total += size;
-    }
+    if (doc === null) continue;
+    const size = sizeOf(twins, id);
+    declared += size;
+    if (size > limits.deviceProperties) refused.set(id, tooLarge(size, limits));
+    else if (size <= (twins.devices.get(id)?.admitted ?? 0)) running.push(id);
+    else others.push(id);
+  }
+  let taken = 0;
+  for (const id of [...running, ...others]) {
+    const size = sizeOf(twins, id);
+    if (taken + size <= limits.nodeProperties) taken += size;
+    else refused.set(id, full(size, declared, limits));
   }
   return refused;
+}
+
+function tooLarge(size: number, { deviceProperties }: Limits): Reason {
+  return {
+    code: 'DEVICE_TOO_LARGE',
+    message: `the model has ${size} properties, a device may have ${deviceProperties}: split the model`,
+  };
+}
+
+function full(size: number, declared: number, { nodeProperties }: Limits): Reason {
+  return {
+    code: 'NODE_FULL',
+    message: `${nodeProperties} properties fit into the memory of this node, ${declared} are declared, and there is no room left for the ${size} of this device: move devices to another node, remove properties, or raise memory.core in limpet.yaml`,
+  };
 }

@@ -26,6 +26,8 @@ export function restore(content: Content, clock: Clock, unsent: Unsent): Twins {
     const entry = twins.addProperty(held, name);
     twins.setTwin(entry, afterOutage(fromDisk(twin), deadline, clock.now()));
     entry.carried = twin.reported !== undefined;
+    // It ran before the restart: nobody who did not may take its place.
+    if (entry.carried) held.admitted = Infinity;
     entry.deadline = deadlineAt(deadline, clock);
     entry.readBack = readBack;
     unsent.touch(entry);

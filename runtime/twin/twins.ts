@@ -48,6 +48,8 @@ export interface DeviceEntry {
   condition: DeviceCondition;
   /** Why this device is not run although it is wanted. */
   refused: Reason | undefined;
+  /** With how many properties it runs; 0 while it was not let in. */
+  admitted: number;
   readonly entries: Map<string, PropertyEntry>;
   /** The same twins as in `entries`, as others see them. */
   readonly properties: Map<string, PropertyTwin<number>>;
@@ -92,6 +94,7 @@ export class Twins {
       seq: 0,
       condition,
       refused: undefined,
+      admitted: 0,
       entries: new Map(),
       properties: new Map(),
     };

@@ -12,7 +12,7 @@ import {
   type ResourceRow,
   type WantedRow,
 } from '@limpet/dmi/manifest';
-import { type Limits, refusals } from './admission.ts';
+import { type Limits, refusals, sizeOf } from './admission.ts';
 import { type Changes } from './changes.ts';
 import {
   type ApplyOptions,
@@ -244,12 +244,14 @@ export class WantedSide {
     const refused = refusals(twins, limits);
     for (const device of twins.devices.values()) {
       const reason = refused.get(device.device);
+      device.admitted = reason ? 0 : sizeOf(twins, device.device);
       if (sameReason(reason, device.refused)) continue;
+      const news = device.refused?.code !== reason?.code;
       device.refused = reason;
       device.condition = reason ? { state: 'misconfigured', reason } : { state: 'connecting' };
       unsent.touch(device);
       writer.put(device);
-      if (reason) log.error('device refused', { device: device.device, ...reason });
+      if (reason && news) log.error('device refused', { device: device.device, ...reason });
       changes.emit({ kind: 'device', device: device.device, condition: device.condition });
       this.#tellResource('Device', device.device);
     }
