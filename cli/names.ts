@@ -18,7 +18,7 @@ export function parseKind(word: string): Kind {
   const kind = Object.hasOwn(KINDS, word.toLowerCase()) ? KINDS[word.toLowerCase()] : undefined;
   if (kind !== undefined) return kind;
   throw usage(
-    `there is no kind "${word}": nodes, devices or models.${suggestion(word, Object.keys(KINDS))}`,
+    `there is no kind "${word}": nodes, devices, models or mappers.${suggestion(word, [...Object.keys(KINDS), 'mappers'])}`,
   );
 }
 

@@ -12,6 +12,7 @@ import { EventBus } from './bus/event-bus.ts';
 import { cloudFirst } from './cloud-first.ts';
 import { type EdgeConfig, readConfig } from './config.ts';
 import { Devices } from './device/registry.ts';
+import type { Budgets } from './health/budgets.ts';
 import { nodeFacts } from './health/facts.ts';
 import { LagWatch } from './health/lag.ts';
 import { openBudgets } from './health/open-budgets.ts';
@@ -95,6 +96,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   const bus = await openBus(config, store, { log, scope });
   const backend = new LocalBackend({ node, store, facts, clock });
   scope.add(() => backend.close());
+  budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');
   const api = await LocalApi.start({ path: socket, backend, version, clock, log });
   scope.add(() => api.close());
@@ -102,7 +104,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   else
     joinCloud(
       url,
-      { config, store, facts, bus, files: refilled ? files : undefined },
+      { config, store, facts, budgets, bus, files: refilled ? files : undefined },
       { log, scope },
     );
   log.info('edge started', { node, data: config.data, bus: config.bus ?? 'off', cloud: url?.host });
@@ -140,12 +142,13 @@ interface Joining {
   readonly config: EdgeConfig;
   readonly store: TwinStore;
   readonly facts: () => NodeFacts;
+  readonly budgets: Budgets;
   readonly bus: EventBus | undefined;
   readonly files: ManifestFolder | undefined;
 }
 
 function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): void {
-  const { config, store, facts, bus, files } = joining;
+  const { config, store, facts, budgets, bus, files } = joining;
   const dial = dialWebSocket({
     url,
     clock,
@@ -154,6 +157,7 @@ function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): vo
   });
   const link = new CloudLink({ node: config.node, twins: store, facts, dial, clock, log });
   scope.add(() => link.stop());
+  budgets.onMapperState(() => link.factsChanged());
   link.onStatus(({ state }) => bus?.cloud(state));
   bus?.start('connecting');
   link.start();

@@ -14,6 +14,10 @@ export async function runGet(
   words: { readonly kind: string; readonly name: string | undefined },
   options: GetOptions,
 ): Promise<number> {
+  if (/^mappers?$/i.test(words.kind)) {
+    const { runGetMappers } = await import('./mappers.ts');
+    return runGetMappers(words.name, options);
+  }
   const asked = question(words, options);
   return withApi(options, async (api) => {
     const output = processOutput(asked.form === 'json');

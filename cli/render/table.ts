@@ -72,7 +72,7 @@ function line(
 }
 
 /** What came from a device or a manifest must not steer the terminal. */
-function clean(text: string): string {
+export function clean(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\u00b7');
 }

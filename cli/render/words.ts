@@ -34,3 +34,13 @@ export function since(at: string | undefined, now: number): string {
 export function mebibytes(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(0)} MiB`;
 }
+
+/** Bytes as people compare them: `312 B`, `8.0 KiB`, `12.3 MiB`, `1.5 GiB`. */
+export function sizeText(bytes: number | undefined): string {
+  if (bytes === undefined) return '-';
+  if (bytes < 1024) return `${bytes} B`;
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  // What rounds to 1024.0 of a unit is 1.0 of the next.
+  const power = Math.min(units.length, Math.floor(Math.log2(bytes * 1.00005) / 10));
+  return `${(bytes / 1024 ** power).toFixed(1)} ${units[power - 1]}`;
+}

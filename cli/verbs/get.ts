@@ -1,4 +1,4 @@
-/** `limpet get`: shows nodes, devices and models. */
+/** `limpet get`: shows nodes, devices, models and mappers. */
 import { type Command, Option } from 'commander';
 import { type Act, type AskOptions, withTarget } from './verb.ts';
 
@@ -14,8 +14,8 @@ export function declareGet(program: Command, act: Act): void {
   withTarget(
     program
       .command('get')
-      .description('show nodes, devices or models; with a NAME of a device, its twin')
-      .argument('<kind>', 'nodes, devices or models')
+      .description('show nodes, devices, models or mappers; with a NAME of a device, its twin')
+      .argument('<kind>', 'nodes, devices, models or mappers')
       .argument('[name]', 'only this one; NAMESPACE/NAME works too')
       .option('-n, --namespace <name>', 'namespace', 'default')
       .option('-A, --all-namespaces', 'of all namespaces')
@@ -36,6 +36,7 @@ Examples:
   limpet get device boiler-1            its twin: value, quality, age, desired, verdict
   limpet get devices -l hall=north -w
   limpet get nodes -o json
+  limpet get mapper modbus              its state, its memory, what it printed last
   limpet get devices --edge limpet.yaml the edge on this machine, without any cloud`,
     )
     .action((kind: string, name: string | undefined, options: GetOptions) =>

@@ -27,7 +27,11 @@ export interface BudgetSource {
 
 /** The part of the mapper host that budgets need. */
 export interface BudgetedHost extends ShedHost {
-  status(): readonly (Sharer & { readonly state: string; readonly importance: number })[];
+  status(): readonly (Sharer & {
+    readonly state: string;
+    readonly importance: number;
+    readonly reason?: { readonly code: string } | undefined;
+  })[];
 }
 
 export interface BudgetsOptions {
@@ -52,8 +56,11 @@ export class Budgets {
   #share: Share;
   #excess: Excess = WITHIN;
   #core = { now: 0, peak: 0, over: 0 };
+  #looks = 0;
   #lookMicroseconds = 0;
   #cancel: (() => void) | undefined;
+  readonly #listeners = new Set<() => void>();
+  #states = '';
 
   constructor(options: BudgetsOptions) {
     this.#options = options;
@@ -107,6 +114,12 @@ export class Budgets {
     return this.#shortage.add(step, sheddable);
   }
 
+  /** Told within a second of a mapper's change of state. */
+  onMapperState(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
   /** Looks once a second from now on. */
   start(host?: BudgetedHost): void {
     this.#host = host;
@@ -145,13 +158,14 @@ export class Budgets {
       this.#look();
       const took = Number(process.hrtime.bigint() - began) / 1_000;
       // A mean over about a minute: one look alone says more of the machine's other work.
-      this.#lookMicroseconds +=
-        (took - this.#lookMicroseconds) / (this.#lookMicroseconds === 0 ? 1 : 60);
+      this.#looks = Math.min(60, this.#looks + 1);
+      this.#lookMicroseconds += (took - this.#lookMicroseconds) / this.#looks;
     });
   }
 
   #look(): void {
     this.#guard.look();
+    this.#notice();
     const now = this.#probe?.look()?.private;
     if (now === undefined) return;
     const { core, ceiling } = this.#share;
@@ -168,6 +182,15 @@ export class Budgets {
       pressure,
       running: (this.#host?.status() ?? []).filter(({ state }) => RUNNING.has(state)),
     });
+  }
+
+  #notice(): void {
+    const states = (this.#host?.status() ?? [])
+      .map(({ protocol, state, reason }) => `${protocol} ${state} ${reason?.code ?? ''}`)
+      .join('\n');
+    if (states === this.#states) return;
+    this.#states = states;
+    for (const listener of this.#listeners) listener();
   }
 
   #coreRow(): BudgetRow {

@@ -72,13 +72,15 @@ function linked(random = 0.5) {
       return () => void listeners.delete(listener);
     },
   };
+  const memory = { available: 0, private: 12 * 2 ** 20 };
+  const told = { uptime: 1, board: 'one', memory };
   const link = new CloudLink({
     node: 'n1',
     twins,
     clock,
     log,
     random: () => random,
-    facts: () => ({ uptime: 1 }) as never,
+    facts: () => ({ ...told }) as never,
     dial: (events) => {
       const wire = new FakeWire(events);
       wires.push(wire);
@@ -95,7 +97,7 @@ function linked(random = 0.5) {
     for (const listener of listeners) listener();
   };
   const failMerge = (task: () => void): void => void (merge = task);
-  return { link, clock, wires, lines, latest, up, change, listeners, failMerge };
+  return { link, clock, wires, lines, latest, up, change, listeners, failMerge, told };
 }
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
@@ -196,15 +198,57 @@ test('a bad message closes the connection, is told, and the next connection work
   link.stop();
 });
 
-test('facts go up every 30 s while connected, and only then', () => {
-  const { link, clock, latest, up, wires } = linked();
+test('facts go up when they changed, at most every 30 s, and only while connected', () => {
+  const { link, clock, latest, up, wires, told } = linked();
+  const count = (wire = latest()) => wire.sent.filter((m) => m.type === 'facts').length;
   link.start();
   up();
   clock.advance(95_000);
-  assert.equal(latest().sent.filter((m) => m.type === 'facts').length, 3);
+  assert.equal(count(), 0, 'the hello said it all');
+  for (let second = 0; second < 90; second++) {
+    told.board = `board ${second}`;
+    clock.advance(1_000);
+  }
+  assert.equal(count(), 3);
   latest().events.closed({ code: 'ECONNRESET', message: 'cut' });
+  told.board = 'another';
+  link.factsChanged();
   clock.advance(300_000);
-  assert.equal(wires[0]?.sent.filter((m) => m.type === 'facts').length, 3);
+  assert.equal(count(wires[0]), 3);
+  link.stop();
+});
+
+test('a change that matters goes up at once, and a hundred of them as few', () => {
+  const { link, clock, latest, up, told } = linked();
+  const count = () => latest().sent.filter((m) => m.type === 'facts').length;
+  link.start();
+  up();
+  clock.advance(5_000);
+  told.board = 'changed';
+  link.factsChanged();
+  clock.advance(1);
+  assert.equal(count(), 1);
+  for (let each = 0; each < 100; each++) {
+    told.board = `again ${each}`;
+    link.factsChanged();
+    clock.advance(100);
+  }
+  assert.equal(count(), 6, 'ten seconds, at least two apart');
+  link.stop();
+});
+
+test('what moves all the time is no news, and comes along every 5 min', () => {
+  const { link, clock, latest, up, told } = linked();
+  link.start();
+  up();
+  for (let second = 0; second < 299; second++) {
+    told.uptime += 1;
+    told.memory = { ...told.memory, available: second * 2 ** 20, private: 12 * 2 ** 20 + second };
+    clock.advance(1_000);
+  }
+  assert.equal(latest().sent.filter((m) => m.type === 'facts').length, 0);
+  clock.advance(31_000);
+  assert.equal(latest().sent.filter((m) => m.type === 'facts').length, 1);
   link.stop();
 });
 

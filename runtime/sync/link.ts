@@ -6,6 +6,7 @@ import type { Clock, Log } from '@limpet/dmi';
 import type { NodeFacts } from '@limpet/dmi/manifest';
 import { Backoff } from '../kernel/backoff.ts';
 import { diagnose, type Fault } from './diagnose.ts';
+import { FactsTeller } from './facts-teller.ts';
 import { readFromCloud } from './from-cloud.ts';
 import { type SessionEnd, type SyncedTwins, SyncSession } from './session.ts';
 import type { Dial, Wire } from './wire.ts';
@@ -31,7 +32,7 @@ export interface LinkedTwins extends SyncedTwins {
 export interface LinkOptions {
   readonly node: string;
   readonly twins: LinkedTwins;
-  /** What the node tells of itself; asked on connecting and every 30 s. */
+  /** What the node tells of itself; asked on connecting and every 30 s, told when it changed. */
   readonly facts: () => NodeFacts;
   readonly dial: Dial;
   readonly clock: Clock;
@@ -40,10 +41,9 @@ export interface LinkOptions {
   readonly random?: () => number;
 }
 
-const FACTS_MS = 30_000;
-
 interface Connection {
   readonly session: SyncSession;
+  readonly teller: FactsTeller;
   wire: Wire | undefined;
   end: SessionEnd | undefined;
   welcomed: boolean;
@@ -77,11 +77,17 @@ export class CloudLink {
     for (const cancel of this.#cancels.splice(0)) cancel();
     const connection = this.#connection;
     connection?.session.closed();
+    connection?.teller.stop();
     connection?.wire?.close();
   }
 
   status(): LinkStatus {
     return this.#status;
+  }
+
+  /** The node tells something new of itself that nobody should wait for. */
+  factsChanged(): void {
+    if (this.#status.state === 'connected') this.#connection?.teller.hasten();
   }
 
   onStatus(listener: (status: LinkStatus) => void): () => void {
@@ -101,7 +107,8 @@ export class CloudLink {
 
   #connect(): void {
     this.#attempts++;
-    const { node, twins, dial, facts } = this.#options;
+    const { node, twins, dial, facts, clock } = this.#options;
+    let hello: NodeFacts | undefined;
     const session = new SyncSession({
       node,
       twins,
@@ -112,14 +119,22 @@ export class CloudLink {
       },
       welcomed: () => {
         connection.welcomed = true;
+        if (hello !== undefined) connection.teller.start(hello);
         this.#up();
       },
     });
-    const connection: Connection = { session, wire: undefined, end: undefined, welcomed: false };
+    const teller = new FactsTeller({ clock, facts, send: (told) => session.facts(told) });
+    const connection: Connection = {
+      session,
+      teller,
+      wire: undefined,
+      end: undefined,
+      welcomed: false,
+    };
     this.#connection = connection;
     try {
       connection.wire = dial({
-        opened: () => session.opened(facts()),
+        opened: () => session.opened((hello = facts())),
         received: (text) => this.#received(connection, text),
         closed: (fault) => this.#closed(connection, fault),
       });
@@ -141,20 +156,15 @@ export class CloudLink {
   }
 
   #up(): void {
-    const { clock, log, facts } = this.#options;
+    const { clock, log } = this.#options;
     const downMs = clock.now() - this.#status.since;
     log.info('cloud link up', { attempts: this.#attempts, downMs });
     this.#set({ state: 'connected', since: clock.now() });
-    const tell = (): void => {
-      this.#connection?.session.facts(facts());
-      stop = clock.after(FACTS_MS, tell);
-    };
-    let stop = clock.after(FACTS_MS, tell);
-    this.#cancels.push(() => stop());
   }
 
   #closed(connection: Connection, fault: Fault & { readonly retryAfter?: number }): void {
     connection.session.closed();
+    connection.teller.stop();
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     if (this.#stopped) return;

@@ -3,6 +3,7 @@ import type { Json } from '@limpet/dmi';
 import { isJson } from '@limpet/dmi/manifest';
 import type { FromEdge, StateRow } from '#protocol';
 import * as v from 'valibot';
+import { Facts, Reason, Short, Time } from './facts.ts';
 
 /** A good message, with the rows that could not be used counted; or why the whole frame cannot be. */
 export type Frame =
@@ -10,11 +11,8 @@ export type Frame =
   | { readonly ok: false; readonly fault: string };
 
 const MAX_VALUE_BYTES = 65_536;
-/** Longer explanations are cut rather than refused: a row must never block its edge for good. */
-const MAX_TEXT = 2000;
 
 const Counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const Time = v.pipe(v.number(), v.finite());
 const LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
 const Name = v.pipe(
   v.string(),
@@ -28,16 +26,10 @@ const PropertyName = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z_][\w-]{0,62}$/, 'expected a property name'),
 );
-const Text = v.pipe(
-  v.string(),
-  v.transform((text) => text.slice(0, MAX_TEXT)),
-);
-const Short = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
 const Value = v.custom<Json>(
   (value) => isJson(value, MAX_VALUE_BYTES),
   `expected a JSON value of at most ${MAX_VALUE_BYTES} bytes`,
 );
-const Reason = v.object({ code: Short, message: Text });
 
 const Reported = v.object({
   value: Value,
@@ -95,17 +87,6 @@ const Row = v.variant('kind', [
     v.check(({ type, doc }) => doc === null || doc.kind === type, 'expected `doc` of kind `type`'),
   ),
 ]);
-
-const Facts = v.object({
-  architecture: Short,
-  board: Text,
-  os: Text,
-  versions: v.object({ limpet: Short, node: Short }),
-  mappers: v.pipe(v.array(v.object({ protocol: Short, version: Short })), v.maxLength(100)),
-  addresses: v.pipe(v.array(Short), v.maxLength(100)),
-  uptime: Time,
-  memory: v.object({ total: Time, available: Time, private: Time, rss: Time }),
-});
 
 const Message = v.variant('type', [
   v.object({
