@@ -9,6 +9,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build as bundle, type Plugin } from 'esbuild';
+import { modbusCodec } from './modbus-codec.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -56,7 +57,7 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
       // aedes and mqtt-packet ship a copy of what Node has: 0.7 MiB less.
       'readable-stream': 'node:stream',
     },
-    plugins: [lazyBuiltins(), prebuiltSerialport(TARGETS[target].serial)],
+    plugins: [lazyBuiltins(), modbusCodec(), prebuiltSerialport(TARGETS[target].serial)],
     // CommonJS dependencies call require() for Node's own modules.
     banner: {
       js: "const require=process.getBuiltinModule('module').createRequire(import.meta.url);",
