@@ -9,6 +9,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build as bundle, type Plugin } from 'esbuild';
+import { LAUNCHER } from './launcher.ts';
 import { modbusCodec } from './modbus-codec.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -56,6 +57,8 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
       'better-sqlite3': `better-sqlite3/${TARGETS[target].sqlite}`,
       // aedes and mqtt-packet ship a copy of what Node has: 0.7 MiB less.
       'readable-stream': 'node:stream',
+      // Its arguments were an eighth of all garbage of a busy bus, and its output nobody's.
+      debug: './cross-build/no-debug.cjs',
     },
     plugins: [lazyBuiltins(), modbusCodec(), prebuiltSerialport(TARGETS[target].serial)],
     // CommonJS dependencies call require() for Node's own modules.
@@ -84,12 +87,20 @@ function lazyBuiltins(): Plugin {
         return names.has(name) ? { path: name, namespace: 'builtin' } : undefined;
       });
       build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
-        contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+        contents: WHEN_USED.has(path) ? whenUsed(path) : `module.exports = ${builtin(path)};`,
         loader: 'js',
       }));
     },
   };
 }
+
+/** Named at the top by ws, and used only for wss:// or compression: 1.3 MiB together. */
+const WHEN_USED: ReadonlySet<string> = new Set(['https', 'tls', 'zlib']);
+
+const builtin = (name: string): string => `process.getBuiltinModule(${JSON.stringify(name)})`;
+
+const whenUsed = (name: string): string =>
+  `module.exports = new Proxy({}, { get: (_, key) => ${builtin(name)}[key] });`;
 
 /** serialport finds its add-on by walking the file system at run time; a bundle names it. */
 function prebuiltSerialport(prebuild: string): Plugin {
@@ -109,15 +120,6 @@ function prebuiltSerialport(prebuild: string): Plugin {
     },
   };
 }
-
-/** Flags that were measured to lower private memory under load; see runtime/health. */
-const LAUNCHER = `#!/bin/sh
-# Runs the Limpet edge with the memory settings it is measured with. NODE names another node binary.
-here=$(dirname "$(readlink -f "$0")")
-export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 UV_THREADPOOL_SIZE=1
-exec "\${NODE:-node}" --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0 \\
-  --max-old-space-size=64 "$here/limpet-edge.mjs" "$@"
-`;
 
 async function sizes(outdir: string): Promise<readonly BundledFile[]> {
   const files = await readdir(outdir);
