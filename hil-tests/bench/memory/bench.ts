@@ -23,7 +23,10 @@ export interface Column {
 interface Found {
   readonly column: Column;
   subject: Subject | undefined;
-  fault: string | undefined;
+  /** What went wrong, oldest first. */
+  readonly faults: string[];
+  /** No use in trying again. */
+  out: boolean;
   impossible: boolean;
   idle: { readonly cpuPercent: number; readonly private: number } | undefined;
   readonly startsMs: number[];
@@ -55,7 +58,8 @@ export class Bench {
     this.#all = options.columns.map((column) => ({
       column,
       subject: undefined,
-      fault: undefined,
+      faults: [],
+      out: false,
       impossible: false,
       idle: undefined,
       startsMs: [],
@@ -63,20 +67,22 @@ export class Bench {
     }));
   }
 
-  /** A configuration that fails keeps what was found of it, and its fault; the others go on. */
+  /** A configuration that fails keeps what was found of it, and its faults; the others go on. */
   async run(): Promise<void> {
     const { plan, say, found } = this.#options;
     try {
       [this.#listeners, this.#pairs] = [await Clients.start(), await Clients.start()];
-      await this.#each('preparing', async (one) => {
+      say('preparing');
+      await this.#each(true, async (one) => {
         one.subject = await one.column.make();
       });
-      await this.#each(`without devices, ${plan.idleS} s`, (one) => this.#idle(one));
+      say(`without devices, ${plan.idleS} s; then with them`);
+      await this.#each(true, (one) => this.#idle(one));
       await this.#starts();
       for (let run = 1; run <= plan.runs; run++) {
         await this.#options.cool();
         say(`run ${run} of ${plan.runs}: ${plan.warmUpS} s warm-up, ${plan.sampledS} s sampled`);
-        await this.#each('measuring', (one) => this.#measure(one));
+        await this.#each(false, (one) => this.#measure(one));
         found(this.#results(), run);
       }
     } finally {
@@ -102,7 +108,7 @@ export class Bench {
     const { plan, say } = this.#options;
     say(`start to first reading, ${plan.starts} times each`);
     for (let i = 0; i < plan.starts; i++)
-      for (const one of this.#all) await this.#guard(one, () => this.#start(one));
+      for (const one of this.#all) await this.#guard(one, false, () => this.#start(one));
   }
 
   async #start(one: Found): Promise<void> {
@@ -126,6 +132,7 @@ export class Bench {
     const { key, busPort, filter, whole } = subject;
     const stop = changeAll(subject.registers, DEVICES, PER_DEVICE);
     try {
+      subject.cgroup?.resetPeak();
       await subject.start();
       await this.#listeners.listen(key, busPort, filter);
       if (whole) await this.#pairs.pair(key, busPort);
@@ -143,39 +150,36 @@ export class Bench {
     }
   }
 
-  async #each(what: string, step: (one: Found) => Promise<void>): Promise<void> {
-    this.#options.say(what);
-    await Promise.all(this.#all.map((one) => this.#guard(one, () => step(one))));
+  async #each(needed: boolean, step: (one: Found) => Promise<void>): Promise<void> {
+    await Promise.all(this.#all.map((one) => this.#guard(one, needed, () => step(one))));
   }
 
-  /** Only an end that was asked for ends the bench. */
-  async #guard(one: Found, step: () => Promise<void>): Promise<void> {
+  /** Only an end that was asked for ends the bench. After a needed step that failed the column is left out. */
+  async #guard(one: Found, needed: boolean, step: () => Promise<void>): Promise<void> {
     const { signal, say } = this.#options;
     signal.throwIfAborted();
-    if (one.fault !== undefined) return;
+    if (one.out) return;
     try {
       await step();
     } catch (error) {
       signal.throwIfAborted();
       one.impossible = error instanceof Impossible;
-      const { oomKills, failures } = one.subject?.cgroup?.read() ?? { oomKills: 0, failures: 0 };
-      const limits = one.column.limitBytes
-        ? ` (limit reached ${failures} times, OOM kills ${oomKills})`
-        : '';
-      one.fault = `${error instanceof Error ? error.message : String(error)}${limits}`;
-      say(`${one.column.key} is left out from here: ${one.fault}`);
+      one.out = needed;
+      const fault = `${error instanceof Error ? error.message : String(error)}${limitsOf(one)}`;
+      if (!one.faults.includes(fault)) one.faults.push(fault);
+      say(`${one.column.key}${needed ? ' is left out from here' : ''}: ${fault}`);
       await one.subject?.stop();
     }
   }
 
   #results(): readonly ConfigurationResult[] {
-    return this.#all.map(({ column, fault, impossible, idle: quiet, startsMs, runs }) => {
+    return this.#all.map(({ column, faults, impossible, idle: quiet, startsMs, runs }) => {
       const middle = medians(runs);
       return {
         key: column.key,
         title: column.title,
         ...(column.limitBytes !== undefined && { limitBytes: column.limitBytes }),
-        ...(fault !== undefined && { fault }),
+        ...(faults.length > 0 && { fault: faults.join('\n') }),
         ...(impossible && { impossible }),
         ...(quiet && { idle: quiet }),
         startsMs,
@@ -191,4 +195,11 @@ export class Bench {
     for (const one of closed)
       if (one.status === 'rejected') this.#options.say(`not cleaned up: ${String(one.reason)}`);
   }
+}
+
+function limitsOf({ column, subject }: Found): string {
+  const read = subject?.cgroup?.read();
+  return read === undefined || column.limitBytes === undefined
+    ? ''
+    : ` (limit reached ${read.failures} times, OOM kills ${read.oomKills})`;
 }

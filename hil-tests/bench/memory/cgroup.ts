@@ -1,7 +1,14 @@
 /** A memory cgroup of the bench's own, below or beside the one it runs in: v1 or v2, whichever this machine counts memory in. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import {
+  type CgroupFiles,
+  figure,
+  kernelFiles,
+  type Standing,
+  standing,
+} from '#runtime/health/cgroup-files.ts';
 import { until } from '../../rig/until.ts';
 import { Impossible } from './subject.ts';
 
@@ -17,36 +24,39 @@ export interface CgroupReading {
 
 /** Where the kernel shows its cgroups; tests bring a folder of their own. */
 export interface CgroupPlace {
-  readonly root: string;
-  /** What /proc/self/cgroup says. */
-  readonly own: string;
+  readonly stands: Standing | undefined;
+  readonly files: CgroupFiles;
 }
 
 export class Cgroup {
-  readonly version: 'v1' | 'v2';
+  readonly version: 1 | 2;
   readonly folder: string;
+  readonly #files: CgroupFiles;
 
-  private constructor(version: 'v1' | 'v2', folder: string) {
-    this.version = version;
-    this.folder = folder;
+  private constructor(stands: Standing, files: CgroupFiles) {
+    this.version = stands.version;
+    this.folder = stands.folder;
+    this.#files = files;
   }
 
   /** @throws Impossible when no memory cgroup can be made or limited here. */
   static create(name: string, limitBytes?: number, place: CgroupPlace = machine()): Cgroup {
+    const { stands, files } = place;
     const reasons: string[] = [];
-    for (const { version, parent } of candidates(place)) {
-      const folder = path.join(parent, `${name}-${process.pid}`);
+    for (const parent of parents(stands)) {
+      const folder = path.join(parent.folder, `${name}-${process.pid}`);
       try {
-        mkdirSync(folder);
-        const cgroup = new Cgroup(version, folder);
+        files.makeFolder(folder);
+        const cgroup = new Cgroup({ version: parent.version, folder }, files);
         cgroup.#limit(limitBytes);
         return cgroup;
       } catch (error) {
         reasons.push(error instanceof Error ? error.message : String(error));
-        if (existsSync(folder)) rmdirSync(folder);
+        if (existsSync(folder)) files.removeFolder(folder);
       }
     }
-    throw new Impossible(reasons.join('; ') || 'this kernel offers no memory cgroup');
+    const why = reasons.join('; ') || 'this kernel shows no memory cgroup';
+    throw new Impossible(`no memory cgroup can be had here: ${why}`);
   }
 
   /** The command that runs `command` inside: the shell joins first, so that every page is charged here. */
@@ -56,40 +66,42 @@ export class Cgroup {
   }
 
   read(): CgroupReading {
-    return this.version === 'v1' ? this.#readV1() : this.#readV2();
+    return this.version === 1 ? this.#readV1() : this.#readV2();
   }
 
-  /** Kernels whose v2 `memory.peak` cannot be written keep the peak since the group was made. */
+  /** Kernels whose v2 `memory.peak` is missing or cannot be written keep what they have. */
   resetPeak(): void {
-    if (this.version === 'v1') this.#write('memory.max_usage_in_bytes', '0');
+    if (this.version === 1) this.#write('memory.max_usage_in_bytes', '0');
   }
 
-  /** Waits until the last process in it is gone, which takes the kernel a moment. */
+  /** With the groups that were made in it. Waits until the last process in them is gone. */
   async remove(): Promise<void> {
     await until(() => {
       try {
-        rmdirSync(this.folder);
+        this.#removeAll(this.folder);
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code !== 'ENOENT') return `${this.folder} cannot be removed (${code})`;
+        return `${this.folder} cannot be removed (${(error as NodeJS.ErrnoException).code})`;
       }
       return undefined;
     });
   }
 
+  #removeAll(folder: string): void {
+    if (!existsSync(folder)) return;
+    for (const name of this.#files.folders(folder)) this.#removeAll(path.join(folder, name));
+    this.#files.removeFolder(folder);
+  }
+
   #limit(bytes: number | undefined): void {
-    const [limit, counter] =
-      this.version === 'v1'
-        ? ['memory.limit_in_bytes', 'memory.usage_in_bytes']
-        : ['memory.max', 'memory.current'];
-    if (!existsSync(path.join(this.folder, counter)))
-      throw new Impossible(`${this.folder} does not count memory`);
+    const [limit, counter, swap] =
+      this.version === 1
+        ? ['memory.limit_in_bytes', 'memory.usage_in_bytes', 'memory.memsw.limit_in_bytes']
+        : ['memory.max', 'memory.current', 'memory.swap.max'];
+    if (!this.#has(counter)) throw new Impossible(`${this.folder} does not count memory`);
     if (bytes === undefined) return;
     this.#write(limit, String(bytes));
-    // No way out to swap, where there is any.
-    const swap = this.version === 'v1' ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max';
-    if (existsSync(path.join(this.folder, swap)))
-      this.#write(swap, this.version === 'v1' ? String(bytes) : '0');
+    // No way out to swap, where there is any; v1 limits both together.
+    if (this.#has(swap)) this.#write(swap, this.version === 1 ? String(bytes) : '0');
   }
 
   #readV1(): CgroupReading {
@@ -97,51 +109,44 @@ export class Cgroup {
       usage: Number(this.#text('memory.usage_in_bytes')),
       peak: Number(this.#text('memory.max_usage_in_bytes')),
       failures: Number(this.#text('memory.failcnt')),
-      oomKills: count(this.#text('memory.oom_control'), 'oom_kill'),
+      oomKills: figure(this.#text('memory.oom_control'), 'oom_kill'),
     };
   }
 
   #readV2(): CgroupReading {
     const events = this.#text('memory.events');
     const usage = Number(this.#text('memory.current'));
-    const peak = existsSync(path.join(this.folder, 'memory.peak'))
-      ? Number(this.#text('memory.peak'))
-      : usage;
-    return { usage, peak, failures: count(events, 'max'), oomKills: count(events, 'oom_kill') };
+    return {
+      usage,
+      peak: this.#has('memory.peak') ? Number(this.#text('memory.peak')) : usage,
+      failures: figure(events, 'max'),
+      oomKills: figure(events, 'oom_kill'),
+    };
+  }
+
+  #has(file: string): boolean {
+    return existsSync(path.join(this.folder, file));
   }
 
   #text(file: string): string {
-    return readFileSync(path.join(this.folder, file), 'utf8');
+    return this.#files.read(path.join(this.folder, file));
   }
 
   #write(file: string, text: string): void {
-    writeFileSync(path.join(this.folder, file), text);
+    this.#files.write(path.join(this.folder, file), text);
   }
 }
 
 function machine(): CgroupPlace {
-  return { root: '/sys/fs/cgroup', own: readFileSync('/proc/self/cgroup', 'utf8') };
-}
-
-interface Candidate {
-  readonly version: 'v1' | 'v2';
-  readonly parent: string;
+  const [own, mounts] = ['/proc/self/cgroup', '/proc/self/mountinfo'].map((file) =>
+    readFileSync(file, 'utf8'),
+  );
+  return { stands: standing(own ?? '', mounts ?? ''), files: kernelFiles };
 }
 
 /** v2 lets no group hold both processes and limited children, so beside our own is as good as below. */
-function candidates({ root, own }: CgroupPlace): readonly Candidate[] {
-  const v1 = /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$/m.exec(own)?.[1];
-  if (v1 !== undefined) return [{ version: 'v1', parent: path.join(root, 'memory', v1) }];
-  const v2 = /^0::(.*)$/m.exec(own)?.[1];
-  if (v2 === undefined) return [];
-  const below = path.join(root, v2);
-  const beside = path.dirname(below);
-  return [below, ...(beside.startsWith(root) ? [beside] : [])].map((parent) => ({
-    version: 'v2',
-    parent,
-  }));
-}
-
-function count(text: string, name: string): number {
-  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+function parents(stands: Standing | undefined): readonly Standing[] {
+  if (stands === undefined) return [];
+  if (stands.version === 1) return [stands];
+  return [stands, { version: 2, folder: path.dirname(stands.folder) }];
 }

@@ -145,8 +145,11 @@ function publishRatio(result: Result): number | undefined {
 }
 
 function kills(found: ConfigurationResult | undefined): number | undefined {
-  const told = /OOM kills (\d+)/.exec(found?.fault ?? '')?.[1];
-  return told === undefined ? found?.medians?.oomKills : Number(told);
+  const told = [...(found?.fault ?? '').matchAll(/OOM kills (\d+)/g)].map(([, count]) =>
+    Number(count),
+  );
+  const all = [...told, ...(found?.runs ?? []).map(({ oomKills = 0 }) => oomKills)];
+  return all.length === 0 ? undefined : Math.max(...all);
 }
 
 function wrong(result: Result): number | undefined {

@@ -173,7 +173,7 @@ function openCgroup(key: Key, limitBytes: number | undefined): Cgroup | undefine
 function cgroups(): string {
   const probe = openCgroup('unlimited', undefined);
   void probe?.remove();
-  return probe === undefined ? 'no memory cgroup here' : `memory cgroup ${probe.version}`;
+  return probe === undefined ? 'no memory cgroup here' : `memory cgroup v${probe.version}`;
 }
 
 function compose(

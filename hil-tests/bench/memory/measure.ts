@@ -80,7 +80,6 @@ export async function measure(
   const { key } = subject;
   let polls = 0;
   subject.registers.onRead = (_unit, _address, count) => (polls += count);
-  subject.cgroup?.resetPeak();
   const warm = await sampled(subject, timing.warmUpS, timing.everyS, signal);
   polls = 0;
   await listeners.heard(key);

@@ -44,7 +44,11 @@ export function table(result: Result): string {
     `${machine.about}, Node ${machine.measuredNode}; ${machine.disk}; ${machine.cgroup}`,
     workload,
     `${timing.warmUpS} s warm-up, ${timing.sampledS} s sampled, median of ${timing.runs} runs${result.complete ? '' : ' (CUT SHORT)'}. 1 MB is 1,000,000 bytes.`,
-    ...(disk ? [`On disk: ${disk.what}: ${fixed(disk.uncompressed / 1e6, 1)} MB`] : []),
+    ...(disk
+      ? [
+          `On disk: ${disk.what}: ${fixed(disk.uncompressed / 1e6, 1)} MB, compressed ${fixed(disk.compressed / 1e6, 1)} MB`,
+        ]
+      : []),
   ];
   const notes = configurations.map(
     ({ key, title, fault }) =>
