@@ -1,7 +1,6 @@
 /** Opens the byte streams under the ports: TCP by node:net, serial lines by serialport (loaded when first needed). */
 import { type DmiError, Unreachable } from '@limpet/dmi';
 import { constants } from 'node:fs';
-import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { type Duplex } from 'node:stream';
 import { type Address, type SerialAddress, type TcpAddress, wireKey } from './address.ts';
@@ -94,6 +93,7 @@ async function openSerial(address: SerialAddress, signal: AbortSignal): Promise<
 
 /** Says beforehand, and better than the driver would, why a path cannot be opened. All of it can pass: a device is plugged in, udev sets rights a moment later. */
 async function checkSerial(path: string): Promise<void> {
+  const { access, stat } = await files();
   const found = await stat(path).catch((error: unknown) => codeOf(error));
   if (typeof found === 'string') {
     const present = await presentPaths();
@@ -123,6 +123,7 @@ const MAX_PRESENT = 12;
 
 /** Read from /dev itself: `SerialPort.list()` starts udevadm, and fails unhandled where there is none. */
 async function presentPaths(): Promise<string[]> {
+  const { readdir } = await files();
   const inFolder = async (folder: string, pattern: RegExp): Promise<string[]> => {
     const names = await readdir(folder).catch(() => []);
     return names.filter((name) => pattern.test(name)).map((name) => `${folder}/${name}`);
@@ -133,7 +134,11 @@ async function presentPaths(): Promise<string[]> {
   return [...named, ...plugged.toSorted(), ...builtIn.toSorted()].slice(0, MAX_PRESENT);
 }
 
+/** Loaded for serial lines only: 0.3 MiB in the process of a mapper. */
+const files = () => import('node:fs/promises');
+
 async function groupName(gid: number): Promise<string> {
+  const { readFile } = await files();
   const groups = await readFile('/etc/group', 'utf8').catch(() => '');
   const line = groups.split('\n').find((each) => each.split(':')[2] === String(gid));
   return line?.split(':')[0] ?? String(gid);

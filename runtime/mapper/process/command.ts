@@ -3,8 +3,22 @@ import path from 'node:path';
 import process from 'node:process';
 import { type ChildCommand } from './mapper-process.ts';
 
-/** Measured to keep private memory low; the ceiling of the heap is the budget's business. */
-const FLAGS = ['--max-semi-space-size=1', '--optimize-for-size', '--v8-pool-size=0'];
+/** Those of the edge's launcher, for the same reasons; the ceiling of the heap is the budget's business. */
+const FLAGS = [
+  '--max-semi-space-size=1',
+  '--optimize-for-size',
+  '--v8-pool-size=0',
+  '--no-maglev',
+  '--memory-balancer',
+  '--memory-balancer-c-value=3e-9',
+];
+const ENVIRONMENT = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '16384',
+  MALLOC_MMAP_THRESHOLD_: '16384',
+  MALLOC_TOP_PAD_: '0',
+  UV_THREADPOOL_SIZE: '1',
+};
 
 export interface CommandOptions {
   readonly protocol: string;
@@ -29,9 +43,7 @@ export function mapperCommand({ protocol, module, flags = [] }: CommandOptions):
       ...(module === undefined ? [] : [`--module=${module}`]),
     ],
     env: {
-      MALLOC_ARENA_MAX: '1',
-      MALLOC_TRIM_THRESHOLD_: '131072',
-      UV_THREADPOOL_SIZE: '1',
+      ...ENVIRONMENT,
       ...(process.env['TZ'] !== undefined && { TZ: process.env['TZ'] }),
     },
   };
