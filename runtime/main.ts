@@ -16,7 +16,7 @@ import type { Budgets } from './health/budgets.ts';
 import { nodeFacts } from './health/facts.ts';
 import { LagWatch } from './health/lag.ts';
 import { openBudgets } from './health/open-budgets.ts';
-import { openDisk } from './health/open-disk.ts';
+import { type Disk, openDisk } from './health/open-disk.ts';
 import { systemClock } from './kernel/clock.ts';
 import { createLog } from './kernel/log.ts';
 import { Scope } from './kernel/scope.ts';
@@ -25,6 +25,7 @@ import { type MapperTable, MapperHost } from './mapper/host.ts';
 import { CloudLink } from './sync/link.ts';
 import { cloudUrl } from './sync/target.ts';
 import { dialWebSocket } from './sync/wire.ts';
+import { HistoryDoor } from './twin/history.ts';
 import { StoreError, TwinStore } from './twin/store.ts';
 
 const clock = systemClock;
@@ -75,18 +76,18 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   });
   scope.add(() => store.close());
   disk.watch();
-  budgets.sheds('caches', {
-    name: 'sqliteCaches',
-    shed: () => (store.shrink(), 1),
-  });
+  budgets.sheds('caches', { name: 'sqliteCaches', shed: () => (store.shrink(), 1) });
   budgets.start();
   const facts = () => nodeFacts({ version, mappers: installed, budget: budgets.facts() });
 
   const files = openManifests(config, store, { log, scope });
   const refilled = url !== undefined && store.opened.kind !== 'existing';
   if (!refilled) files?.start();
+  const history = await openHistory(config, store, { disk, budgets }, log);
   const devices = new Devices({ store, host, clock, log, node });
   scope.add(() => devices.stop());
+  // Before the devices, so that a stop of the edge is not told as one of theirs.
+  scope.add(() => history.close());
   devices.start();
 
   const lag = new LagWatch(clock, log);
@@ -94,7 +95,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   lag.start();
 
   const bus = await openBus(config, store, { log, scope });
-  const backend = new LocalBackend({ node, store, facts, clock });
+  const backend = new LocalBackend({ node, store, facts, clock, history });
   scope.add(() => backend.close());
   budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');
@@ -108,6 +109,22 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
       { log, scope },
     );
   log.info('edge started', { node, data: config.data, bus: config.bus ?? 'off', cloud: url?.host });
+}
+
+/** After the manifests, before the devices: nothing that is reported is missed. */
+async function openHistory(
+  { data }: EdgeConfig,
+  store: TwinStore,
+  { disk, budgets }: { readonly disk: Disk; readonly budgets: Budgets },
+  log: Log,
+): Promise<HistoryDoor> {
+  const file = path.join(data, 'samples.db');
+  const history = new HistoryDoor({ path: file, store, clock, log, ...disk.samples });
+  budgets.add(history);
+  budgets.sheds('samples', history);
+  disk.note('samples', history.note);
+  await history.start();
+  return history;
 }
 
 interface Surroundings {
