@@ -41,6 +41,8 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
     entryPoints: {
       'limpet-edge': 'cross-build/edge-entry.ts',
       'limpet-mapper': 'cross-build/mapper-entry.ts',
+      // For mappers of a folder that bring no copy of their own.
+      'limpet-dmi': 'dmi/index.ts',
     },
     outdir,
     outExtension: { '.js': '.mjs' },

@@ -3,5 +3,5 @@ import modbus from '../mappers/modbus/package.json' with { type: 'json' };
 import { runEdge } from '#runtime/main.ts';
 
 await runEdge({
-  modbus: { version: modbus.version, load: () => import('@limpet/mapper-modbus') },
+  modbus: { ...modbus, load: () => import('@limpet/mapper-modbus') },
 });

@@ -1,6 +1,8 @@
 /** The bundle's second entry: a process with one of the mappers that the bundle carries, or one that a board installed. */
 import { runMapperChild } from '#runtime/mapper/process/child/run.ts';
+import { confine } from '#runtime/mapper/sandbox/confine.ts';
 
 await runMapperChild({
+  open: confine(),
   carried: { modbus: () => import('@limpet/mapper-modbus') },
 });

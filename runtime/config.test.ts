@@ -35,8 +35,26 @@ test('paths are taken from the folder of the file, and the bus listens on loopba
         samplesAgeMs: 2_592_000_000,
         wearPerDay: 2_147_483_648,
       },
+      mapperFolder: undefined,
+      mappers: {},
     },
   });
+});
+
+test('mappers are found and held to what this node says of them', () => {
+  const given = 'mapperFolder: mappers\nmappers: { acme: { folder: ../acme, memory: 30M } }\n';
+  const answer = read(`node: a\ndata: d\n${given}`);
+  assert.ok(answer.ok);
+  assert.equal(answer.config.mapperFolder, path.join(folder, 'mappers'));
+  assert.equal(answer.config.mappers['acme']?.folder, path.resolve(folder, '../acme'));
+  assert.equal(answer.config.mappers['acme']?.memory, 30e6);
+  const wrong = read(
+    'node: a\ndata: d\nmappers: { Acme: {}, acme: { memry: 1Mi, hosting: out } }\n',
+  );
+  const told = formatFaults(wrong.ok ? [] : wrong.faults);
+  assert.match(told, /limpet\.yaml:3:\d+: mappers\.Acme: .*name of a protocol/);
+  assert.match(told, /mappers\.acme\.memry: .*Did you mean "memory"/);
+  assert.match(told, /mappers\.acme\.hosting: .*inline, process/);
 });
 
 test('memory is given as sizes, and what no core can start with is refused', () => {

@@ -1,9 +1,10 @@
 /** `limpet.yaml`: read once at the door, all faults at once, paths made absolute against the file's folder. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { checkDocument, exact, type Fault, quantity, text } from '@limpet/dmi/manifest';
+import { checkDocument, exact, type Fault, must, quantity, text } from '@limpet/dmi/manifest';
 import * as v from 'valibot';
 import { type DiskConfig, diskOf, DiskWords } from './health/disk-config.ts';
+import { type MapperOverride, overrideSchema, protocolName } from './mapper/manifest.ts';
 
 export interface EdgeConfig {
   /** The node's name, an RFC 1123 label. */
@@ -23,6 +24,10 @@ export interface EdgeConfig {
   /** Private memory in bytes: of everything together, of the core alone. What is absent is derived (health/share.ts). */
   readonly memory: { readonly ceiling?: number | undefined; readonly core?: number | undefined };
   readonly disk: DiskConfig;
+  /** Folder of mappers that do not come with Limpet, one sub-folder each. */
+  readonly mapperFolder: string | undefined;
+  /** What this node says about mappers, by protocol, before what their packages say. */
+  readonly mappers: Readonly<Record<string, MapperOverride>>;
 }
 
 const LEAST_MEMORY = 12 * 2 ** 20;
@@ -49,6 +54,8 @@ const Config = exact({
   manifests: v.optional(filePath),
   memory: v.optional(exact({ ceiling: v.optional(memorySize()), core: v.optional(memorySize()) })),
   disk: v.optional(DiskWords),
+  mapperFolder: v.optional(filePath),
+  mappers: v.optional(v.record(protocolName, overrideSchema, must('an object by protocol'))),
 });
 
 /** Node alone has 8 MiB: whoever writes `30` meant MiB. */
@@ -79,6 +86,7 @@ export function readConfig(file: string): ReadConfig {
   const checked = checkDocument(Config, source, file);
   if (!checked.ok) return checked;
   const { node, data, cloud, ca, tokenFile, bus, manifests, memory, disk } = checked.value;
+  const { mapperFolder, mappers = {} } = checked.value;
   const base = path.dirname(path.resolve(file));
   const absolute = (name: string | undefined) =>
     name === undefined ? undefined : path.resolve(base, name);
@@ -95,8 +103,17 @@ export function readConfig(file: string): ReadConfig {
       manifests: absolute(manifests),
       memory: memory ?? {},
       disk: diskOf(disk ?? {}),
+      mapperFolder: absolute(mapperFolder),
+      mappers: mapValues(mappers, (each) => ({ ...each, folder: absolute(each.folder) })),
     },
   };
+}
+
+function mapValues<T>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T) => T,
+): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }
 
 function isHubAddress(value: string): boolean {

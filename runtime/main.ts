@@ -15,8 +15,9 @@ import { Devices } from './device/registry.ts';
 import type { Budgets } from './health/budgets.ts';
 import { nodeFacts } from './health/facts.ts';
 import { LagWatch } from './health/lag.ts';
+import { mapperFacts } from './health/mapper-facts.ts';
 import { openBudgets } from './health/open-budgets.ts';
-import { type Disk, openDisk } from './health/open-disk.ts';
+import { openDisk } from './health/open-disk.ts';
 import { systemClock } from './kernel/clock.ts';
 import { createLog } from './kernel/log.ts';
 import { Scope } from './kernel/scope.ts';
@@ -25,7 +26,6 @@ import { type MapperTable, MapperHost } from './mapper/host.ts';
 import { CloudLink } from './sync/link.ts';
 import { cloudUrl } from './sync/target.ts';
 import { dialWebSocket } from './sync/wire.ts';
-import { HistoryDoor } from './twin/history.ts';
 import { StoreError, TwinStore } from './twin/store.ts';
 
 const clock = systemClock;
@@ -35,7 +35,7 @@ export interface EdgeOptions {
   readonly config: EdgeConfig;
   readonly log: Log;
   /** Mappers that a bundle carries; others are found by package name. */
-  readonly mappers?: MapperTable;
+  readonly mappers?: MapperTable | undefined;
 }
 
 export interface Edge {
@@ -61,41 +61,22 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   const { node } = config;
   // A wrong address is told before anything is started.
   const url = config.cloud === undefined ? undefined : cloudUrl(config.cloud);
-  const budgets = openBudgets(config.memory, { clock, log, scope });
-  const host = new MapperHost({ log, ...(mappers && { table: mappers }) });
-  const installed = await host.installed();
-  budgets.agree([]);
-  const disk = openDisk(config, [], { clock, log, scope });
-  budgets.add(disk);
-  const store = TwinStore.open({
-    path: path.join(config.data, 'twins.db'),
-    clock,
-    log,
-    limits: { nodeProperties: budgets.maxProperties },
-    ...disk.twins,
-  });
-  scope.add(() => store.close());
-  disk.watch();
-  budgets.sheds('caches', { name: 'sqliteCaches', shed: () => (store.shrink(), 1) });
-  budgets.start();
-  const facts = () => nodeFacts({ version, mappers: installed, budget: budgets.facts() });
+  const { budgets, host, store, facts } = await openGround({ config, log, mappers }, scope);
 
   const files = openManifests(config, store, { log, scope });
   const refilled = url !== undefined && store.opened.kind !== 'existing';
   if (!refilled) files?.start();
-  const history = await openHistory(config, store, { disk, budgets }, log);
   const devices = new Devices({ store, host, clock, log, node });
   scope.add(() => devices.stop());
-  // Before the devices, so that a stop of the edge is not told as one of theirs.
-  scope.add(() => history.close());
   devices.start();
+  scope.add(host.onReplaced((protocol) => devices.remapped(protocol)));
 
   const lag = new LagWatch(clock, log);
   scope.add(() => lag.stop());
   lag.start();
 
   const bus = await openBus(config, store, { log, scope });
-  const backend = new LocalBackend({ node, store, facts, clock, history });
+  const backend = new LocalBackend({ node, store, facts, clock });
   scope.add(() => backend.close());
   budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');
@@ -111,20 +92,52 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   log.info('edge started', { node, data: config.data, bus: config.bus ?? 'off', cloud: url?.host });
 }
 
-/** After the manifests, before the devices: nothing that is reported is missed. */
-async function openHistory(
-  { data }: EdgeConfig,
-  store: TwinStore,
-  { disk, budgets }: { readonly disk: Disk; readonly budgets: Budgets },
-  log: Log,
-): Promise<HistoryDoor> {
-  const file = path.join(data, 'samples.db');
-  const history = new HistoryDoor({ path: file, store, clock, log, ...disk.samples });
-  budgets.add(history);
-  budgets.sheds('samples', history);
-  disk.note('samples', history.note);
-  await history.start();
-  return history;
+interface Ground {
+  readonly budgets: Budgets;
+  readonly host: MapperHost;
+  readonly store: TwinStore;
+  readonly facts: () => NodeFacts;
+}
+
+/** What everything else stands on: memory and disk shared out, the mappers known, the store open. */
+async function openGround({ config, log, mappers }: EdgeOptions, scope: Scope): Promise<Ground> {
+  const budgets = openBudgets(config.memory, { clock, log, scope });
+  const host = await MapperHost.open({
+    clock,
+    log,
+    data: config.data,
+    terms: config,
+    guard: budgets.guard,
+    table: mappers,
+  });
+  scope.add(() => host.stop());
+  const again = (): void => void host.refresh();
+  process.on('SIGHUP', again);
+  scope.add(() => void process.off('SIGHUP', again));
+  budgets.agree(host.status());
+  const disk = openDisk(config, host.scratches(), { clock, log, scope });
+  budgets.add(disk);
+  const store = TwinStore.open({
+    path: path.join(config.data, 'twins.db'),
+    clock,
+    log,
+    limits: { nodeProperties: budgets.maxProperties },
+    ...disk.twins,
+  });
+  scope.add(() => store.close());
+  disk.watch();
+  budgets.sheds('caches', {
+    name: 'sqliteCaches',
+    shed: () => (store.shrink(), 1),
+  });
+  budgets.start(host);
+  const facts = (): NodeFacts =>
+    nodeFacts({
+      version,
+      mappers: mapperFacts(host.status(), (protocol) => budgets.taken(protocol)),
+      budget: budgets.facts(),
+    });
+  return { budgets, host, store, facts };
 }
 
 interface Surroundings {

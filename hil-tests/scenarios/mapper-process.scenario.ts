@@ -14,6 +14,7 @@ import { silentLog } from '@limpet/dmi/testing';
 import { systemClock } from '#runtime/kernel/clock.ts';
 import { mapperCommand } from '#runtime/mapper/process/command.ts';
 import { MapperProcess } from '#runtime/mapper/process/mapper-process.ts';
+import { NO_PERMISSIONS, permissionsArgument } from '#runtime/mapper/sandbox/permissions.ts';
 import { freePort } from '../rig/free-port.ts';
 import { Registers } from '../rig/registers.ts';
 import { pause } from '../rig/until.ts';
@@ -36,7 +37,8 @@ before(async () => {
   registers = await Registers.listen(port);
   address = `tcp://127.0.0.1:${port}`;
   const heap = '--max-old-space-size=10';
-  const command = { file, args: [...flags, heap, bundle, '--protocol=modbus'], env };
+  const allowed = permissionsArgument({ ...NO_PERMISSIONS, network: true });
+  const command = { file, args: [...flags, heap, bundle, '--protocol=modbus', allowed], env };
   child = await MapperProcess.start({ command, protocol: 'modbus', clock, log });
 });
 after(async () => {

@@ -1,88 +1,247 @@
 /**
- * Finds, checks and loads mappers by the name of their protocol: from a table (the bundle's), else the installed
- * package `@limpet/mapper-<protocol>`. Callers see only the `Mapper` interface, wherever it runs.
+ * The mappers of this node, by the name of their protocol, wherever they run. Callers see only the `Mapper` interface;
+ * what one mapper does reaches no other's devices.
  */
-import { type Log, type Mapper, Misconfigured } from '@limpet/dmi';
-import { suggestion } from '@limpet/dmi/manifest';
-import { installedMappers } from './installed.ts';
-import { mapperFaults } from './shape.ts';
+import { type Clock, type Log, type Mapper, Misconfigured, Unreachable } from '@limpet/dmi';
+import { type Reason, suggestion } from '@limpet/dmi/manifest';
+import {
+  type Catalog,
+  type CatalogEntry,
+  type MapperTable,
+  type MapperTerms,
+  readCatalog,
+} from './catalog.ts';
+import { type MemoryGuard } from './hosted.ts';
+import { brokenMapper, InlineMapper } from './inline-mapper.ts';
+import { FilesWatch, readFiles } from './package-files.ts';
+import { ProcessMapper } from './process-mapper.ts';
+import { type MapperStatus } from './status.ts';
 
-export interface MapperEntry {
-  readonly version: string;
-  /** What its package.json asks for; all run inline so far. */
-  readonly hosting?: 'inline' | 'process';
-  /** The mapper's module; its default export is the mapper. */
-  readonly load: () => Promise<unknown>;
+export type { MapperTable } from './catalog.ts';
+
+export interface MapperHostOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The node's data folder: mappers in processes have their scratch folders there. */
+  readonly data: string;
+  /** Mappers that a bundle carries; without it the installed packages count. */
+  readonly table?: MapperTable | undefined;
+  /** `mapperFolder` and `mappers` of limpet.yaml. */
+  readonly terms?: MapperTerms | undefined;
+  readonly guard?: MemoryGuard | undefined;
+  /** Uniform in [0, 1). */
+  readonly random?: (() => number) | undefined;
 }
 
-/** By protocol. */
-export type MapperTable = Readonly<Record<string, MapperEntry>>;
+/** One mapper, and the files that it was made from. */
+interface Unit {
+  readonly entry: CatalogEntry;
+  /** Tells other files and other terms from the same. */
+  readonly print: string;
+  readonly mapper: InlineMapper | ProcessMapper;
+}
+
+interface Fresh {
+  readonly entry: CatalogEntry;
+  readonly print: string;
+}
 
 export class MapperHost {
-  readonly #table: MapperTable | undefined;
-  readonly #log: Log;
-  readonly #mappers = new Map<string, Promise<Mapper<unknown, unknown>>>();
-  #found: Promise<MapperTable> | undefined;
+  readonly #options: MapperHostOptions;
+  readonly #units = new Map<string, Unit>();
+  readonly #listeners = new Set<(protocol: string) => void>();
+  readonly #watch: FilesWatch;
+  readonly #leaving = new Set<Promise<void>>();
+  #catalog: Catalog = { entries: new Map(), broken: [] };
+  #told = new Set<string>();
+  #stopped = false;
+  /** One reading at a time; another that is wanted meanwhile follows it. */
+  #reading: Promise<void> | undefined;
+  #again = false;
+  readonly #sinceMs: number;
 
-  /** Without a table the installed packages count. */
-  constructor(options: { readonly log: Log; readonly table?: MapperTable }) {
-    this.#table = options.table;
-    this.#log = options.log;
+  private constructor(options: MapperHostOptions) {
+    const { clock, log } = options;
+    this.#options = options;
+    this.#sinceMs = clock.now();
+    this.#watch = new FilesWatch({ clock, log, changed: () => void this.refresh() });
+  }
+
+  /** Knows what is installed; nothing is loaded or started yet. */
+  static async open(options: MapperHostOptions): Promise<MapperHost> {
+    const host = new MapperHost(options);
+    await host.refresh();
+    return host;
   }
 
   /**
-   * The mapper of a protocol, loaded when first asked for.
-   * @throws Misconfigured MAPPER_UNKNOWN; MAPPER_BROKEN with every fault at once
+   * The mapper of a protocol, loaded or started when first asked for.
+   * @throws Misconfigured MAPPER_UNKNOWN, MAPPER_BROKEN with every fault; Unreachable MAPPER_DOWN, MAPPER_SHED, MAPPER_STOPPED
    */
   async mapper(protocol: string): Promise<Mapper<unknown, unknown>> {
-    const table = await this.#entries();
-    const entry = Object.hasOwn(table, protocol) ? table[protocol] : undefined;
-    if (entry === undefined) throw unknown(protocol, Object.keys(table));
     // Kept by installed protocol, so that names in manifests cannot make it grow.
-    let mapper = this.#mappers.get(protocol);
-    if (mapper === undefined) {
-      mapper = this.#load(protocol, entry);
-      this.#mappers.set(protocol, mapper);
-    }
-    return mapper;
+    if (this.#stopped) throw new Unreachable('MAPPER_DOWN', 'this node is stopping');
+    const unit = this.#units.get(protocol);
+    if (unit !== undefined) return unit.mapper.ready();
+    const broken = this.#catalog.broken.find(({ name }) => name === protocol);
+    if (broken !== undefined) throw brokenMapper(protocol, [broken.fault]);
+    throw unknown(protocol, [...this.#units.keys()]);
   }
 
-  /** What this node can speak, loaded or not. */
-  async installed(): Promise<readonly { readonly protocol: string; readonly version: string }[]> {
-    const table = await this.#entries();
-    return Object.entries(table).map(([protocol, { version }]) => ({ protocol, version }));
+  /** All that is installed, and what cannot be used, by name. */
+  status(): readonly MapperStatus[] {
+    const refused = this.#catalog.broken.filter(({ name }) => !this.#units.has(name));
+    const broken = refused.map(({ name, version, fault }): MapperStatus => {
+      const reason = { code: 'MAPPER_BROKEN', message: fault };
+      const none = { restarts: 0, importance: 0, superseded: 0, sinceMs: this.#sinceMs };
+      return { protocol: name, version, hosting: 'process', state: 'broken', reason, ...none };
+    });
+    const units = [...this.#units.values()].map(({ mapper }) => mapper.status());
+    return [...units, ...broken].toSorted((a, b) => (a.protocol < b.protocol ? -1 : 1));
   }
 
-  #entries(): Promise<MapperTable> {
-    this.#found ??=
-      this.#table === undefined
-        ? installedMappers(import.meta.dirname, this.#log)
-        : Promise.resolve(this.#table);
-    return this.#found;
+  /** What mappers may write, by protocol. */
+  scratches(): readonly { readonly protocol: string; readonly bytes: number }[] {
+    const manifests = [...this.#units.values()].map(({ entry }) => entry.manifest);
+    const apart = manifests.filter(({ hosting }) => hosting === 'process');
+    return apart.map(({ protocol, diskBytes }) => ({ protocol, bytes: diskBytes }));
   }
 
-  async #load(protocol: string, entry: MapperEntry): Promise<Mapper<unknown, unknown>> {
-    let loaded: unknown;
+  /** Told when another process than before is the mapper of a protocol, or it became usable: devices shall plan again. */
+  onReplaced(listener: (protocol: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Stops a mapper's process to give its memory to others. Whether there was one to stop. */
+  shed(protocol: string, reason: Reason): boolean {
+    const mapper = this.#units.get(protocol)?.mapper;
+    if (!(mapper instanceof ProcessMapper)) return false;
+    mapper.shed(reason);
+    return true;
+  }
+
+  resume(protocol: string): void {
+    const mapper = this.#units.get(protocol)?.mapper;
+    if (mapper instanceof ProcessMapper) mapper.resume();
+  }
+
+  /** Looks again at what is installed: what changed is replaced, what is gone is stopped. */
+  refresh(): Promise<void> {
+    this.#again = true;
+    this.#reading ??= this.#read();
+    return this.#reading;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#watch.stop();
+    for (const unit of this.#units.values()) this.#end(unit);
+    this.#units.clear();
+    await Promise.all(this.#leaving);
+  }
+
+  async #read(): Promise<void> {
     try {
-      loaded = await entry.load();
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw broken(protocol, [`it cannot be loaded: ${why}`], error);
+      while (this.#again && !this.#stopped) {
+        this.#again = false;
+        await this.#readOnce();
+      }
+    } finally {
+      this.#reading = undefined;
     }
-    const mapper = (loaded as { default?: unknown } | null | undefined)?.default;
-    const faults = mapperFaults(mapper, protocol);
-    if (faults.length > 0) throw broken(protocol, faults);
-    if (entry.hosting === 'process') {
-      this.#log.warn(
-        'mapper asks for a process of its own, which is not offered yet: runs inline',
-        {
-          protocol,
-        },
-      );
-    }
-    this.#log.info('mapper loaded', { protocol, version: entry.version });
-    return mapper as Mapper<unknown, unknown>;
   }
+
+  async #readOnce(): Promise<void> {
+    const { terms = {}, table, log } = this.#options;
+    const catalog = await readCatalog(terms, table, log);
+    const folders = terms.mapperFolder === undefined ? [] : [terms.mapperFolder];
+    const fresh = new Map<string, Fresh>();
+    for (const [protocol, entry] of catalog.entries) {
+      const files = entry.foreign ? await readFiles(entry.folder ?? '') : undefined;
+      folders.push(...(files?.folders ?? []));
+      const { version, manifest, module } = entry;
+      const print = JSON.stringify([files?.print, version, manifest, module]);
+      fresh.set(protocol, { entry, print });
+    }
+    if (this.#stopped) return;
+    this.#watch.follow([
+      ...folders,
+      ...named(terms),
+      ...catalog.broken.flatMap(({ folder }) => folder ?? []),
+    ]);
+    this.#catalog = catalog;
+    this.#tellBroken();
+    this.#apply(fresh);
+  }
+
+  #apply(fresh: ReadonlyMap<string, Fresh>): void {
+    for (const [protocol, unit] of this.#units) {
+      if (!fresh.has(protocol) && !this.#kept(protocol, unit)) this.#remove(protocol, unit);
+    }
+    for (const [protocol, { entry, print }] of fresh) {
+      const unit = this.#units.get(protocol);
+      if (unit?.print === print) continue;
+      if (unit?.entry.manifest.hosting === entry.manifest.hosting) {
+        this.#units.set(protocol, { entry, print, mapper: unit.mapper });
+        unit.mapper.change(entry);
+        continue;
+      }
+      if (unit !== undefined) this.#end(unit);
+      this.#units.set(protocol, { entry, print, mapper: this.#make(entry) });
+      this.#replaced(protocol);
+    }
+  }
+
+  /** A package that is wrong now is no reason to stop what ran before it was. */
+  #kept(protocol: string, { entry, mapper }: Unit): boolean {
+    const broken = this.#catalog.broken.find(({ name }) => name === protocol);
+    if (broken === undefined || !(mapper instanceof ProcessMapper)) return false;
+    mapper.refuse({ code: 'MAPPER_BROKEN', message: broken.fault });
+    // Whatever it becomes next is other than this, also if it is what it was before.
+    this.#units.set(protocol, { entry, mapper, print: 'wrong' });
+    return true;
+  }
+
+  #remove(protocol: string, unit: Unit): void {
+    this.#options.log.warn('mapper removed', { protocol });
+    this.#units.delete(protocol);
+    this.#end(unit);
+    this.#replaced(protocol);
+  }
+
+  #make(entry: CatalogEntry): InlineMapper | ProcessMapper {
+    const { clock, log, data, guard, random = Math.random } = this.#options;
+    if (entry.manifest.hosting === 'inline') return new InlineMapper(entry, { clock, log });
+    const replaced = (protocol: string): void => this.#replaced(protocol);
+    return new ProcessMapper(entry, { clock, log, data, guard, random, replaced });
+  }
+
+  #end({ mapper }: Unit): void {
+    if (!(mapper instanceof ProcessMapper)) return;
+    const gone = mapper.stop();
+    this.#leaving.add(gone);
+    void gone.then(() => this.#leaving.delete(gone));
+  }
+
+  #replaced(protocol: string): void {
+    for (const listener of this.#listeners) listener(protocol);
+  }
+
+  /** Each fault once, until it is another. */
+  #tellBroken(): void {
+    const faults = this.#catalog.broken.map(({ name, fault }) => ({ name, fault }));
+    for (const { name, fault } of faults) {
+      if (!this.#told.has(`${name} ${fault}`)) {
+        this.#options.log.error('mapper refused', { protocol: name, fault });
+      }
+    }
+    this.#told = new Set(faults.map(({ name, fault }) => `${name} ${fault}`));
+  }
+}
+
+function named({ mappers = {} }: MapperTerms): string[] {
+  return Object.values(mappers).flatMap(({ folder }) => (folder === undefined ? [] : [folder]));
 }
 
 function unknown(protocol: string, known: readonly string[]): Misconfigured {
@@ -91,9 +250,4 @@ function unknown(protocol: string, known: readonly string[]): Misconfigured {
     'MAPPER_UNKNOWN',
     `no mapper for protocol "${protocol}" is installed on this node (installed: ${installed}).${suggestion(protocol, known)}`,
   );
-}
-
-function broken(protocol: string, faults: readonly string[], cause?: unknown): Misconfigured {
-  const message = `the mapper for "${protocol}" cannot be used: ${faults.join('; ')}`;
-  return new Misconfigured('MAPPER_BROKEN', message, { cause });
 }

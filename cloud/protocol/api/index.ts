@@ -10,8 +10,6 @@ export type {
   PatchOptions,
   Query,
   RemoveOptions,
-  SampleList,
-  SamplesQuery,
   Sight,
   Target,
 } from './backend.ts';

@@ -8,14 +8,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../kernel/clock.ts';
+import { NO_PERMISSIONS, permissionsArgument } from '../sandbox/permissions.ts';
 import { mapperCommand } from './command.ts';
 import { MapperProcess } from './mapper-process.ts';
 
 const bench = pathToFileURL(path.join(import.meta.dirname, 'fixtures/bench.mapper.ts')).href;
 const clock = systemClock;
 
+const DIALS = { ...NO_PERMISSIONS, network: true };
+
 async function start(t: TestContext, module = bench, protocol = 'bench'): Promise<MapperProcess> {
-  const command = mapperCommand({ protocol, module });
+  const plain = mapperCommand({ protocol, module });
+  const command = { ...plain, args: [...plain.args, permissionsArgument(DIALS)] };
   const child = await MapperProcess.start({ command, protocol, clock, log: silentLog() });
   t.after(async () => {
     child.kill();

@@ -25,6 +25,8 @@ export interface MapperProcessOptions {
   readonly log: Log;
   /** Loading the mapper may take so long. Default 20 s. */
   readonly readyMs?: number;
+  /** Called at once with the process, which is not ready yet: it may already take too much, or have to be killed. */
+  readonly spawned?: (process: Pick<MapperProcess, 'pid' | 'lines' | 'kill'>) => void;
 }
 
 export interface Exit {
@@ -104,7 +106,8 @@ export class MapperProcess {
    */
   static async start(options: MapperProcessOptions): Promise<MapperProcess> {
     const started = new MapperProcess(options);
-    const { clock, protocol, readyMs = READY_MS } = options;
+    const { clock, protocol, readyMs = READY_MS, spawned } = options;
+    if (started.pid > 0) spawned?.(started);
     const cancel = clock.after(readyMs, () =>
       started.#end('MAPPER_DOWN', `it was not ready within ${readyMs / 1000} s`),
     );

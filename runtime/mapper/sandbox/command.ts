@@ -1,0 +1,97 @@
+/** The command of a mapper's process with everything taken away that its manifest does not declare. */
+import { realpathSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { granted, needsAddons, type Permissions, permissionsArgument } from './permissions.ts';
+
+/** What is run, as the host of processes takes it. */
+interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface SandboxOptions {
+  readonly permissions: Permissions;
+  /** The mapper's package; none where the bundle carries it. */
+  readonly folder?: string | undefined;
+  /** The folder it may write, and where it runs. Exists. */
+  readonly scratch: string;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+}
+
+const MIB = 2 ** 20;
+/** Private memory of Node beside its old heap: young heap, buffers, stacks, the program. */
+const BESIDE_HEAP_MIB = 8;
+const LEAST_HEAP_MIB = 10;
+/** Names and time zone of the place; everything else of the environment may hold secrets. */
+const KEPT = ['PATH', 'TZ', 'LANG', 'LC_ALL'];
+
+/** Flags for Node: permissions, and a heap that fills before the budget does. */
+export function sandboxFlags(options: SandboxOptions): string[] {
+  const { permissions, memoryBytes } = options;
+  const heapMib = Math.max(LEAST_HEAP_MIB, Math.floor(memoryBytes / MIB) - BESIDE_HEAP_MIB);
+  return [
+    `--max-old-space-size=${heapMib}`,
+    '--permission',
+    // Said at each start of Node otherwise, in the last lines of every mapper.
+    '--disable-warning=SecurityWarning',
+    ...readable(options).map((each) => `--allow-fs-read=${each}`),
+    ...writable(options).map((each) => `--allow-fs-write=${each}`),
+    ...(needsAddons(permissions) ? ['--allow-addons'] : []),
+  ];
+}
+
+/**
+ * The command, in its scratch folder with an empty environment. A shell sets what Node cannot: no core dumps, which
+ * would hold passwords, no file larger than the ceiling; then it is replaced by Node.
+ */
+export function sandboxed(
+  { file, args, env }: Command,
+  { permissions, scratch, diskBytes }: SandboxOptions,
+): Command & { readonly cwd: string } {
+  const blocks = Math.ceil(diskBytes / 512);
+  const kept = KEPT.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
+  });
+  return {
+    file: '/bin/sh',
+    args: [
+      '-c',
+      `ulimit -c 0; ulimit -f ${blocks}; exec "$0" "$@"`,
+      file,
+      ...args,
+      permissionsArgument(permissions),
+    ],
+    env: { ...Object.fromEntries(kept), ...env, HOME: scratch, TMPDIR: scratch },
+    cwd: scratch,
+  };
+}
+
+function readable({ permissions, folder, scratch }: SandboxOptions): string[] {
+  const { files, serial } = permissions;
+  const lines = serial === true ? ['/dev'] : serial === false ? [] : serial;
+  return [
+    ...program(),
+    ...(folder === undefined ? [] : [realpathSync(folder)]),
+    scratch,
+    ...files.read,
+    ...files.write,
+    ...lines,
+    ...(granted(serial) ? ['/etc/group'] : []),
+  ];
+}
+
+function writable({ permissions, scratch }: SandboxOptions): string[] {
+  return [scratch, ...permissions.files.write];
+}
+
+/** What this program itself is loaded from. */
+function program(): string[] {
+  if (!import.meta.filename.endsWith('.ts')) return [import.meta.dirname];
+  const root = path.join(import.meta.dirname, '../../..');
+  const parts = ['runtime', 'dmi', 'mappers', 'node_modules', 'package.json'];
+  return parts.map((name) => path.join(root, name));
+}
