@@ -27,8 +27,8 @@ export interface Due {
 /** Cadences due within this of each other are read together, so that the mapper can join their blocks. */
 const WINDOW_MS = 50;
 
-/** One call reads at most so many properties: orders get their turn between calls. */
-export const MAX_BATCH = 100;
+/** One call reads at most so many properties (registers of one Modbus request): orders get their turn between calls. */
+export const MAX_BATCH = 125;
 
 /** Everything due at `startMs`, then each at its own rate. */
 export function schedule(properties: Iterable<Timed>, startMs: number): Schedule {
