@@ -111,5 +111,5 @@ test('without a table the installed packages count', async () => {
   assert.deepEqual(broken, []);
   const modbus = entries.get('modbus');
   assert.deepEqual([modbus?.foreign, modbus?.manifest.hosting], [false, 'inline']);
-  assert.equal(modbus?.manifest.memoryBytes, 14 * 2 ** 20);
+  assert.equal(modbus?.manifest.memoryBytes, 20 * 2 ** 20);
 });
