@@ -131,7 +131,7 @@ async function sizes(outdir: string): Promise<readonly BundledFile[]> {
   return rows.toSorted((a, b) => b.bytes - a.bytes);
 }
 
-function isTarget(name: string): name is Target {
+export function isTarget(name: string): name is Target {
   return (targets as readonly string[]).includes(name);
 }
 
