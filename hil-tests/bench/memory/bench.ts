@@ -1,4 +1,5 @@
 /** The order of things: all configurations side by side, each phase for all of them before the next. */
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changeAll } from '../change-all.ts';
 import { Clients } from './clients.ts';
@@ -52,6 +53,7 @@ export class Bench {
   readonly #all: readonly Found[];
   #listeners!: Clients;
   #pairs!: Clients;
+  readonly #ended: Promise<never>;
 
   constructor(options: BenchOptions) {
     this.#options = options;
@@ -65,6 +67,10 @@ export class Bench {
       startsMs: [],
       runs: [],
     }));
+    this.#ended = once(options.signal, 'abort').then(() => {
+      throw options.signal.reason;
+    });
+    this.#ended.catch(() => undefined); // whoever waits for it hears of it
   }
 
   /** A configuration that fails keeps what was found of it, and its faults; the others go on. */
@@ -160,7 +166,8 @@ export class Bench {
     signal.throwIfAborted();
     if (one.out) return;
     try {
-      await step();
+      // Nothing is left running by that: an end closes every subject, and what waits for one fails.
+      await (one.subject === undefined ? step() : Promise.race([step(), this.#ended]));
     } catch (error) {
       signal.throwIfAborted();
       one.impossible = error instanceof Impossible;
