@@ -14,11 +14,12 @@ test('what takes more than its limit is killed, counted, and leaves no group beh
   const greedy = 'const all = []; for (;;) all.push(Buffer.alloc(1024 * 1024, 1));';
   const [file = '', ...args] = cgroup.enter([process.execPath, '-e', greedy]);
   const { signal } = spawnSync(file, args);
-  const { oomKills, peak } = cgroup.read();
+  const { oomKills, peak, failures } = cgroup.read();
   mkdirSync(path.join(cgroup.folder, 'of-its-own'));
   await cgroup.remove();
   assert.equal(signal, 'SIGKILL');
   assert.ok(oomKills >= 1);
+  assert.ok(failures >= 1);
   assert.ok(peak > 20e6 && peak <= 40e6, `peak ${peak}`);
   assert.equal(existsSync(cgroup.folder), false);
 });

@@ -28,6 +28,8 @@ export interface CgroupPlace {
   readonly files: CgroupFiles;
 }
 
+const PAGE = 4096;
+
 export class Cgroup {
   readonly version: 1 | 2;
   readonly folder: string;
@@ -100,8 +102,9 @@ export class Cgroup {
     if (!this.#has(counter)) throw new Impossible(`${this.folder} does not count memory`);
     if (bytes === undefined) return;
     this.#write(limit, String(bytes));
-    // No way out to swap, where there is any; v1 limits both together.
-    if (this.#has(swap)) this.#write(swap, this.version === 1 ? String(bytes) : '0');
+    // No way out to swap, where there is any. v1 limits memory and swap together, and counts only how often it was memory's
+    // limit that was reached: so that one is the lower, by a page.
+    if (this.#has(swap)) this.#write(swap, this.version === 1 ? String(bytes + PAGE) : '0');
   }
 
   #readV1(): CgroupReading {
