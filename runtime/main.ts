@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { DmiError, type Log, Misconfigured } from '@limpet/dmi';
 import { formatFaults, type NodeFacts } from '@limpet/dmi/manifest';
 import packageJson from '../package.json' with { type: 'json' };
+import type { FrontCounts } from '#protocol/api';
 import { LocalApi } from './api/local-api.ts';
 import { LocalBackend } from './api/local-backend.ts';
 import { Broker } from './bus/broker.ts';
@@ -16,6 +17,7 @@ import type { Budgets } from './health/budgets.ts';
 import { nodeFacts } from './health/facts.ts';
 import { LagWatch } from './health/lag.ts';
 import { mapperFacts } from './health/mapper-facts.ts';
+import { metricsText } from './health/metrics.ts';
 import { openBudgets } from './health/open-budgets.ts';
 import { openDisk } from './health/open-disk.ts';
 import { systemClock } from './kernel/clock.ts';
@@ -75,12 +77,23 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   scope.add(() => lag.stop());
   lag.start();
 
-  const bus = await openBus(config, store, { log, scope });
+  const { bus, broker } = await openBus(config, store, { log, scope });
   const backend = new LocalBackend({ node, store, facts, clock });
   scope.add(() => backend.close());
   budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');
-  const api = await LocalApi.start({ path: socket, backend, version, clock, log });
+  const metrics = (counts: FrontCounts): string => {
+    const { states, missedCycles } = devices.status;
+    return metricsText(facts(), {
+      devices: states,
+      missedCycles,
+      lagMs: lag.lagMs,
+      store: { ...store.counters },
+      bus: broker?.counters() ?? {},
+      api: { ...counts },
+    });
+  };
+  const api = await LocalApi.start({ path: socket, backend, version, clock, log, metrics });
   scope.add(() => api.close());
   if (url === undefined) bus?.start('none');
   else
@@ -216,13 +229,13 @@ async function openBus(
   { bus, node }: EdgeConfig,
   store: TwinStore,
   { log, scope }: Surroundings,
-): Promise<EventBus | undefined> {
-  if (bus === undefined) return undefined;
+): Promise<{ readonly bus?: EventBus; readonly broker?: Broker }> {
+  if (bus === undefined) return {};
   const broker = await Broker.open({ listen: bus, clock, log });
   scope.add(() => broker.close());
   const eventBus = new EventBus({ node, version, twins: store, broker, clock, log });
   scope.add(() => eventBus.stop());
-  return eventBus;
+  return { bus: eventBus, broker };
 }
 
 const USAGE = 'usage: limpet-edge --config limpet.yaml [--log-level debug|info|warn|error]\n';

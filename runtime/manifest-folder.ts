@@ -3,7 +3,7 @@
  * request. What is wrong is told with its place and stops nothing else; while anything is wrong, nothing
  * is removed, so a slip of the pen takes no device away.
  */
-import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, opendirSync, readFileSync, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import type { Clock, Log } from '@limpet/dmi';
 import {
@@ -41,6 +41,10 @@ const SETTLE_MS = 300;
 /** Files larger than this are refused unread. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 const MAX_FILES = 1_000;
+/** All files together: parsed, they take some ten times as much. */
+const MAX_ALL_BYTES = 8 * 1024 * 1024;
+/** Entries looked at: a folder that was filled by mistake is not listed to its end. */
+const MAX_ENTRIES = 10_000;
 
 export class ManifestFolder {
   readonly #options: ManifestFolderOptions;
@@ -104,8 +108,10 @@ interface Read {
 function readFolder(folder: string, node: string): Read {
   const read: Read = { resources: [], writtenAt: new Map(), faults: [] };
   const seen = new Map<string, Located>();
+  let room = MAX_ALL_BYTES;
   for (const file of listFiles(folder, read.faults)) {
-    const parsed = readFile(file);
+    const parsed = readFile(file, room);
+    room -= parsed.bytes;
     read.faults.push(...parsed.faults);
     for (const located of parsed.resources) {
       const fault = misplaced(located, node, seen);
@@ -123,12 +129,14 @@ function readFolder(folder: string, node: string): Read {
 
 function listFiles(folder: string, faults: Fault[]): string[] {
   try {
-    const files = readdirSync(folder)
+    const { names, more } = entriesOf(folder);
+    const files = names
       .filter((name) => /\.(ya?ml|json)$/.test(name))
       .toSorted()
       .map((name) => path.join(folder, name));
-    if (files.length > MAX_FILES) {
-      const message = `holds ${files.length} manifest files; at most ${MAX_FILES} are read: put several resources into one file`;
+    if (files.length > MAX_FILES || more) {
+      const found = more ? `more than ${MAX_ENTRIES} entries` : `${files.length} manifest files`;
+      const message = `holds ${found}; at most ${MAX_FILES} files are read: put several resources into one file`;
       faults.push({ file: folder, path: '', code: 'MANIFESTS_TOO_MANY', message });
     }
     return files.slice(0, MAX_FILES);
@@ -138,12 +146,38 @@ function listFiles(folder: string, faults: Fault[]): string[] {
   }
 }
 
-function readFile(file: string): ReturnType<typeof parseManifests> & { modifiedMs: number } {
-  const none = { resources: [], modifiedMs: 0 };
+/** Read one by one: a list of a million names would take the memory of everything else. */
+function entriesOf(folder: string): { readonly names: string[]; readonly more: boolean } {
+  const names: string[] = [];
+  const open = opendirSync(folder);
+  try {
+    for (let entry = open.readSync(); entry !== null; entry = open.readSync()) {
+      if (names.length === MAX_ENTRIES) return { names, more: true };
+      names.push(entry.name);
+    }
+    return { names, more: false };
+  } finally {
+    open.closeSync();
+  }
+}
+
+type ReadFile = ReturnType<typeof parseManifests> & {
+  readonly modifiedMs: number;
+  readonly bytes: number;
+};
+
+function readFile(file: string, room: number): ReadFile {
+  const none = { resources: [], modifiedMs: 0, bytes: 0 };
   try {
     const { size, mtimeMs } = statSync(file);
-    if (size <= MAX_FILE_BYTES)
-      return { ...parseManifests(readFileSync(file, 'utf8'), file), modifiedMs: mtimeMs };
+    if (size > room && size <= MAX_FILE_BYTES) {
+      const message = `is beyond the ${MAX_ALL_BYTES} bytes that all manifests of the folder may have: remove what is not needed`;
+      return { ...none, faults: [{ file, path: '', code: 'MANIFESTS_TOO_LARGE', message }] };
+    }
+    if (size <= MAX_FILE_BYTES) {
+      const parsed = parseManifests(readFileSync(file, 'utf8'), file);
+      return { ...parsed, modifiedMs: mtimeMs, bytes: size };
+    }
     const message = `is ${size} bytes; at most ${MAX_FILE_BYTES} are read: split it`;
     return { ...none, faults: [{ file, path: '', code: 'MANIFEST_TOO_LARGE', message }] };
   } catch (error) {

@@ -3,7 +3,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { type Clock, type Log, Misconfigured } from '@limpet/dmi';
-import { ApiFront, type Backend, SERVER_OPTIONS } from '#protocol/api';
+import { ApiFront, type Backend, type FrontOptions, SERVER_OPTIONS } from '#protocol/api';
 
 export interface LocalApiOptions {
   /** `<data>/limpet.sock`. */
@@ -13,11 +13,14 @@ export interface LocalApiOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** What `/metrics` answers. */
+  readonly metrics?: FrontOptions['metrics'];
 }
 
 /** What the kernel takes as a socket's path, its final zero aside. */
 const LONGEST_PATH_BYTES = 107;
 const MOST_CONNECTIONS = 64;
+const LIMITS = { requests: 32, watches: 32, unreadBytes: 4 * 1024 * 1024 };
 
 export class LocalApi {
   readonly #server: Server;
@@ -29,7 +32,7 @@ export class LocalApi {
   }
 
   /** @throws Misconfigured SOCKET_PATH_TOO_LONG, SOCKET_PATH_TAKEN, EDGE_RUNNING; the system's error when it refuses. */
-  static async start({ path, ...rest }: LocalApiOptions): Promise<LocalApi> {
+  static async start({ path, metrics, ...rest }: LocalApiOptions): Promise<LocalApi> {
     if (Buffer.byteLength(path) > LONGEST_PATH_BYTES) {
       throw new Misconfigured(
         'SOCKET_PATH_TOO_LONG',
@@ -37,7 +40,7 @@ export class LocalApi {
       );
     }
     await clear(path);
-    const front = new ApiFront({ ...rest, limits: { requests: 32, watches: 32 } });
+    const front = new ApiFront({ ...rest, ...(metrics && { metrics }), limits: LIMITS });
     const server = createServer(SERVER_OPTIONS);
     server.maxConnections = MOST_CONNECTIONS;
     front.attach(server);

@@ -18,6 +18,8 @@ export interface BusLimits {
   readonly subscriptionsPerClient: number;
   /** What a client may leave unread before it is cut off. */
   readonly unreadBytes: number;
+  /** What all clients together may leave unread: shared evenly, once it is less than `unreadBytes` for each. */
+  readonly unreadBytesOfAll: number;
   readonly sessions: number;
   readonly messagesPerSession: number;
   readonly sessionBytes: number;
@@ -31,6 +33,7 @@ const LIMITS: BusLimits = {
   packetBytes: 256 * 1024,
   subscriptionsPerClient: 100,
   unreadBytes: 1024 * 1024,
+  unreadBytesOfAll: 8 * 1024 * 1024,
   sessions: 100,
   messagesPerSession: 1000,
   sessionBytes: 4 * 1024 * 1024,
@@ -195,8 +198,9 @@ function rules(parts: Parts): Rules {
       allow(null, code === undefined ? filter : null);
     },
     authorizeForward: (client, packet) => {
-      if (unread(client) <= limits.unreadBytes) return packet;
-      const message = `the client left more than ${limits.unreadBytes} bytes unread`;
+      const share = unreadShare(limits, online.size);
+      if (unread(client) <= share) return packet;
+      const message = `the client left more than ${share} bytes unread`;
       client.conn.destroy(new BusRefusal('BUS_SLOW_CLIENT', message));
       return null;
     },
@@ -227,6 +231,14 @@ function filterFault(client: Client, filter: Subscription, limits: BusLimits): s
   const known = filter.topic in subscriptions;
   const full = Object.keys(subscriptions).length >= limits.subscriptionsPerClient;
   return full && !known ? 'BUS_TOO_MANY_SUBSCRIPTIONS' : undefined;
+}
+
+/** A burst of readings must fit into it however many clients there are. */
+const LEAST_UNREAD = 128 * 1024;
+
+/** What one of so many clients may leave unread. */
+function unreadShare({ unreadBytes, unreadBytesOfAll }: BusLimits, clients: number): number {
+  return Math.min(unreadBytes, Math.max(LEAST_UNREAD, unreadBytesOfAll / Math.max(1, clients)));
 }
 
 const unread = (client: Client): number => (client.conn as Socket).writableLength;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Log } from '@limpet/dmi';
 import { ApiError } from './status.ts';
+import type { Unread } from './unread.ts';
 
 const HEADERS = {
   'content-type': 'application/json',
@@ -14,16 +15,22 @@ const HEADERS = {
 export class Answer {
   readonly response: ServerResponse;
   readonly #pretty: boolean;
+  readonly #unread: Unread;
 
-  constructor(response: ServerResponse, pretty: boolean) {
+  constructor(
+    response: ServerResponse,
+    options: { readonly pretty: boolean; readonly unread: Unread },
+  ) {
     this.response = response;
-    this.#pretty = pretty;
+    this.#pretty = options.pretty;
+    this.#unread = options.unread;
   }
 
   /** A whole document. */
   json(code: number, document: unknown): void {
     const body = this.text(document);
     const length = { 'content-length': Buffer.byteLength(body) };
+    this.#unread.wrote(this.response, length['content-length']);
     this.response.writeHead(code, { ...HEADERS, ...length }).end(body);
   }
 
@@ -39,7 +46,12 @@ export class Answer {
 
   /** Resolves when the reader can take more; false when it has gone. */
   async write(text: string): Promise<boolean> {
-    if (!this.response.write(text)) await drained(this.response);
+    await this.#unread.room(this.response);
+    if (this.response.destroyed) return false;
+    if (this.response.write(text)) return true;
+    const taken = this.#unread.wrote(this.response, Buffer.byteLength(text));
+    await drained(this.response);
+    taken();
     return !this.response.destroyed;
   }
 

@@ -16,6 +16,7 @@ import { type Route, route, type WatchRoute } from './route.ts';
 import { ApiError, badRequest, tooManyRequests } from './status.ts';
 import { bearerToken } from './tokens.ts';
 import { WatchEvents } from './watch-events.ts';
+import { Unread } from './unread.ts';
 import { WatchFeed } from './watch.ts';
 
 export interface FrontOptions {
@@ -28,13 +29,25 @@ export interface FrontOptions {
   readonly authorize?: (token: string) => boolean;
   /** Why the service is not well, as a sentence; `undefined` when it is. */
   readonly ailment?: () => string | undefined;
+  /** What `/metrics` answers, in Prometheus' text format; without it there is no such path. */
+  readonly metrics?: (counts: FrontCounts) => string;
   readonly limits?: Partial<FrontLimits>;
+}
+
+/** Requests being served, open watches, requests turned away and readers cut off for want of room. */
+export interface FrontCounts {
+  readonly requests: number;
+  readonly watches: number;
+  readonly refused: number;
+  readonly cut: number;
+  readonly unreadBytes: number;
 }
 
 export class ApiFront {
   readonly #options: FrontOptions;
   readonly #limits: FrontLimits;
   readonly #watches = new Set<WatchFeed>();
+  readonly #unread: Unread;
   #requests = 0;
   #refused = 0;
   #closed = false;
@@ -42,6 +55,7 @@ export class ApiFront {
   constructor(options: FrontOptions) {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
+    this.#unread = new Unread(this.#limits.unreadBytes, options.clock);
   }
 
   /** Serves a server made with SERVER_OPTIONS, and sets what cannot be said there. */
@@ -53,9 +67,10 @@ export class ApiFront {
     server.on('clientError', refuseMalformed);
   }
 
-  /** Requests being served, open watches, requests turned away for want of room. */
-  counts(): { readonly requests: number; readonly watches: number; readonly refused: number } {
-    return { requests: this.#requests, watches: this.#watches.size, refused: this.#refused };
+  counts(): FrontCounts {
+    const { bytes: unreadBytes, cut } = this.#unread;
+    const [requests, watches, refused] = [this.#requests, this.#watches.size, this.#refused];
+    return { requests, watches, refused, cut, unreadBytes };
   }
 
   /** Ends all watches, and refuses new requests from now on. */
@@ -68,7 +83,10 @@ export class ApiFront {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { clock, log } = this.#options;
     const url = request.url ?? '/';
-    const answer = new Answer(response, /[?&]pretty(=(true|1)?)?(&|$)/.test(url));
+    const answer = new Answer(response, {
+      pretty: /[?&]pretty(=(true|1)?)?(&|$)/.test(url),
+      unread: this.#unread,
+    });
     const started = clock.monotonic();
     response.on('error', (error) => log.debug('api answer lost', { error: error.message }));
     response.on('close', () => {
@@ -96,6 +114,10 @@ export class ApiFront {
     if (this.#requests > this.#limits.requests) {
       this.#refused += 1;
       throw tooManyRequests(`more than ${this.#limits.requests} requests at once; try again`, 1);
+    }
+    if (!this.#unread.admits()) {
+      this.#refused += 1;
+      throw tooManyRequests('too much waits for readers that take nothing; try again', 5);
     }
     if (authorize === undefined) return refuseForeignHost(request);
     if (url.split('?', 1)[0] === '/healthz') return;
@@ -141,6 +163,11 @@ export class ApiFront {
   }
 
   #read(path: string, answer: Answer): void {
+    if (path === '/metrics') {
+      const { metrics } = this.#options;
+      if (metrics === undefined) throw new ApiError('NotFound', 'this service has no metrics');
+      return answer.plain(200, metrics(this.counts()));
+    }
     if (path !== '/healthz') return answer.json(200, discovery(path, this.#options.version));
     const ailment = this.#options.ailment?.();
     if (ailment !== undefined) throw new ApiError('ServiceUnavailable', ailment);

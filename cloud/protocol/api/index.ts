@@ -38,7 +38,7 @@ export {
   type StatusReason,
   tooManyRequests,
 } from './status.ts';
-export { ApiFront, type FrontOptions } from './http.ts';
+export { ApiFront, type FrontCounts, type FrontOptions } from './http.ts';
 export { type FrontLimits, SERVER_OPTIONS } from './limits.ts';
 export { bearerToken, tokenCheck } from './tokens.ts';
 export type { Bookmark, WatchEvent } from './watch-events.ts';

@@ -8,6 +8,8 @@ export interface FrontLimits {
   readonly bookmarkMs: number;
   /** A watch whose reader takes nothing for this long is cut off. */
   readonly stallMs: number;
+  /** What all readers together may leave unread; beyond it those that take nothing are cut off, and others wait. */
+  readonly unreadBytes: number;
   /** The longest life of a watch; clients open the next one. */
   readonly watchMs: number;
 }
@@ -17,6 +19,7 @@ export const LIMITS: FrontLimits = {
   watches: 1000,
   bookmarkMs: 15_000,
   stallMs: 60_000,
+  unreadBytes: 64 * 1024 * 1024,
   watchMs: 3_600_000,
 };
 

@@ -24,6 +24,7 @@ const DOCUMENTS: readonly string[] = [
   '/apis/limpet.dev',
   '/apis/limpet.dev/v1',
   '/healthz',
+  '/metrics',
   '/version',
 ];
 
