@@ -23,7 +23,7 @@ import { openDisk } from './health/open-disk.ts';
 import { systemClock } from './kernel/clock.ts';
 import { createLog } from './kernel/log.ts';
 import { Scope } from './kernel/scope.ts';
-import { ManifestFolder } from './manifest-folder.ts';
+import { ManifestFolder, type ManifestLimits } from './manifest-folder.ts';
 import { type MapperTable, MapperHost } from './mapper/host.ts';
 import { CloudLink } from './sync/link.ts';
 import { cloudUrl } from './sync/target.ts';
@@ -65,7 +65,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   const url = config.cloud === undefined ? undefined : cloudUrl(config.cloud);
   const { budgets, host, store, facts } = await openGround({ config, log, mappers }, scope);
 
-  const files = openManifests(config, store, { log, scope });
+  const files = openManifests(config, { store, limits: budgets.manifestLimits }, { log, scope });
   const refilled = url !== undefined && store.opened.kind !== 'existing';
   if (!refilled) files?.start();
   const devices = new Devices({ store, host, clock, log, node });
@@ -160,7 +160,7 @@ interface Surroundings {
 
 function openManifests(
   { node, manifests }: EdgeConfig,
-  store: TwinStore,
+  { store, limits }: { readonly store: TwinStore; readonly limits: ManifestLimits },
   { log, scope }: Surroundings,
 ): ManifestFolder | undefined {
   if (manifests === undefined) return undefined;
@@ -172,6 +172,7 @@ function openManifests(
     refill,
     clock,
     log,
+    limits,
   });
   scope.add(() => folder.stop());
   const again = (): void => void folder.apply();

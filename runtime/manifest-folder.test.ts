@@ -22,6 +22,7 @@ metadata: { name: ${name} }
 spec: { model: boiler, node: ${node}, settings: {}, desired: { setpoint: ${desired} } }
 `;
 
+const LIMITS = { bytes: 2 ** 20, lexemes: 60_000 };
 const quiet = (): void => undefined;
 const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet, with: () => log };
 
@@ -43,9 +44,50 @@ function write(name: string, text: string): string {
   return file;
 }
 
-function read() {
-  return new ManifestFolder({ folder, node: 'n1', target: store, clock: systemClock, log }).apply();
+function read(limits = LIMITS) {
+  const options = { folder, node: 'n1', target: store, clock: systemClock, log };
+  return new ManifestFolder({ ...options, limits }).apply();
 }
+
+test('a folder filled by mistake is read up to its limits, and takes no memory beyond them', () => {
+  write('00-model.yaml', model);
+  for (let each = 0; each < 10_100; each++) write(`${each}.note`, '');
+  const before = process.memoryUsage().heapUsed;
+  const [fault] = read();
+  assert.equal(fault?.code, 'MANIFESTS_TOO_MANY');
+  assert.match(fault?.message ?? '', /more than 10000 entries/);
+  assert.ok(process.memoryUsage().heapUsed - before < 16 * 2 ** 20);
+});
+
+test('all files together have a limit: what is beyond it is told and nothing is removed', () => {
+  write('a.yaml', model);
+  write('b.yaml', device('b', 1));
+  read();
+  write('c.yaml', `# ${'x'.repeat(3_000)}\n${device('c', 1)}`);
+  const faults = read({ ...LIMITS, bytes: 1_000 });
+  assert.deepEqual(
+    faults.map(({ code }) => code),
+    ['MANIFESTS_TOO_LARGE'],
+  );
+  assert.match(faults[0]?.message ?? '', /memory\.core/);
+  assert.ok(store.device('default/b') !== undefined);
+});
+
+test('a document too long for the memory of the node is refused unparsed, and as JSON it goes', () => {
+  const properties = Array.from({ length: 2_000 }, (_, index) => {
+    return { name: `p${index}`, type: 'int', visitor: { register: 'holding', address: index } };
+  });
+  const head = { apiVersion: 'limpet.dev/v1', kind: 'DeviceModel', metadata: { name: 'large' } };
+  const doc = { ...head, spec: { protocol: 'modbus', properties } };
+  const text = JSON.stringify(doc, undefined, 1);
+  // Without its outer brackets it is YAML's flow style and no JSON.
+  write('large.yaml', text.replace('"apiVersion"', 'apiVersion'));
+  const [fault] = read({ ...LIMITS, lexemes: 20_000 });
+  assert.match(fault?.message ?? '', /too long for YAML .*write it as JSON/);
+  write('large.yaml', text);
+  assert.deepEqual(read({ ...LIMITS, lexemes: 20_000 }), []);
+  assert.equal(store.model('default/large')?.spec.properties.length, 2_000);
+});
 
 const desired = (id: string) => store.twin(id)?.properties.get('setpoint')?.desired;
 

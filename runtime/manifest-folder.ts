@@ -34,6 +34,16 @@ export interface ManifestFolderOptions {
   readonly refill?: boolean;
   readonly clock: Clock;
   readonly log: Log;
+  /** What reading may take at once. */
+  readonly limits: ManifestLimits;
+}
+
+/** What the folder may be, so that reading it fits into the core's memory. */
+export interface ManifestLimits {
+  /** Of all files together. */
+  readonly bytes: number;
+  /** Words and signs of one YAML document. */
+  readonly lexemes: number;
 }
 
 /** An editor saves in several steps; one reading after the last of them is enough. */
@@ -41,8 +51,6 @@ const SETTLE_MS = 300;
 /** Files larger than this are refused unread. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 const MAX_FILES = 1_000;
-/** All files together: parsed, they take some ten times as much. */
-const MAX_ALL_BYTES = 8 * 1024 * 1024;
 /** Entries looked at: a folder that was filled by mistake is not listed to its end. */
 const MAX_ENTRIES = 10_000;
 
@@ -81,8 +89,8 @@ export class ManifestFolder {
 
   /** Reads the folder again; returns (and logs) what is wrong in it. */
   apply(): readonly Fault[] {
-    const { folder, node, target, clock, log } = this.#options;
-    const { resources, writtenAt, faults } = readFolder(folder, node);
+    const { folder, node, target, clock, log, limits } = this.#options;
+    const { resources, writtenAt, faults } = readFolder(folder, node, limits);
     for (const fault of faults) log.error('manifest refused', { fault: formatFaults([fault]) });
     try {
       target.applyManifest(resources, `folder:${folder}`, {
@@ -105,12 +113,12 @@ interface Read {
   readonly faults: Fault[];
 }
 
-function readFolder(folder: string, node: string): Read {
+function readFolder(folder: string, node: string, limits: ManifestLimits): Read {
   const read: Read = { resources: [], writtenAt: new Map(), faults: [] };
   const seen = new Map<string, Located>();
-  let room = MAX_ALL_BYTES;
+  let room = limits.bytes;
   for (const file of listFiles(folder, read.faults)) {
-    const parsed = readFile(file, room);
+    const parsed = readFile(file, { ...limits, bytes: room });
     room -= parsed.bytes;
     read.faults.push(...parsed.faults);
     for (const located of parsed.resources) {
@@ -166,16 +174,16 @@ type ReadFile = ReturnType<typeof parseManifests> & {
   readonly bytes: number;
 };
 
-function readFile(file: string, room: number): ReadFile {
+function readFile(file: string, room: ManifestLimits): ReadFile {
   const none = { resources: [], modifiedMs: 0, bytes: 0 };
   try {
     const { size, mtimeMs } = statSync(file);
-    if (size > room && size <= MAX_FILE_BYTES) {
-      const message = `is beyond the ${MAX_ALL_BYTES} bytes that all manifests of the folder may have: remove what is not needed`;
+    if (size > room.bytes && size <= MAX_FILE_BYTES) {
+      const message = `is beyond what all manifests of the folder together may have on this node (${room.bytes} bytes are left): remove what is not needed, or raise memory.core in limpet.yaml`;
       return { ...none, faults: [{ file, path: '', code: 'MANIFESTS_TOO_LARGE', message }] };
     }
     if (size <= MAX_FILE_BYTES) {
-      const parsed = parseManifests(readFileSync(file, 'utf8'), file);
+      const parsed = parseManifests(readFileSync(file, 'utf8'), file, room.lexemes);
       return { ...parsed, modifiedMs: mtimeMs, bytes: size };
     }
     const message = `is ${size} bytes; at most ${MAX_FILE_BYTES} are read: split it`;

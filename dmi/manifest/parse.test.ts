@@ -173,3 +173,21 @@ test('no mangled manifest makes the parser throw, and every fault has a place', 
     }
   }
 });
+
+test('a file of faults without end is read as far as it is worth it', () => {
+  const { faults } = parseManifests('---\na: 1\n'.repeat(100_000), 'f.yaml');
+  assert.ok(faults.length <= 110);
+  assert.equal(faults.at(-1)?.code, 'TOO_MANY_FAULTS');
+});
+
+test('a document with more words than there is memory for is refused before it is parsed; its neighbours count', () => {
+  const { resources, faults } = parseManifests(
+    `${BOILER}---\n${'- a\n'.repeat(5_000)}`,
+    'f.yaml',
+    1_000,
+  );
+  assert.equal(resources.length, 1);
+  assert.equal(faults.length, 1);
+  assert.match(faults[0]?.message ?? '', /too long for YAML/);
+  assert.ok((faults[0]?.line ?? 0) > 5);
+});

@@ -14,15 +14,27 @@ export interface Located {
   readonly locate: YamlDocument['locate'];
 }
 
-/** All resources of a YAML (or JSON) text, and all faults. A wrong document does not stop the others. */
+/** A file with more is no slip. */
+const MAX_FAULTS = 100;
+
+/**
+ * All resources of a YAML (or JSON) text, and all faults, as far as it is worth it. A wrong document does not stop the
+ * others. `lexemes`: what one document may have, where memory is short (see `parseYaml`).
+ */
 export function parseManifests(
   text: string,
   file: string,
+  lexemes?: number,
 ): { readonly resources: readonly Located[]; readonly faults: readonly Fault[] } {
   const resources: Located[] = [];
   const faults: Fault[] = [];
   const seen = new Map<string, number>();
-  for (const document of parseYaml(text, file)) {
+  for (const document of parseYaml(text, file, lexemes)) {
+    if (faults.length > MAX_FAULTS) {
+      const message = `has more than ${MAX_FAULTS} faults: the rest of it is not read before they are mended`;
+      faults.push({ ...document.locate(''), path: '', code: 'TOO_MANY_FAULTS', message });
+      break;
+    }
     faults.push(...document.faults);
     if (document.faults.length > 0) continue;
     const checked = checkResource(document.value);

@@ -6,6 +6,7 @@ import {
   isNode,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   parseAllDocuments,
@@ -15,6 +16,12 @@ import { type Fault, type Path, parsePath, type Position } from './fault.ts';
 
 /** The ceiling of one file. */
 const MAX_TEXT_BYTES = 16_777_216;
+
+/** The most that one document may have where the caller says nothing: some 220 MB while it is parsed. */
+const MAX_LEXEMES = 1_000_000;
+
+/** JSON beyond this is parsed as such, a hundred times cheaper, without places. */
+const LONG_JSON = 65_536;
 
 /** After so many errors the parser only guesses. */
 const MAX_ERRORS = 20;
@@ -30,22 +37,60 @@ export interface YamlDocument {
   readonly locate: (path: string, part?: 'key' | 'value') => Position;
 }
 
-/** Every document of `text` that is not empty. Never throws on bad text: it becomes faults. */
-export function parseYaml(text: string, file: string): readonly YamlDocument[] {
-  const start = { file, line: 1, column: 1 };
-  const whole = (message: string): YamlDocument[] => {
-    const faults = [{ path: '', code: 'YAML_INVALID', message, ...start }];
-    return [{ value: undefined, faults, locate: () => start }];
-  };
+/**
+ * Every document of `text` that is not empty, one after the other: of each only its text is kept, because a parsed one
+ * takes up to 250 times as much. Never throws on bad text: it becomes faults. `lexemes`: the most that one document may
+ * have; each takes some 220 bytes while its document is parsed.
+ */
+export function* parseYaml(
+  text: string,
+  file: string,
+  lexemes = MAX_LEXEMES,
+): Generator<YamlDocument> {
   if (Buffer.byteLength(text) > MAX_TEXT_BYTES) {
-    return whole(`the file must be at most ${MAX_TEXT_BYTES} bytes: split it`);
+    yield spoiled(`the file must be at most ${MAX_TEXT_BYTES} bytes: split it`, file, 1);
+    return;
   }
+  for (const piece of pieces(text)) {
+    if (isTooLong(piece.text, lexemes)) {
+      const message = `the document is too long for YAML (more than ${lexemes} words and signs): split it, or write it as JSON`;
+      yield spoiled(message, file, piece.above + 1);
+      continue;
+    }
+    try {
+      yield* parsePiece(piece, file);
+    } catch (error) {
+      // The parser recurses: nesting of some thousand levels ends its stack.
+      if (!(error instanceof RangeError)) throw error;
+      yield spoiled('the file is nested too deeply: flatten it', file, piece.above + 1);
+    }
+  }
+}
+
+function spoiled(message: string, file: string, line: number): YamlDocument {
+  const at = { file, line, column: 1 };
+  const faults = [{ path: '', code: 'YAML_INVALID', message, ...at }];
+  return { value: undefined, faults, locate: () => at };
+}
+
+/** Counted as they are read, without keeping them. JSON needs no such count: it is parsed as JSON. */
+function isTooLong(text: string, lexemes: number): boolean {
+  // A lexeme has at least one character.
+  if (text.length <= lexemes || asJson(text) !== undefined) return false;
+  let left = lexemes;
+  for (const _ of new Lexer().lex(text)) if (--left < 0) return true;
+  return false;
+}
+
+/** The value of a text that is JSON; `undefined` when it is not. */
+function asJson(text: string): { readonly value: unknown } | undefined {
+  if (!/^\s*\{/.test(text)) return undefined;
   try {
-    return pieces(text).flatMap((piece) => parsePiece(piece, file));
-  } catch (error) {
-    // The parser recurses: nesting of some thousand levels ends its stack.
-    if (error instanceof RangeError) return whole('the file is nested too deeply: flatten it');
-    throw error;
+    // YAML refuses a name that stands twice; JSON.parse takes the last.
+    const value: unknown = JSON.parse(text);
+    return { value };
+  } catch {
+    return undefined; // YAML's flow style, or a fault that the YAML parser places
   }
 }
 
@@ -70,33 +115,71 @@ interface Piece {
  * The text cut at its `---` lines. A line that begins so is a marker wherever it stands (YAML 1.2.2, 9.1.2), yet
  * the parser reads past it inside an unclosed bracket: one wrong document would swallow those that follow.
  */
-function pieces(text: string): Piece[] {
-  const found: Piece[] = [];
-  let lines: string[] = [];
-  let above = 0;
+function* pieces(text: string): Generator<Piece> {
+  let [start, above, line] = [0, 0, 0];
   // Comments and directives before a marker belong to the document after it.
-  const isPrologue = (): boolean => lines.every((line) => /^\s*$|^[#%]/.test(line));
-  for (const [index, line] of text.split('\n').entries()) {
-    if (/^---(\s|$)/.test(line) && !isPrologue()) {
-      found.push({ text: `${lines.join('\n')}\n`, above });
-      lines = [];
-      above = index;
+  let prologue = true;
+  for (let at = 0; at < text.length; line++) {
+    const end = text.indexOf('\n', at);
+    const next = end < 0 ? text.length : end + 1;
+    const words = text.slice(at, next);
+    if (/^---(\s|$)/.test(words) && !prologue) {
+      yield { text: text.slice(start, at), above };
+      [start, above, prologue] = [at, line, true];
     }
-    lines.push(line);
+    prologue &&= /^\s*$|^[#%]/.test(words);
+    at = next;
   }
-  return [...found, { text: lines.join('\n'), above }];
+  yield { text: text.slice(start), above };
 }
 
-function parsePiece({ text, above }: Piece, file: string): YamlDocument[] {
+interface Parsed {
+  readonly documents: readonly Document.Parsed[];
+  readonly lines: LineCounter;
+}
+
+function parse({ text }: Piece): Parsed {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-  const position = (offset: number): Position => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line: above + Math.max(1, line), column: Math.max(1, col) };
+  return { documents: [...documents].filter((document) => !isEmpty(document)), lines };
+}
+
+function parsePiece(piece: Piece, file: string): YamlDocument[] {
+  const long = piece.text.length > LONG_JSON ? asJson(piece.text) : undefined;
+  if (long !== undefined) {
+    // Places within it would cost what parsing it as JSON saved.
+    const at = { file, line: piece.above + 1, column: 1 };
+    return [{ value: long.value, faults: [], locate: () => at }];
+  }
+  const first = parse(piece);
+  let kept = new WeakRef(first);
+  const parsed = (): Parsed => {
+    const still = kept.deref();
+    if (still !== undefined) return still;
+    const again = parse(piece);
+    kept = new WeakRef(again);
+    return again;
   };
-  return [...documents]
-    .filter((document) => !isEmpty(document))
-    .map((document) => convert(document, position));
+  return first.documents.map((document, index) => {
+    const locate: YamlDocument['locate'] = (path, part = 'value') => {
+      const { documents, lines } = parsed();
+      const again = documents[index];
+      const offset = again === undefined ? 0 : find(again, parsePath(path), part);
+      return position(lines, offset, { file, above: piece.above });
+    };
+    return convert(document, locate, (offset) =>
+      position(first.lines, offset, { file, above: piece.above }),
+    );
+  });
+}
+
+function position(
+  lines: LineCounter,
+  offset: number,
+  { file, above }: { readonly file: string; readonly above: number },
+): Position {
+  const { line, col } = lines.linePos(offset);
+  return { file, line: above + Math.max(1, line), column: Math.max(1, col) };
 }
 
 function isEmpty({ contents, errors }: Document.Parsed): boolean {
@@ -105,16 +188,18 @@ function isEmpty({ contents, errors }: Document.Parsed): boolean {
   );
 }
 
-function convert(document: Document.Parsed, position: (offset: number) => Position): YamlDocument {
-  const locate: YamlDocument['locate'] = (path, part = 'value') =>
-    position(find(document, parsePath(path), part));
+function convert(
+  document: Document.Parsed,
+  locate: YamlDocument['locate'],
+  place: (offset: number) => Position,
+): YamlDocument {
   const faults: Fault[] = [...document.errors, ...document.warnings]
     .slice(0, MAX_ERRORS)
     .map(({ message, pos }) => ({
       path: '',
       code: 'YAML_INVALID',
       message: `not valid YAML: ${message}`,
-      ...position(pos[0]),
+      ...place(pos[0]),
     }));
   if (faults.length > 0) return { value: undefined, faults, locate };
   try {

@@ -11,6 +11,7 @@ import { type Excess, weigh, WITHIN } from './over.ts';
 import { MemoryProbe } from './process-memory.ts';
 import {
   type Machine,
+  manifestLimits,
   maxProperties,
   type MemoryWish,
   overbooked,
@@ -82,6 +83,11 @@ export class Budgets {
   /** How many properties the core's budget takes on; known after `agree`. */
   get maxProperties(): number {
     return maxProperties(this.#share.core);
+  }
+
+  /** What manifests may be; known after `agree`. */
+  get manifestLimits(): ReturnType<typeof manifestLimits> {
+    return manifestLimits(this.#share.core);
   }
 
   /**

@@ -123,3 +123,17 @@ export function maxProperties(coreBytes: number): number {
   const fit = Math.floor((coreBytes - CORE_EMPTY) / PROPERTY_BYTES);
   return Math.min(PROPERTIES_MOST, Math.max(PROPERTIES_LEAST, fit));
 }
+
+/** What manifests may be, so that reading them takes at most half of what the core has beside its start. */
+export function manifestLimits(coreBytes: number): {
+  readonly bytes: number;
+  readonly lexemes: number;
+} {
+  const spare = Math.max(0, coreBytes - CORE_EMPTY) / 2;
+  return {
+    // As checked documents they take some ten times their text.
+    bytes: Math.round(Math.min(16 * MI, Math.max(MI, spare / 10))),
+    // 1,300 properties always; while a document is parsed, each takes 220 bytes.
+    lexemes: Math.round(Math.min(1e6, Math.max(60_000, spare / 220))),
+  };
+}

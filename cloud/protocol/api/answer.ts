@@ -38,6 +38,16 @@ export class Answer {
     this.response.writeHead(code, { ...HEADERS, 'content-type': 'text/plain' }).end(text);
   }
 
+  /** Whether all readers together leave room for more. */
+  hasRoom(): boolean {
+    return this.#unread.admits();
+  }
+
+  /** Counts what was written past this class and did not go out at once; to be called when it has. */
+  wrote(text: string): () => void {
+    return this.#unread.wrote(this.response, Buffer.byteLength(text));
+  }
+
   /** Starts a body of unknown length, and lets the reader know at once. */
   begin(): void {
     this.response.writeHead(200, HEADERS);
@@ -46,11 +56,8 @@ export class Answer {
 
   /** Resolves when the reader can take more; false when it has gone. */
   async write(text: string): Promise<boolean> {
-    await this.#unread.room(this.response);
-    if (this.response.destroyed) return false;
-    if (this.response.write(text)) return true;
-    const taken = this.#unread.wrote(this.response, Buffer.byteLength(text));
-    await drained(this.response);
+    const taken = await this.#unread.room(this.response, Buffer.byteLength(text));
+    if (!this.response.destroyed && !this.response.write(text)) await drained(this.response);
     taken();
     return !this.response.destroyed;
   }

@@ -115,10 +115,6 @@ export class ApiFront {
       this.#refused += 1;
       throw tooManyRequests(`more than ${this.#limits.requests} requests at once; try again`, 1);
     }
-    if (!this.#unread.admits()) {
-      this.#refused += 1;
-      throw tooManyRequests('too much waits for readers that take nothing; try again', 5);
-    }
     if (authorize === undefined) return refuseForeignHost(request);
     if (url.split('?', 1)[0] === '/healthz') return;
     const token = bearerToken(request.headers.authorization);
@@ -132,6 +128,7 @@ export class ApiFront {
 
   async #dispatch(asked: Route, request: IncomingMessage, answer: Answer): Promise<void> {
     const { backend } = this.#options;
+    if (asked.verb !== 'read') this.#expectRoom();
     switch (asked.verb) {
       case 'options':
         answer.response.writeHead(204, { allow: asked.allow.join(', ') }).end();
@@ -160,6 +157,13 @@ export class ApiFront {
       case 'remove':
         return this.#remove(asked.target, request, answer);
     }
+  }
+
+  /** @throws ApiError TooManyRequests */
+  #expectRoom(): void {
+    if (this.#unread.admits()) return;
+    this.#refused += 1;
+    throw tooManyRequests('too much waits for readers that take nothing; try again', 5);
   }
 
   #read(path: string, answer: Answer): void {

@@ -51,9 +51,11 @@ export class Unread {
     return this.bytes <= this.#limit;
   }
 
-  /** Resolves when there is room, or the answer is closed. */
-  async room(response: ServerResponse): Promise<void> {
+  /** As `wrote`, once there is room for it or the answer is closed. */
+  async room(response: ServerResponse, bytes: number): Promise<() => void> {
     while (!this.admits() && !response.destroyed) await this.#clock.sleep(LOOK_MS);
+    // In the same turn as the look: many that wait must not all find the same room.
+    return this.wrote(response, bytes);
   }
 
   #cutStalled(): void {

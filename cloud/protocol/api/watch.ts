@@ -22,6 +22,9 @@ export interface WatchFeedOptions {
   readonly failure: (error: unknown) => ApiError;
 }
 
+/** How often a watch looks for room that other readers take. */
+const ROOM_LOOK_MS = 250;
+
 /** One open watch response. */
 export class WatchFeed {
   readonly #options: WatchFeedOptions;
@@ -32,6 +35,9 @@ export class WatchFeed {
   #cancelStall: (() => void) | undefined;
   #cancelBookmark: (() => void) | undefined;
   #cancelTimeout: (() => void) | undefined;
+  #cancelWait: (() => void) | undefined;
+  /** Tells that the reader has taken what it was sent. */
+  #taken: (() => void) | undefined;
 
   constructor(options: WatchFeedOptions) {
     this.#options = options;
@@ -83,7 +89,10 @@ export class WatchFeed {
   }
 
   #say(): void {
-    for (let event = this.#events?.take(); event !== undefined; event = this.#events?.take()) {
+    for (;;) {
+      if (!this.#options.answer.hasRoom()) return this.#waitForRoom();
+      const event = this.#events?.take();
+      if (event === undefined) break;
       if (!this.#write(event)) return;
     }
     if (!this.#bookmarkOwed) return;
@@ -91,16 +100,26 @@ export class WatchFeed {
     this.#write(this.#events?.bookmark());
   }
 
+  /** What others leave unread fills the memory for all: the event is taken when there is room, and is then the latest. */
+  #waitForRoom(): void {
+    this.#state = 'scheduled';
+    const { clock } = this.#options;
+    this.#cancelWait = clock.after(ROOM_LOOK_MS, () => this.#pump());
+  }
+
   #write(event: unknown): boolean {
-    if (this.#response.write(`${JSON.stringify(event)}\n`)) return true;
+    const line = `${JSON.stringify(event)}\n`;
+    if (this.#response.write(line)) return true;
     this.#state = 'blocked';
-    const { clock, times } = this.#options;
+    const { answer, clock, times } = this.#options;
+    this.#taken = answer.wrote(line);
     this.#cancelStall = clock.after(times.stallMs, () => this.#response.destroy());
     return false;
   }
 
   #drained(): void {
     if (this.#state !== 'blocked') return;
+    this.#taken?.();
     this.#cancelStall?.();
     this.#cancelStall = undefined;
     this.#state = 'idle';
@@ -121,6 +140,7 @@ export class WatchFeed {
   #release(): void {
     this.#state = 'ended';
     this.#cancelStall?.();
+    this.#cancelWait?.();
     this.#cancelBookmark?.();
     this.#cancelTimeout?.();
     this.#events?.stop();
