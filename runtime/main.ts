@@ -82,17 +82,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   scope.add(() => backend.close());
   budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');
-  const metrics = (counts: FrontCounts): string => {
-    const { states, missedCycles } = devices.status;
-    return metricsText(facts(), {
-      devices: states,
-      missedCycles,
-      lagMs: lag.lagMs,
-      store: { ...store.counters },
-      bus: broker?.counters() ?? {},
-      api: { ...counts },
-    });
-  };
+  const metrics = metricsOf({ facts, store, devices, lag, broker });
   const api = await LocalApi.start({ path: socket, backend, version, clock, log, metrics });
   scope.add(() => api.close());
   if (url === undefined) bus?.start('none');
@@ -103,6 +93,28 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
       { log, scope },
     );
   log.info('edge started', { node, data: config.data, bus: config.bus ?? 'off', cloud: url?.host });
+}
+
+interface Measured {
+  readonly facts: () => NodeFacts;
+  readonly store: TwinStore;
+  readonly devices: Devices;
+  readonly lag: LagWatch;
+  readonly broker: Broker | undefined;
+}
+
+function metricsOf({ facts, store, devices, lag, broker }: Measured) {
+  return (counts: FrontCounts): string => {
+    const { states, missedCycles } = devices.status;
+    return metricsText(facts(), {
+      devices: states,
+      missedCycles,
+      lagMs: lag.lagMs,
+      store: { ...store.counters },
+      bus: broker?.counters() ?? {},
+      api: { ...counts },
+    });
+  };
 }
 
 interface Ground {

@@ -45,7 +45,7 @@ export interface YamlDocument {
 export function* parseYaml(
   text: string,
   file: string,
-  lexemes = MAX_LEXEMES,
+  lexemes: number = MAX_LEXEMES,
 ): Generator<YamlDocument> {
   if (Buffer.byteLength(text) > MAX_TEXT_BYTES) {
     yield spoiled(`the file must be at most ${MAX_TEXT_BYTES} bytes: split it`, file, 1);

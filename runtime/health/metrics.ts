@@ -4,7 +4,7 @@ import type { BudgetRow, NodeFacts } from '@limpet/dmi/manifest';
 type Labels = Readonly<Record<string, string>>;
 
 /** One metric: a name, what it is, and its values by labels. */
-export interface Family {
+interface Family {
   readonly name: string;
   readonly type: 'gauge' | 'counter';
   readonly help: string;
@@ -25,6 +25,7 @@ export function metricsText(facts: NodeFacts, counted: Counted): string {
   return [
     ...nodeFamilies(facts),
     ...budgetFamilies(facts),
+    ...diskFamilies(facts),
     ...mapperFamilies(facts),
     ...counters(counted),
   ]
@@ -48,7 +49,6 @@ function nodeFamilies({ versions, architecture, uptime, memory }: NodeFacts): Fa
 function budgetFamilies({ budget }: NodeFacts): Family[] {
   if (budget === undefined) return [];
   const memory = budget.rows.filter(({ kind }) => kind === 'memory');
-  const disk = budget.rows.filter(({ kind }) => kind === 'disk');
   return [
     gauge('memory_ceiling_bytes', 'Private memory of everything together.', [
       { value: budget.ceiling },
@@ -83,16 +83,6 @@ function budgetFamilies({ budget }: NodeFacts): Family[] {
       'What the kernel charges the cgroup with.',
       by(memory, (row) => row.charged),
     ),
-    gauge(
-      'disk_budget_bytes',
-      'What each may take of the disk.',
-      by(disk, (row) => row.budget),
-    ),
-    gauge(
-      'disk_bytes',
-      'What each takes of the disk.',
-      by(disk, ({ now }) => now),
-    ),
     counter(
       'over_budget_total',
       'How often each went beyond its budget.',
@@ -102,6 +92,22 @@ function budgetFamilies({ budget }: NodeFacts): Family[] {
       'shed_total',
       'How often each was given up for want of memory.',
       budget.shed.map(({ step, times }) => ({ labels: { step }, value: times })),
+    ),
+  ];
+}
+
+function diskFamilies({ budget }: NodeFacts): Family[] {
+  const disk = (budget?.rows ?? []).filter(({ kind }) => kind === 'disk');
+  return [
+    gauge(
+      'disk_budget_bytes',
+      'What each may take of the disk.',
+      by(disk, (row) => row.budget),
+    ),
+    gauge(
+      'disk_bytes',
+      'What each takes of the disk.',
+      by(disk, ({ now }) => now),
     ),
   ];
 }

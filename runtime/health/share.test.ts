@@ -5,10 +5,10 @@ import { heapLimitMiB, maxProperties, overbooked, shareMemory, type Sharer } fro
 const MI = 2 ** 20;
 const GI = 2 ** 30;
 
-const mapper = (protocol: string, mi?: number, hosting: Sharer['hosting'] = 'process'): Sharer => ({
+const mapper = (protocol: string, mi = 24, hosting: Sharer['hosting'] = 'process'): Sharer => ({
   protocol,
   hosting,
-  budgetBytes: mi === undefined ? undefined : mi * MI,
+  budgetBytes: mi * MI,
 });
 const ALL = [
   mapper('modbus', 14),
@@ -74,7 +74,9 @@ test('where the mappers leave the core too little, that is refused and not made 
   assert.match(overbooked(small) ?? '', /core +16\.0 MiB\n.*40\.0 MiB/);
 });
 
-test('an inline mapper lives on the budget of the core', () => {
+test('an inline mapper lives on the budget of the core, and one that is broken has none', () => {
+  const broken = { protocol: 'acme', hosting: 'process' } as const;
+  assert.deepEqual(shareMemory({}, { total: GI }, [broken]).mappers, []);
   assert.deepEqual(shareMemory({}, { total: GI }, [mapper('modbus', 14, 'inline')]).mappers, []);
 });
 

@@ -18,7 +18,7 @@ export interface Machine {
   readonly limit?: number | undefined;
 }
 
-/** A mapper as far as memory is concerned. An inline one lives on the core's budget. */
+/** A mapper as far as memory is concerned. An inline one lives on the core's budget; one that is broken has none. */
 export interface Sharer {
   readonly protocol: string;
   readonly hosting: 'inline' | 'process';
@@ -35,8 +35,6 @@ export interface Share {
   readonly sum: number;
 }
 
-/** What a mapper in a process of its own gets when nobody says anything. */
-const MAPPER_DEFAULT = 24 * MI;
 /** The least that the core runs with: it is at 11 to 12 MiB before its first device. */
 const CORE_LEAST = 16 * MI;
 const CORE_USUAL = 48 * MI;
@@ -50,9 +48,9 @@ const CEILING_MOST = 512 * MI;
  */
 export function shareMemory(wish: MemoryWish, machine: Machine, sharers: readonly Sharer[]): Share {
   const { bytes: ceiling, from } = ceilingOf(wish, machine);
-  const mappers = sharers
-    .filter(({ hosting }) => hosting === 'process')
-    .map(({ protocol, budgetBytes }) => ({ protocol, bytes: budgetBytes ?? MAPPER_DEFAULT }));
+  const mappers = sharers.flatMap(({ protocol, hosting, budgetBytes }) =>
+    hosting === 'inline' || budgetBytes === undefined ? [] : [{ protocol, bytes: budgetBytes }],
+  );
   const taken = mappers.reduce((sum, { bytes }) => sum + bytes, 0);
   const usual = Math.max(CORE_USUAL, Math.floor(ceiling / 4));
   const core = wish.core ?? Math.max(CORE_LEAST, Math.min(usual, ceiling - taken));
