@@ -12,6 +12,7 @@ import fc from 'fast-check';
 import {
   packError,
   packReading,
+  packReadings,
   packValue,
   unpackError,
   unpackReading,
@@ -97,4 +98,22 @@ test('whatever a process sends for a reading is one or is refused', () => {
       if (!reading.ok) assert.ok(reading.error instanceof Error);
     }),
   );
+});
+
+test('readings that are too large together lose the long ones, and fit one frame', () => {
+  const values = [
+    1,
+    '\u0001'.repeat(60_000),
+    'short',
+    ...Array.from({ length: 200 }, () => 'x'.repeat(9_000)),
+  ];
+  const readings = values.map((each) => ({ ok: true as const, value: each }));
+  const packed = packReadings(readings, 1_000_000);
+  assert.ok(JSON.stringify(packed).length <= 1_000_000);
+  assert.deepEqual([packed[0], packed[2]], [1, 'short']);
+  for (const each of [packed[1], packed[3]]) {
+    const reading = unpackReading(crossed(each));
+    assert.ok(!reading.ok && reading.error.code === 'VALUE_TOO_LONG');
+  }
+  assert.deepEqual(packReadings(readings.slice(0, 50), 1_000_000), values.slice(0, 50));
 });

@@ -49,6 +49,23 @@ export function packReading(reading: Reading): PackedReading {
   }
 }
 
+/**
+ * An answer to a read. Where its texts are too large for one frame together, the long ones become bad readings,
+ * and the short ones stay.
+ */
+export function packReadings(readings: readonly Reading[], mostBytes: number): PackedReading[] {
+  const packed = readings.map(packReading);
+  const total = packed.reduce((sum: number, each) => sum + packedBytes(each), 0);
+  // A character takes six bytes at most: \u0001.
+  if (total * 6 <= mostBytes || Buffer.byteLength(JSON.stringify(packed)) <= mostBytes) {
+    return packed;
+  }
+  const share = Math.floor(mostBytes / 8 / packed.length);
+  const message = `too long to be read together with the others: at most ${share} characters each`;
+  const e = packError(new Misconfigured('VALUE_TOO_LONG', message));
+  return packed.map((each) => (packedBytes(each) > share ? { e } : each));
+}
+
 export function packError(error: unknown, depth = 0): PackedError {
   if (!(error instanceof Error)) return ['Error', null, clip(`thrown: ${typeof error}`)];
   const { code, cause } = error as { code?: unknown; cause?: unknown };

@@ -5,7 +5,7 @@ import { Ports } from '../../../device/ports.ts';
 import { type Channel } from '../channel.ts';
 import { type Asked, type DataAsk, type ManagementAsk, type ToChild } from '../messages.ts';
 import { Outbox } from '../outbox.ts';
-import { packError, packReading, packValue, unpackValue } from '../packed.ts';
+import { packError, packReadings, packValue, unpackValue } from '../packed.ts';
 import { checkAll, parsedSettings } from './check.ts';
 import { ServedConnection } from './served-connection.ts';
 
@@ -15,6 +15,9 @@ export interface MapperServerOptions {
   readonly log: Log;
   readonly open?: Open;
 }
+
+/** Well below what a frame holds. */
+const MAX_ANSWER_BYTES = 1_000_000;
 
 type Ask = Asked<ManagementAsk | DataAsk>;
 
@@ -119,7 +122,7 @@ export class MapperServer {
 
   async #read(ask: Extract<Ask, { t: 'read' }>, signal: AbortSignal): Promise<unknown> {
     const readings = await this.#of(ask).read(ask.visitors, signal);
-    return readings.map(packReading);
+    return packReadings(readings, MAX_ANSWER_BYTES);
   }
 
   #subscribe(
