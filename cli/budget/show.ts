@@ -22,7 +22,9 @@ export function budgetTable(budget: NodeBudget): Table {
 }
 
 /** What was given up, who enforces, and what looking costs. */
-export function afterword({ shed, enforced, lookMicroseconds }: NodeBudget, now: number): string[] {
+export function afterword(budget: NodeBudget, now: number): string[] {
+  const { rows, shed, enforced, lookMicroseconds } = budget;
+  const notes = rows.flatMap(({ what, note }) => (note === undefined ? [] : [`${what}: ${note}`]));
   const steps = shed.map(({ step, times, last }) => {
     return times === 0 ? `${step} never` : `${step} ${times}x, last ${since(last, now)} ago`;
   });
@@ -32,6 +34,8 @@ export function afterword({ shed, enforced, lookMicroseconds }: NodeBudget, now:
       : `memory ${enforced.by.replace('-', ' ')} per mapper, and a watchdog on private memory`;
   return [
     '',
+    // Beside the figures they would make every line too long for a terminal.
+    ...notes.map((note, index) => `${index === 0 ? 'Of these:    ' : '             '}${note}`),
     `Given up:    ${steps.join('; ')}`,
     `Enforced by: ${by}`,
     `Measured:    each second, ${lookMicroseconds} µs a look`,
@@ -60,9 +64,9 @@ function total(rows: readonly BudgetRow[]): BudgetRow | undefined {
 }
 
 function cells(row: BudgetRow): Cell[] {
-  const { what, budget, now, peak, over, pss, rss, note } = row;
+  const { what, budget, now, peak, over, pss, rss } = row;
   return [
-    cell(note === undefined ? what : `${what} (${note})`),
+    cell(what),
     cell(sizeText(budget)),
     cell(sizeText(now), tone(now, budget)),
     cell(Number.isNaN(peak) ? '-' : sizeText(peak)),

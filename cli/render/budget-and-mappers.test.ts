@@ -69,12 +69,13 @@ test('the budget table shows what is given out, taken, and gone beyond, within 1
   ];
   assert.deepEqual(lines, [
     'gateway-1: 62.0 MiB of 106.0 MiB memory given out',
-    'WHAT                 BUDGET        NOW       PEAK   OVER    PRIVATE        PSS        RSS',
-    'core               48.0 MiB   12.4 MiB   15.1 MiB      0   12.5 MiB   30.0 MiB   46.2 MiB',
-    'mapper modbus      14.0 MiB   14.2 MiB   14.2 MiB      2   14.1 MiB   28.3 MiB   44.0 MiB',
-    'sum                62.0 MiB   26.6 MiB          -      2   26.6 MiB   58.3 MiB          -',
-    'written (a day)   200.0 MiB    3.0 MiB    3.0 MiB      0          -          -          -',
+    'WHAT               BUDGET        NOW       PEAK   OVER    PRIVATE        PSS        RSS',
+    'core             48.0 MiB   12.4 MiB   15.1 MiB      0   12.5 MiB   30.0 MiB   46.2 MiB',
+    'mapper modbus    14.0 MiB   14.2 MiB   14.2 MiB      2   14.1 MiB   28.3 MiB   44.0 MiB',
+    'sum              62.0 MiB   26.6 MiB          -      2   26.6 MiB   58.3 MiB          -',
+    'written         200.0 MiB    3.0 MiB    3.0 MiB      0          -          -          -',
     '',
+    'Of these:    written: a day',
     'Given up:    caches 2x, last 60s ago; samples never; mapper never',
     'Enforced by: watchdog on private memory, no cgroups: this system shows no memory cgroup',
     'Measured:    each second, 14 µs a look',

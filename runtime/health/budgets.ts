@@ -15,6 +15,7 @@ import {
   maxProperties,
   type MemoryWish,
   overbooked,
+  reshare,
   type Share,
   type Sharer,
   shareMemory,
@@ -62,6 +63,7 @@ export class Budgets {
   #cancel: (() => void) | undefined;
   readonly #listeners = new Set<() => void>();
   #states = '';
+  #unfit: readonly string[] = [];
 
   constructor(options: BudgetsOptions) {
     this.#options = options;
@@ -191,12 +193,31 @@ export class Budgets {
   }
 
   #notice(): void {
-    const states = (this.#host?.status() ?? [])
-      .map(({ protocol, state, reason }) => `${protocol} ${state} ${reason?.code ?? ''}`)
+    const mappers = this.#host?.status() ?? [];
+    const states = mappers
+      .map(
+        (each) => `${each.protocol} ${each.state} ${each.reason?.code ?? ''} ${each.budgetBytes}`,
+      )
       .join('\n');
     if (states === this.#states) return;
     this.#states = states;
+    this.#reshare(mappers);
     for (const listener of this.#listeners) listener();
+  }
+
+  /** A mapper that was installed or grew while the node runs, and for which there is no room, does not run. */
+  #reshare(mappers: readonly Sharer[]): void {
+    const { share, unfit } = reshare(this.#share, mappers);
+    this.#share = share;
+    for (const protocol of this.#unfit) {
+      if (!unfit.includes(protocol)) this.#host?.resume(protocol);
+    }
+    for (const protocol of unfit.filter((each) => !this.#unfit.includes(each))) {
+      const message = `its budget does not fit into the node's memory ceiling (${share.from}): raise memory.ceiling, or give it less (mappers.PROTOCOL.memory in limpet.yaml)`;
+      this.#options.log.error('mapper does not fit into the memory of this node', { protocol });
+      this.#host?.shed(protocol, { code: 'MEMORY_OVERBOOKED', message });
+    }
+    this.#unfit = unfit;
   }
 
   #coreRow(): BudgetRow {

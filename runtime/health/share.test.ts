@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { heapLimitMiB, maxProperties, overbooked, shareMemory, type Sharer } from './share.ts';
+import {
+  heapLimitMiB,
+  maxProperties,
+  overbooked,
+  reshare,
+  shareMemory,
+  type Sharer,
+} from './share.ts';
 
 const MI = 2 ** 20;
 const GI = 2 ** 30;
@@ -95,4 +102,21 @@ test('a larger core takes on more properties, within limits', () => {
   );
   assert.deepEqual([counts.at(0), counts.at(-1)], [500, 20_000]);
   assert.ok(maxProperties(19 * MI) >= 1_000, 'the workload of the hard limit of 30 MB');
+});
+
+test('a mapper that comes while the node runs gets what is left; who had a part keeps it', () => {
+  const before = shareMemory({ ceiling: 80 * MI, core: 32 * MI }, { total: GI }, [
+    mapper('modbus', 14),
+  ]);
+  const late = reshare(before, [mapper('acme', 24), mapper('big', 20), mapper('modbus', 14)]);
+  assert.deepEqual(late.unfit, ['big']);
+  assert.deepEqual(
+    late.share.mappers.map(({ protocol }) => protocol),
+    ['modbus', 'acme'],
+  );
+  assert.equal(late.share.sum, 70 * MI);
+  const grown = reshare(late.share, [mapper('modbus', 40), mapper('acme', 24)]);
+  assert.deepEqual(grown.unfit, ['modbus'], 'growing is not keeping');
+  const freed = reshare(late.share, [mapper('big', 20), mapper('modbus', 14)]);
+  assert.deepEqual(freed.unfit, []);
 });

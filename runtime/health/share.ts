@@ -72,6 +72,27 @@ function whole(bytes: number): number {
   return Math.max(1, Math.floor(bytes / MI)) * MI;
 }
 
+/**
+ * The share once mappers came, went or changed while the node runs: ceiling and core stay, those that had their part keep it,
+ * and of the others whoever does not fit into what is left is named.
+ */
+export function reshare(
+  before: Share,
+  sharers: readonly Sharer[],
+): { readonly share: Share; readonly unfit: readonly string[] } {
+  const had = new Map(before.mappers.map(({ protocol, bytes }) => [protocol, bytes]));
+  const keeps = ({ protocol, budgetBytes = 0 }: Sharer) => budgetBytes <= (had.get(protocol) ?? -1);
+  const unfit: string[] = [];
+  const wish = { ceiling: before.ceiling, core: before.core };
+  let fitting: Sharer[] = [];
+  for (const sharer of [...sharers.filter(keeps), ...sharers.filter((each) => !keeps(each))]) {
+    const { sum } = shareMemory(wish, { total: 0 }, [...fitting, sharer]);
+    if (sum > before.ceiling) unfit.push(sharer.protocol);
+    else fitting = [...fitting, sharer];
+  }
+  return { share: { ...shareMemory(wish, { total: 0 }, fitting), from: before.from }, unfit };
+}
+
 /** Why this share cannot be kept to, with the table and what to change; `undefined` when it can. */
 export function overbooked({ ceiling, from, core, mappers, sum }: Share): string | undefined {
   if (sum <= ceiling) return undefined;
