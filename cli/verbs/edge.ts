@@ -26,7 +26,8 @@ limpet.yaml:
   data: ./edge-data
   cloud: ws://127.0.0.1:8440/hub    # optional
   bus: { listen: 127.0.0.1:1883 }
-  manifests: ./manifests            # optional`,
+  manifests: ./manifests            # optional
+  memory: { ceiling: 96Mi, core: 48Mi }   # optional: see "limpet budget"`,
     )
     .action((options: EdgeOptions) =>
       act(async () => (await import('../run-edge.ts')).runEdge(options)),

@@ -162,13 +162,13 @@ test('a packet beyond the limit cuts its client off before it is collected', asy
   assert.equal(broker.counters()['BUS_PACKET_TOO_LARGE'], 1);
 });
 
-test('a client that stops reading is cut off, and the others do not wait for it', async (t) => {
-  const broker = await opened(t, { unreadBytes: 100_000 });
+/** Subscribes to everything of the node and then reads nothing. */
+async function slowClient(t: TestContext, broker: Broker, id: string): Promise<void> {
   const slow = connectTcp(broker.address.port, broker.address.host);
   t.after(() => slow.destroy());
   await once(slow, 'connect');
   const options = { protocolId: 'MQTT', protocolVersion: 4, clean: true, keepalive: 0 } as const;
-  slow.write(mqttPacket.generate({ cmd: 'connect', clientId: 'slow', ...options }));
+  slow.write(mqttPacket.generate({ cmd: 'connect', clientId: id, ...options }));
   await once(slow, 'data');
   slow.write(
     mqttPacket.generate({
@@ -179,6 +179,11 @@ test('a client that stops reading is cut off, and the others do not wait for it'
   );
   await once(slow, 'data');
   slow.pause();
+}
+
+test('a client that stops reading is cut off, and the others do not wait for it', async (t) => {
+  const broker = await opened(t, { unreadBytes: 100_000 });
+  await slowClient(t, broker, 'slow');
   const quick = await client(t, broker);
   const heard = messages(quick);
   await quick.subscribeAsync('limpet/#');
@@ -191,6 +196,21 @@ test('a client that stops reading is cut off, and the others do not wait for it'
   assert.equal(broker.counters()['BUS_SLOW_CLIENT'], 1);
   assert.equal(broker.counters()['clients'], 1);
   assert.ok(heard.length > 0);
+});
+
+test('forty clients that stop reading share 8 MiB, and are cut off one after the other', async (t) => {
+  const broker = await opened(t);
+  for (let each = 0; each < 40; each++) await slowClient(t, broker, `slow-${each}`);
+  const payload = 'x'.repeat(50_000);
+  let most = 0;
+  for (let i = 0; i < 400 && (broker.counters()['BUS_SLOW_CLIENT'] ?? 0) < 40; i++) {
+    broker.publish('limpet/default/d/twin/p', payload, { retain: true });
+    await new Promise((resolve) => void setImmediate(resolve));
+    most = Math.max(most, broker.counters()['unreadBytes'] ?? 0);
+  }
+  assert.equal(broker.counters()['BUS_SLOW_CLIENT'], 40);
+  // One message may go beyond the share of each.
+  assert.ok(most > 2 ** 20 && most < 8 * 2 ** 20 + 40 * 51_000, `${most} bytes unread`);
 });
 
 test('a client that asked to be remembered gets what it missed, the newest of it', async (t) => {

@@ -128,9 +128,10 @@ export class Broker {
 
   /** For health. */
   counters(): Readonly<Record<string, number>> {
-    const { persistence, refusals, online } = this.#parts;
+    const { persistence, refusals, online, sockets } = this.#parts;
     return {
       clients: online.size,
+      unreadBytes: [...sockets].reduce((sum, socket) => sum + socket.writableLength, 0),
       sessions: persistence.sessions.size,
       sessionBytes: persistence.sessions.bytes,
       retainedByClients: persistence.retained.size,

@@ -121,7 +121,7 @@ function inMi(bytes: number): string {
  * beside it (its own code and stacks, young space, buffers), so that V8 collects hard before the watchdog has to act.
  */
 export function heapLimitMiB(budgetBytes: number): number {
-  return Math.max(8, Math.floor(budgetBytes / MI) - 6);
+  return Math.max(10, Math.floor(budgetBytes / MI) - 8);
 }
 
 /**

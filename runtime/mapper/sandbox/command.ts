@@ -2,6 +2,7 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { heapLimitMiB } from '../../health/share.ts';
 import { granted, needsAddons, type Permissions, permissionsArgument } from './permissions.ts';
 
 /** What is run, as the host of processes takes it. */
@@ -21,19 +22,14 @@ export interface SandboxOptions {
   readonly diskBytes: number;
 }
 
-const MIB = 2 ** 20;
-/** Private memory of Node beside its old heap: young heap, buffers, stacks, the program. */
-const BESIDE_HEAP_MIB = 8;
-const LEAST_HEAP_MIB = 10;
 /** Names and time zone of the place; everything else of the environment may hold secrets. */
 const KEPT = ['PATH', 'TZ', 'LANG', 'LC_ALL'];
 
 /** Flags for Node: permissions, and a heap that fills before the budget does. */
 export function sandboxFlags(options: SandboxOptions): string[] {
   const { permissions, memoryBytes } = options;
-  const heapMib = Math.max(LEAST_HEAP_MIB, Math.floor(memoryBytes / MIB) - BESIDE_HEAP_MIB);
   return [
-    `--max-old-space-size=${heapMib}`,
+    `--max-old-space-size=${heapLimitMiB(memoryBytes)}`,
     '--permission',
     // Said at each start of Node otherwise, in the last lines of every mapper.
     '--disable-warning=SecurityWarning',
