@@ -22,6 +22,8 @@ export interface RigOptions {
   readonly edgeData?: string;
   /** What runs the edge instead of the bundle's launcher: another copy of it, or a shell that joins a cgroup first. */
   readonly launcher?: readonly string[];
+  /** How long the edge may take until its API answers. Default 20 s. */
+  readonly readyMs?: number;
 }
 
 export class Rig {
@@ -38,17 +40,20 @@ export class Rig {
   cloud: Child | undefined;
   edge: Child | undefined;
   readonly #launcher: readonly string[];
+  readonly #readyMs: number | undefined;
 
   private constructor(parts: {
     folder: string;
     edgeData: string;
     launcher: readonly string[];
+    readyMs: number | undefined;
     registers: Registers;
     ports: readonly [device: number, cloud: number, bus: number];
   }) {
     this.folder = parts.folder;
     this.edgeData = parts.edgeData;
     this.#launcher = parts.launcher;
+    this.#readyMs = parts.readyMs;
     this.registers = parts.registers;
     [this.devicePort, this.cloudPort, this.busPort] = parts.ports;
     this.api = new ApiClient({ url: `http://127.0.0.1:${this.cloudPort}` });
@@ -63,9 +68,9 @@ export class Rig {
     const edgeData = options.edgeData ?? path.join(folder, 'edge');
     await mkdir(edgeData, { recursive: true });
     const ports = [await freePort(), await freePort(), await freePort()] as const;
-    const { launcher = [LAUNCHER] } = options;
+    const { launcher = [LAUNCHER], readyMs } = options;
     const registers = await Registers.listen(ports[0]);
-    const rig = new Rig({ folder, edgeData, launcher, registers, ports });
+    const rig = new Rig({ folder, edgeData, launcher, readyMs, registers, ports });
     await rig.configure();
     return rig;
   }
@@ -111,7 +116,7 @@ export class Rig {
     const config = path.join(this.folder, 'limpet.yaml');
     const command = [...this.#launcher, '--config', config, ...options];
     this.edge = new Child('edge', command, { NODE: process.execPath, ...environment });
-    await this.edge.ready(() => answers(this.edgeApi));
+    await this.edge.ready(() => answers(this.edgeApi), this.#readyMs);
   }
 
   /** Declares `count` devices of one model, behind one gateway address, units from 1. */

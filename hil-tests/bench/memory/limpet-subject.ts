@@ -11,6 +11,9 @@ import type { Cgroup } from './cgroup.ts';
 import type { Copies } from './image.ts';
 import { DEVICES, type Key, PER_DEVICE, PROPERTIES, type Subject } from './subject.ts';
 
+/** One that has too little memory is slow to start; that is to be seen in the figures, not to end them. */
+const READY_MS = 60_000;
+
 interface Parts {
   readonly key: Key;
   readonly copies: Copies;
@@ -36,7 +39,11 @@ export class LimpetSubject implements Subject {
   static async create(parts: Parts): Promise<LimpetSubject> {
     const { key, copies, cgroup } = parts;
     const launcher = cgroup?.enter([copies.launcher]) ?? [copies.launcher];
-    const rig = await Rig.create({ edgeData: path.join(copies.folder, 'data'), launcher });
+    const rig = await Rig.create({
+      edgeData: path.join(copies.folder, 'data'),
+      launcher,
+      readyMs: READY_MS,
+    });
     try {
       if (key === 'process') await rig.configure({ mappers: '{ modbus: { hosting: process } }' });
       await rig.startCloud();

@@ -60,7 +60,7 @@ function legend(one: Soaked, y: number, shade: Shade): readonly string[] {
 export function verdict({ name, trend }: Soaked): string {
   const signed = (bytes: number): string =>
     `${bytes < 0 ? '' : '+'}${(bytes / 1e6).toFixed(2)} MB/h`;
-  return `${name}: ${signed(trend.bytesPerHour)}, allowed ${signed(trend.limitPerHour)}: ${trend.holds ? 'holds' : 'GROWS'}`;
+  return `${name}: ${signed(trend.bytesPerHour)}, at least ${signed(trend.atLeastPerHour)}, allowed ${signed(trend.limitPerHour)}: ${trend.holds ? 'holds' : 'GROWS'}`;
 }
 
 function mb({ bytes }: Point): number {
