@@ -32,10 +32,12 @@ export function source(
   `;
 }
 
-/** A connection whose reads run this expression of \`key\`. */
+/** A connection whose reads await this expression of `key`. */
 export function reading(expression: string): string {
   return `return {
-    read: async (visitors) => visitors.map(({ key }) => ({ ok: true, value: ${expression} })),
+    read: (visitors) => Promise.all(
+      visitors.map(async ({ key }) => ({ ok: true, value: await (${expression}) })),
+    ),
     write: async (visitor, value) => value,
     close: async () => undefined,
   };`;

@@ -31,6 +31,8 @@ export interface MapperHostOptions {
   readonly guard?: MemoryGuard | undefined;
   /** Uniform in [0, 1). */
   readonly random?: (() => number) | undefined;
+  /** How often scratch folders are measured. Default 10 s. */
+  readonly scratchEveryMs?: number | undefined;
 }
 
 /** One mapper, and the files that it was made from. */
@@ -211,10 +213,10 @@ export class MapperHost {
   }
 
   #make(entry: CatalogEntry): InlineMapper | ProcessMapper {
-    const { clock, log, data, guard, random = Math.random } = this.#options;
+    const { clock, log, random = Math.random } = this.#options;
     if (entry.manifest.hosting === 'inline') return new InlineMapper(entry, { clock, log });
     const replaced = (protocol: string): void => this.#replaced(protocol);
-    return new ProcessMapper(entry, { clock, log, data, guard, random, replaced });
+    return new ProcessMapper(entry, { ...this.#options, random, replaced });
   }
 
   #end({ mapper }: Unit): void {

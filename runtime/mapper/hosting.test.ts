@@ -1,7 +1,7 @@
 import { type Connection } from '@limpet/dmi';
 import { silentLog } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../kernel/clock.ts';
@@ -193,4 +193,41 @@ test('a mapper that was shed is away, with the reason, until it is resumed', asy
   await until('told', () => folder.replaced.length === 1);
   assert.equal(await read(await connect(host)), 'fine');
   assert.equal(host.shed('nobody', { code: 'X', message: 'x' }), false);
+});
+
+test('a mapper that fills its folder is stopped until the operator has cleared it', async (t) => {
+  const folder = new MapperFolder(t);
+  const fill = `key === 'fill' && Array.from({ length: 40 }, (_, n) => writeFileSync(String(n), Buffer.alloc(4_096)))`;
+  const top = "import { writeFileSync } from 'node:fs';";
+  folder.write('knock', source({ top, connect: reading(fill) }), { disk: '64Ki' });
+  const host = await folder.open(t, { scratchEveryMs: 200 });
+  await read(await connect(host), 'fill');
+  await until('stopped', () => statusOf(host).state === 'stopped');
+  const { reason } = statusOf(host);
+  assert.equal(reason?.code, 'MAPPER_DISK');
+  assert.match(reason?.message ?? '', /knock holds 160Ki, its "disk" allows 64Ki: remove/);
+  await assert.rejects(host.mapper('knock'), { name: 'Unreachable', code: 'MAPPER_STOPPED' });
+  const scratch = path.join(folder.data, 'mappers', 'knock');
+  for (const name of readdirSync(scratch)) rmSync(path.join(scratch, name));
+  await until('started again', () => statusOf(host).state === 'ready');
+  assert.deepEqual(folder.replaced, ['knock']);
+});
+
+test('a mapper that crashes natively, or throws in a timer, is restarted and named', async (t) => {
+  const folder = new MapperFolder(t);
+  const ways = `key === 'crash' ? process.kill(process.pid, 'SIGSEGV')
+    : key === 'timer' ? setTimeout(() => { throw new TypeError('oops'); }) && new Promise(() => {}) : 'fine'`;
+  folder.write('knock', source({ connect: reading(ways) }));
+  const host = await folder.open(t, { random: () => 0 });
+  for (const [key, code, message] of [
+    ['crash', 'MAPPER_CRASHED', /SIGSEGV/],
+    ['timer', 'MAPPER_EXITED', /it printed: TypeError: oops/],
+  ] as const) {
+    await assert.rejects(read(await connect(host), key), { code: 'MAPPER_DOWN' });
+    await until('named', () => statusOf(host).reason?.code === code);
+    assert.match(statusOf(host).reason?.message ?? '', message);
+    await until('back', () => statusOf(host).state === 'ready');
+  }
+  assert.equal(statusOf(host).restarts, 2);
+  assert.ok(statusOf(host).lines?.some((line) => line.includes('oops')));
 });

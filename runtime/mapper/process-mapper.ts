@@ -21,7 +21,11 @@ export interface ProcessSurroundings {
   readonly guard?: MemoryGuard | undefined;
   readonly random: () => number;
   readonly replaced: (protocol: string) => void;
+  /** How often scratch folders are measured. Default 10 s. */
+  readonly scratchEveryMs?: number | undefined;
 }
+
+const RUNNING = new Set(['starting', 'ready', 'restarting', 'crash-loop', 'unresponsive']);
 
 export class ProcessMapper {
   readonly #around: ProcessSurroundings;
@@ -52,6 +56,7 @@ export class ProcessMapper {
       ceilingBytes: () => this.#entry.manifest.diskBytes,
       clock,
       log: log.with({ protocol }),
+      everyMs: around.scratchEveryMs,
       over: (reason) => this.#hold(reason),
       within: () => this.#release(),
     });
@@ -93,6 +98,8 @@ export class ProcessMapper {
   }
 
   #hold(reason: Reason): void {
+    // One that runs not now is looked at again once it does.
+    if (!RUNNING.has(this.#supervisor.status().state)) return;
     this.#held = true;
     this.#supervisor.hold(reason);
   }

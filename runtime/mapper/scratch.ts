@@ -13,9 +13,11 @@ export interface ScratchOptions {
   readonly ceilingBytes: () => number;
   readonly clock: Clock;
   readonly log: Log;
-  /** It holds more than it may. */
+  /** Default 10 s. */
+  readonly everyMs?: number | undefined;
+  /** It holds more than it may: told at each look. */
   readonly over: (reason: Reason) => void;
-  /** It does not any more. */
+  /** It does not any more: told once. */
   readonly within: () => void;
 }
 
@@ -31,7 +33,8 @@ export class ScratchWatch {
   }
 
   start(): void {
-    this.#cancel ??= this.#options.clock.after(EVERY_MS, () => void this.#look());
+    const { clock, everyMs = EVERY_MS } = this.#options;
+    this.#cancel ??= clock.after(everyMs, () => void this.#look());
   }
 
   stop(): void {
@@ -45,7 +48,7 @@ export class ScratchWatch {
       const excess = excessOf(await measure(folder), ceilingBytes(), folder);
       this.#blind = false;
       if (this.#stopped) return;
-      if (excess !== undefined && !this.#over) over(excess);
+      if (excess !== undefined) over(excess);
       if (excess === undefined && this.#over) within();
       this.#over = excess !== undefined;
     } catch (error) {

@@ -23,35 +23,34 @@ export function stateOf(phase: Phase): MapperState {
 
 /** Why a device gets no mapper, and what comes next: by itself, or by somebody. */
 export function downReason(protocol: string, { phase, reason }: Life): Reason {
-  const why = reason === undefined ? '' : `: ${reason.message}`;
-  const told = (code: string, what: string, then: string): Reason => ({
-    code,
-    message: `the mapper "${protocol}" ${what}${why} (${then})`,
-  });
-  switch (phase.kind) {
-    case 'waiting':
-      return phase.loop
-        ? told(
-            'MAPPER_DOWN',
-            'keeps ending',
-            'it is tried once a minute; see its last lines in the log',
-          )
-        : told('MAPPER_DOWN', 'has ended', 'it is started again in a moment');
-    case 'shed':
-      return told('MAPPER_SHED', 'was stopped', 'it is started again when there is memory');
-    case 'stopped':
-      return told('MAPPER_STOPPED', 'was stopped', 'mend it, and it is started again');
-    case 'broken':
-      return told('MAPPER_BROKEN', 'cannot be used', 'change its files, and it is tried again');
-    case 'ended':
-      return told('MAPPER_DOWN', 'was stopped', 'this node is stopping');
-    case 'idle':
-    case 'starting':
-    case 'ready':
-    case 'dying':
-      return told('MAPPER_DOWN', 'is not ready', 'it is started again in a moment');
-  }
+  const { code, what, then } = DOWN[stateOf(phase)];
+  const said = reason?.message ?? 'it said nothing';
+  // What is broken says its name already.
+  const told = what === '' ? said : `the mapper "${protocol}" ${what}: ${said}`;
+  return { code, message: `${told} (${then})` };
 }
+
+const AGAIN = {
+  code: 'MAPPER_DOWN',
+  what: 'is not ready',
+  then: 'it is started again in a moment',
+};
+
+const DOWN: { readonly [State in MapperState]: typeof AGAIN } = {
+  idle: AGAIN,
+  starting: AGAIN,
+  ready: AGAIN,
+  unresponsive: AGAIN,
+  restarting: { ...AGAIN, what: 'has ended' },
+  'crash-loop': {
+    code: 'MAPPER_DOWN',
+    what: 'keeps ending',
+    then: 'it is tried once a minute; see its last lines in the log',
+  },
+  shed: { code: 'MAPPER_SHED', what: 'was stopped', then: 'it starts again when there is memory' },
+  stopped: { code: 'MAPPER_STOPPED', what: 'was stopped', then: 'mend it, and it starts again' },
+  broken: { code: 'MAPPER_BROKEN', what: '', then: 'change its files, and it is tried again' },
+};
 
 interface Change {
   readonly before: Life;

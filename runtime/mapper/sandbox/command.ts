@@ -56,7 +56,8 @@ export function sandboxed(
     file: '/bin/sh',
     args: [
       '-c',
-      `ulimit -c 0; ulimit -f ${blocks}; exec "$0" "$@"`,
+      // Where a limit is lower already, that one stays.
+      `{ ulimit -c 0; ulimit -f ${blocks}; } 2>/dev/null; exec "$0" "$@"`,
       file,
       ...args,
       permissionsArgument(permissions),
