@@ -4,14 +4,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BudgetedHost, Budgets } from './budgets.ts';
 import { garbage } from './collect.ts';
+import type { Sharer } from './share.ts';
 
 const MI = 2 ** 20;
 
 /** Mappers that run until they are shed. */
 class Mappers implements BudgetedHost {
   readonly shedFor = new Map<string, Reason>();
-  list = [
+  list: (Sharer & { importance: number })[] = [
     { protocol: 'modbus', hosting: 'process' as const, importance: 80, budgetBytes: 2 * MI },
+    { protocol: 'inner', hosting: 'inline' as const, importance: 0, budgetBytes: 2 * MI },
     { protocol: 'toy', hosting: 'process' as const, importance: 1, budgetBytes: 2 * MI },
   ];
 

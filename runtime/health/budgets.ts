@@ -188,7 +188,10 @@ export class Budgets {
     this.#shortage.look({
       nowMs: this.#options.clock.monotonic(),
       pressure,
-      running: (this.#host?.status() ?? []).filter(({ state }) => RUNNING.has(state)),
+      // An inline mapper's memory is the core's: stopping it would free next to nothing.
+      running: (this.#host?.status() ?? []).filter(
+        ({ state, hosting }) => hosting === 'process' && RUNNING.has(state),
+      ),
     });
   }
 

@@ -42,8 +42,8 @@ const CORE_USUAL = 48 * MI;
 const CEILING_MOST = 512 * MI;
 
 /**
- * Whatever the file leaves open is derived. Ceiling: a quarter of the machine, at most 512 MiB; under a hard limit two
- * thirds of that, because the kernel charges pages of files to it as well. Core: 48 MiB or a quarter of the ceiling,
+ * Whatever the file leaves open is derived. Ceiling: a quarter of the machine, at most 512 MiB; under a hard limit three
+ * quarters of that, because the kernel charges pages of files to it as well. Core: 48 MiB or a quarter of the ceiling,
  * whichever is more, as far as the mappers leave it; never less than 16 MiB, so that what cannot fit is refused.
  */
 export function shareMemory(wish: MemoryWish, machine: Machine, sharers: readonly Sharer[]): Share {
@@ -60,8 +60,11 @@ export function shareMemory(wish: MemoryWish, machine: Machine, sharers: readonl
 function ceilingOf({ ceiling }: MemoryWish, { total, limit }: Machine) {
   if (ceiling !== undefined) return { bytes: ceiling, from: 'memory.ceiling' };
   if (limit !== undefined && limit < total) {
-    const bytes = whole(Math.min((limit * 2) / 3, CEILING_MOST));
-    return { bytes, from: `two thirds of the ${formatQuantity(limit)} this process is limited to` };
+    const bytes = whole(Math.min((limit * 3) / 4, CEILING_MOST));
+    return {
+      bytes,
+      from: `three quarters of the ${formatQuantity(limit)} this process is limited to`,
+    };
   }
   const bytes = whole(Math.min(total / 4, CEILING_MOST));
   return { bytes, from: `a quarter of the machine's ${formatQuantity(whole(total))}` };
