@@ -8,7 +8,7 @@ import { Aedes, type Client, type PublishPacket, type Subscription } from 'aedes
 import mqttPacket from 'mqtt-packet';
 import { type Address, busAddress, listenAt } from './listen.ts';
 import { PacketGauge } from './packet-gauge.ts';
-import { boundedPersistence, type Persistence } from './persistence.ts';
+import { boundedPersistence, type Persistence, type Retained } from './persistence.ts';
 import { Refusals } from './refusals.ts';
 import { COMMANDS, topicKind } from './topics.ts';
 
@@ -112,6 +112,11 @@ export class Broker {
     this.#aedes.publish({ cmd: 'publish', topic, payload, retain, qos: 1, dup: false }, (error) => {
       if (error) this.#parts.log.error('bus could not publish', { topic, error });
     });
+  }
+
+  /** What the node has retained itself, asked whenever a client subscribes. */
+  retain(told: () => Iterable<Retained>): void {
+    this.#parts.persistence.retain(told);
   }
 
   /** Tells each message on a command topic, in the order of arrival. */

@@ -1,12 +1,12 @@
 /**
  * The twins on the local bus: what changes in the store becomes a retained topic, and an order that arrives on
- * a command topic is placed. Of a value that changes faster than the event loop turns only the latest is
- * published.
+ * a command topic is placed. Of a value that changes faster than it can be published only the latest is.
  */
 import type { Clock, Log } from '@limpet/dmi';
 import { type Id, idOf, type PropertyTwin, type Reason } from '@limpet/dmi/manifest';
 import { type OrderRequest, placeOrder } from '../twin/order.ts';
 import type { Change, TwinStore } from '../twin/store.ts';
+import type { Retained } from './persistence.ts';
 import {
   COMMANDS,
   commandTarget,
@@ -25,6 +25,7 @@ import {
 /** The part of the broker that the bus needs. */
 interface Publisher {
   publish(topic: string, payload: string, options: { readonly retain: boolean }): void;
+  retain(told: () => Iterable<Retained>): void;
   onCommand(listener: (topic: string, payload: string) => void): void;
 }
 
@@ -37,17 +38,24 @@ export interface EventBusOptions {
   readonly log: Log;
 }
 
+/** Topics told in one turn of the event loop: what one turn makes is garbage before it is old. */
+const TOPICS_PER_TURN = 8;
+
 /** Orders by clients of the bus in one second: each is one write to the disk. */
 const ORDERS_PER_SECOND = 50;
 
 export type CloudState = 'none' | 'connecting' | 'connected' | 'offline';
 
+/** A property, or the device's own state. */
+type Part = string | typeof STATE;
+const STATE = Symbol('state');
+
 export class EventBus {
   readonly #options: EventBusOptions;
-  /** What is retained of each device: its topics, and how to say them now. Empty: there is nothing to say. */
-  readonly #topics = new Map<Id, Map<string, () => string>>();
-  /** Topics to publish in the next turn, with their device. */
-  readonly #due = new Map<string, Id>();
+  /** What is told of each device: its properties, and its state. */
+  readonly #told = new Map<Id, Set<Part>>();
+  /** What of it is to be published in the next turns. */
+  readonly #due = new Map<Id, Set<Part>>();
   #scheduled = false;
   #forget: () => void = () => undefined;
   #window = { start: Number.NEGATIVE_INFINITY, orders: 0 };
@@ -59,6 +67,7 @@ export class EventBus {
   start(cloud: CloudState): void {
     const { twins, broker } = this.#options;
     this.#forget = twins.onChange((change) => this.#changed(change));
+    broker.retain(() => this.#retained());
     broker.onCommand((topic, payload) => this.#command(topic, payload));
     for (const device of twins.devices()) this.#publishDevice(device);
     this.cloud(cloud);
@@ -81,10 +90,10 @@ export class EventBus {
       case 'property': {
         const { device, property, twin } = change;
         if (change.what === 'desired' && twin.desired) this.#result({ device, property }, twin);
-        return this.#publishTwin({ device, property });
+        return this.#put(device, property);
       }
       case 'device':
-        return this.#publishState(change.device);
+        return this.#put(change.device, STATE);
       case 'resource':
         if (change.type === 'Device' && change.doc === null) return this.#clear(change.id);
         // A model may change a unit, a device its model: their twins are published anew.
@@ -105,56 +114,66 @@ export class EventBus {
     const twin = this.#options.twins.twin(device);
     if (twin === undefined) return;
     // Also what was published before: a property may have left the model.
-    for (const [topic, payload] of this.#topics.get(device) ?? [])
-      this.#put(device, topic, payload);
-    this.#publishState(device);
-    for (const property of twin.properties.keys()) this.#publishTwin({ device, property });
+    for (const part of this.#told.get(device) ?? []) this.#put(device, part);
+    this.#put(device, STATE);
+    for (const property of twin.properties.keys()) this.#put(device, property);
   }
 
-  #publishTwin({ device, property }: Target): void {
-    const { twins } = this.#options;
-    this.#put(device, twinTopic(device, property), () => {
-      const twin = twins.twin(device)?.properties.get(property);
-      const { properties = [] } = twins.modelOf(device)?.spec ?? {};
-      const unit = properties.find(({ name }) => name === property)?.unit;
-      return twin === undefined ? '' : twinPayload(twin, unit);
-    });
-  }
-
-  #publishState(device: Id): void {
-    this.#put(device, stateTopic(device), () => {
-      const twin = this.#options.twins.twin(device);
-      return twin === undefined ? '' : statePayload(twin.condition);
-    });
-  }
-
-  #put(device: Id, topic: string, payload: () => string): void {
-    const topics = this.#topics.get(device) ?? new Map<string, () => string>();
-    this.#topics.set(device, topics.set(topic, payload));
-    this.#due.set(topic, device);
+  #put(device: Id, part: Part): void {
+    within(this.#told, device).add(part);
+    within(this.#due, device).add(part);
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.#flush());
   }
 
   #flush(): void {
+    let room = TOPICS_PER_TURN;
+    for (const [device, parts] of this.#due) {
+      for (const part of parts) {
+        if (room-- === 0) return void setImmediate(() => this.#flush());
+        parts.delete(part);
+        this.#publish(device, part);
+      }
+      this.#due.delete(device);
+    }
     this.#scheduled = false;
-    const due = [...this.#due];
-    this.#due.clear();
-    for (const [topic, device] of due) {
-      const payload = this.#topics.get(device)?.get(topic)?.() ?? '';
-      if (payload === '') this.#topics.get(device)?.delete(topic);
-      this.#options.broker.publish(topic, payload, { retain: true });
+  }
+
+  #publish(device: Id, part: Part): void {
+    const payload = this.#payload(device, part);
+    if (payload === '') this.#told.get(device)?.delete(part);
+    this.#options.broker.publish(topicOf(device, part), payload, { retain: false });
+  }
+
+  /** Empty: there is nothing to say any more. */
+  #payload(device: Id, part: Part): string {
+    const { twins } = this.#options;
+    const twin = twins.twin(device);
+    if (part === STATE) return twin === undefined ? '' : statePayload(twin.condition);
+    const held = twin?.properties.get(part);
+    if (held === undefined) return '';
+    const { properties = [] } = twins.modelOf(device)?.spec ?? {};
+    return twinPayload(held, properties.find(({ name }) => name === part)?.unit);
+  }
+
+  /** All that a new subscriber may be told, said when it is told: the twins are there, copies would be as large. */
+  *#retained(): Generator<Retained> {
+    for (const [device, parts] of this.#told) {
+      for (const part of parts) {
+        yield { topic: topicOf(device, part), payload: () => this.#payload(device, part) };
+      }
     }
   }
 
   /** The device is gone: nothing of it stays retained. */
   #clear(device: Id): void {
-    for (const topic of this.#topics.get(device)?.keys() ?? []) {
-      this.#due.delete(topic);
-      this.#options.broker.publish(topic, '', { retain: true });
+    const parts = this.#told.get(device) ?? [];
+    this.#told.delete(device);
+    this.#due.delete(device);
+    for (const part of parts) {
+      this.#options.broker.publish(topicOf(device, part), '', { retain: false });
     }
-    this.#topics.delete(device);
   }
 
   #result({ device, property }: Target, { desired }: PropertyTwin<number>): void {
@@ -210,4 +229,14 @@ export class EventBus {
     if (now - this.#window.start >= 1000) this.#window = { start: now, orders: 0 };
     return ++this.#window.orders <= ORDERS_PER_SECOND;
   }
+}
+
+function topicOf(device: Id, part: Part): string {
+  return part === STATE ? stateTopic(device) : twinTopic(device, part);
+}
+
+function within(parts: Map<Id, Set<Part>>, device: Id): Set<Part> {
+  const held = parts.get(device) ?? new Set();
+  parts.set(device, held);
+  return held;
 }

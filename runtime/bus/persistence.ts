@@ -1,6 +1,7 @@
 /** aedes's own in-memory persistence, with ceilings where it has none. */
 import { Readable } from 'node:stream';
 import createMemory from 'aedes-persistence';
+import { covers } from './topics.ts';
 import { type KeptPacket, Sessions, type SessionsOptions } from './sessions.ts';
 
 interface ClientId {
@@ -12,6 +13,11 @@ interface QueuedFor {
 interface Kept {
   readonly topic: string;
   readonly payload: string | Uint8Array;
+}
+/** A topic of the node's own, and what it says at the moment. */
+export interface Retained {
+  readonly topic: string;
+  readonly payload: () => string;
 }
 interface Filter {
   readonly topic: string;
@@ -70,6 +76,8 @@ export interface Persistence {
   readonly aedes: object;
   readonly sessions: Sessions;
   readonly retained: Pick<RetainedCeiling, 'admits' | 'size'>;
+  /** Where retained topics come from that are kept nowhere here. */
+  retain(told: () => Iterable<Retained>): void;
 }
 
 /** A persistence for aedes whose every queue is bounded. */
@@ -79,6 +87,7 @@ export function boundedPersistence(options: PersistenceOptions): Persistence {
   const sessions = new Sessions(options);
   const retained = new RetainedCeiling(options.retained);
   const newest = new Map<string, Kept['payload']>();
+  let told: () => Iterable<Retained> = () => [];
   const aedes = Object.assign(Object.create(memory), {
     // aedes looks at the constructor of `setup`, so it must be an async function of its own.
     setup: async (broker: unknown) => memory.setup(broker),
@@ -91,10 +100,37 @@ export function boundedPersistence(options: PersistenceOptions): Persistence {
       await memory.storeRetained(packet);
     },
     createRetainedStreamCombi: (filters: readonly string[]): Readable =>
-      Readable.from(asOfSending(memory.createRetainedStreamCombi(filters), newest)),
+      Readable.from(
+        inTurn([
+          asOfSending(memory.createRetainedStreamCombi(filters), newest),
+          ofNode(filters, told()),
+        ]),
+      ),
   });
-  return { aedes, sessions, retained };
+  const retain = (source: () => Iterable<Retained>): void => void (told = source);
+  return { aedes, sessions, retained, retain };
 }
+
+async function* inTurn(
+  streams: readonly (AsyncIterable<Kept> | Iterable<Kept>)[],
+): AsyncGenerator<Kept> {
+  for (const stream of streams) yield* stream;
+}
+
+function* ofNode(filters: readonly string[], told: Iterable<Retained>): Generator<Kept> {
+  for (const { topic, payload } of told) {
+    if (!filters.some((filter) => covers(filter, topic))) continue;
+    yield {
+      ...NODE_PACKET,
+      topic,
+      get payload() {
+        return payload();
+      },
+    };
+  }
+}
+
+const NODE_PACKET = { cmd: 'publish', qos: 1, retain: true } as const;
 
 /**
  * A new subscriber is told what is retained in a stream that is read ahead: what it holds of a topic must be what

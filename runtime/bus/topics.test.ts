@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { busAddress } from './listen.ts';
 import { PacketGauge } from './packet-gauge.ts';
 import { type KeptPacket, Sessions } from './sessions.ts';
-import { commandTarget, readCommand, topicKind, twinPayload } from './topics.ts';
+import { commandTarget, covers, readCommand, topicKind, twinPayload } from './topics.ts';
 
 test('clients may publish orders and traffic of their own, nothing else', () => {
   for (const [topic, kind] of [
@@ -146,3 +146,20 @@ test('an unnumbered acknowledgement takes nothing away', () => {
   assert.equal(sessions.acknowledge('a', undefined), undefined);
   assert.equal(sessions.queued('a').length, 1);
 });
+
+for (const [filter, topic, covered] of [
+  ['#', 'limpet/default/d/state', true],
+  ['limpet/#', 'limpet/default/d/state', true],
+  ['limpet/default/d/state/#', 'limpet/default/d/state', true],
+  ['limpet/+/+/state', 'limpet/default/d/state', true],
+  ['limpet/+/+/twin/+', 'limpet/default/d/twin/p', true],
+  ['limpet/default/d/twin/p', 'limpet/default/d/twin/p', true],
+  ['limpet/+/+/twin', 'limpet/default/d/twin/p', false],
+  ['limpet/+/+/twin/+/+', 'limpet/default/d/twin/p', false],
+  ['limpet/+/+/set/#', 'limpet/default/d/twin/p', false],
+  ['+/+', 'limpet', false],
+] as const) {
+  test(`the filter ${filter} ${covered ? 'covers' : 'does not cover'} ${topic}`, () => {
+    assert.equal(covers(filter, topic), covered);
+  });
+}

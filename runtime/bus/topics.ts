@@ -38,6 +38,18 @@ export function topicKind(topic: string): 'command' | 'own' | 'reserved' {
   return root === 'limpet' || root.startsWith('$') ? 'reserved' : 'own';
 }
 
+/** Whether a filter covers a topic that does not begin with `$`: MQTT 3.1.1, 4.7.1. */
+export function covers(filter: string, topic: string): boolean {
+  const wanted = filter.split('/');
+  const levels = topic.split('/');
+  for (const [at, level] of wanted.entries()) {
+    // Also the level above it: `sport/#` covers `sport`.
+    if (level === '#') return true;
+    if (at >= levels.length || (level !== '+' && level !== levels[at])) return false;
+  }
+  return wanted.length === levels.length;
+}
+
 export interface Command {
   readonly value: Json;
   readonly expiresMs?: number;
