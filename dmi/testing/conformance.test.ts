@@ -72,6 +72,15 @@ const CAUGHT: readonly (readonly [Quirk, string])[] = [
   ['close throws the second time', 'DMI-503'],
   ['opens only once', 'DMI-504'],
   ['makes up a value for half an answer', 'DMI-601'],
+  ['cannot tell what was not wished', 'DMI-701'],
+  ['tells under the next index', 'DMI-702'],
+  ['tells no start', 'DMI-702'],
+  ['tells no change', 'DMI-703'],
+  ['tells after its end', 'DMI-704'],
+  ['loses in silence', 'DMI-705'],
+  ['loses twice', 'DMI-705'],
+  ['tells everything thrice', 'DMI-706'],
+  ['subscribes only once', 'DMI-707'],
 ];
 
 // Together, because a broken mapper is mostly waited for.
@@ -109,5 +118,20 @@ test('what a subject does not offer is not applicable, with the reason', async (
   for (const id of ['DMI-204', 'DMI-301', 'DMI-302', 'DMI-303', 'DMI-402']) {
     assert.equal(results.get(id)?.result, 'not-applicable', id);
     assert.match(results.get(id)?.reason ?? '', /the subject/);
+  }
+});
+
+test('a mapper that does not subscribe, or whose device does not, has nothing to promise of it', async () => {
+  for (const quirk of ['only polls', 'refuses to subscribe'] as const) {
+    const told: Assertion[] = [];
+    for await (const each of runConformance(tinyMapper(quirk), { ...subject(), faults: 1 })) {
+      if (each.id.startsWith('DMI-7')) told.push(each);
+      else assert.equal(each.result, 'pass', each.reason);
+    }
+    assert.equal(told.length, 7);
+    for (const { result, reason } of told) {
+      assert.equal(result, 'not-applicable');
+      assert.match(reason ?? '', /the mapper does not subscribe|the device serves no subscription/);
+    }
   }
 });

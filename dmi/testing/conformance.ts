@@ -9,6 +9,7 @@ import { randomFaults } from './random-faults.ts';
 import { reading } from './reading.ts';
 import { NotApplicable } from './rig.ts';
 import type { Assertion, Subject } from './subject.ts';
+import { telling } from './telling.ts';
 import { writing } from './writing.ts';
 
 const PROMISES: readonly DmiPromise[] = [
@@ -19,6 +20,7 @@ const PROMISES: readonly DmiPromise[] = [
   ...losing,
   ...closing,
   ...randomFaults,
+  ...telling,
 ];
 
 /** Tries the promises one after the other and says of each what became of it. */

@@ -82,7 +82,8 @@ async function openAndRead(rig: Rig): Promise<Outcome<unknown>> {
   return outcome;
 }
 
-function nothingLeft(rig: Rig, what: string): void {
+/** Insists that every wire is given back and no timer waits. */
+export function nothingLeft(rig: Rig, what: string): void {
   const open = rig.wires.filter((wire) => !wire.released).length;
   if (open > 0) throw new Broken(`${what} left ${open} wires open: end() or destroy() them`);
   if (rig.clock.pending > 0) throw new Broken(`${what} left ${rig.clock.pending} timers waiting`);

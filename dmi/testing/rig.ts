@@ -24,6 +24,8 @@ export class NotApplicable extends Error {}
 const PATIENCE_MS = 60_000;
 const PROMPT_MS = 500;
 const HEALTHY_MS = 10_000;
+/** How long what a device tells by itself is waited for. */
+const HEARD_MS = 2_000;
 
 type Parsed = { readonly settings: unknown; readonly visitors: ReadonlyMap<unknown, unknown> };
 
@@ -125,6 +127,14 @@ export class Rig {
     }
     const listeners = getEventListeners(signal, 'abort').length;
     return { ...(ended ?? { kind: 'hung' }), aborted, listeners };
+  }
+
+  /** Lets time pass, the mapper's like real time, until it happened; whether it did. */
+  async until(happened: () => boolean, patienceMs: number = HEARD_MS): Promise<boolean> {
+    const end = this.clock.monotonic() + patienceMs;
+    const never = new Promise<void>(() => undefined);
+    while (!happened() && this.clock.monotonic() < end) await this.#pass(never);
+    return happened();
   }
 
   /** Lets a little real time go by, and `ms` (or as much) of the mapper's. */

@@ -1,6 +1,7 @@
 /**
  * A small mapper that keeps every promise, and quirks that each break one: JSON lines, `{"id":1,"get":["a"]}` or
- * `{"id":2,"set":"a","to":5}`, answered with `{"id":1,"of":[{"value":5}]}`.
+ * `{"id":2,"set":"a","to":5}`, answered with `{"id":1,"of":[{"value":5}]}`. After `{"id":3,"watch":["a"]}` each
+ * change of those comes as `{"told":"a","value":6}`; bools are not told.
  */
 import type { Duplex } from 'node:stream';
 import * as v from 'valibot';
@@ -15,8 +16,10 @@ import {
   Misconfigured,
   type Reading,
   Refused,
+  type Sink,
   Unreachable,
   type Value,
+  type Wish,
 } from '../index.ts';
 import { exact } from '../manifest/schema.ts';
 
@@ -47,7 +50,18 @@ export type Quirk =
   | 'keeps the wire'
   | 'close throws after a cut'
   | 'close throws the second time'
-  | 'opens only once';
+  | 'opens only once'
+  | 'only polls'
+  | 'refuses to subscribe'
+  | 'cannot tell what was not wished'
+  | 'tells under the next index'
+  | 'tells no start'
+  | 'tells no change'
+  | 'tells after its end'
+  | 'loses in silence'
+  | 'loses twice'
+  | 'tells everything thrice'
+  | 'subscribes only once';
 
 const TIMEOUT_MS = 2000;
 
@@ -62,20 +76,31 @@ type Answer = {
 export function tinyDevice(held: Record<string, Json>): (wire: Duplex) => void {
   const one = (key: string): { value?: Json; no?: string } =>
     key in held ? { value: held[key] ?? null } : { no: 'no such key' };
+  const watchers = new Set<(key: string) => void>();
   return (wire) => {
+    let watched: readonly string[] = [];
+    const tell = (key: string): void => {
+      if (watched.includes(key)) wire.write(`${JSON.stringify({ told: key, value: held[key] })}\n`);
+    };
+    watchers.add(tell);
+    wire.on('close', () => watchers.delete(tell));
     let rest = '';
     wire.on('data', (chunk: Buffer) => {
       const lines = (rest + chunk.toString()).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
-        const { id, get, set, to } = JSON.parse(line) as {
+        const { id, get, watch, set, to } = JSON.parse(line) as {
           id: number;
           get?: string[];
+          watch?: string[];
           set: string;
           to: Json;
         };
-        if (get === undefined) held[set] = typeof to === 'number' ? Math.round(to * 10) / 10 : to;
-        wire.write(`${JSON.stringify({ id, of: (get ?? [set]).map((key) => one(key)) })}\n`);
+        if (watch !== undefined) watched = watch.filter((key) => typeof held[key] !== 'boolean');
+        const asked = get ?? watch ?? [set];
+        if (asked[0] === set) held[set] = typeof to === 'number' ? Math.round(to * 10) / 10 : to;
+        wire.write(`${JSON.stringify({ id, of: asked.map((key) => one(key)) })}\n`);
+        if (asked[0] === set) for (const each of watchers) each(set);
       }
     });
     wire.on('end', () => wire.end());
@@ -125,12 +150,16 @@ class TinyConnection implements Connection<Visitor> {
   #id = 0;
   #lost: DmiError | undefined;
   #closed = false;
+  #watch: { keys: readonly string[]; sink: Sink } | undefined;
+  #watches = 0;
   #waiting: { id: number; settle: (answer: Answer | DmiError) => void } | undefined;
 
   constructor(wire: Duplex, context: MapperContext, quirk: Quirk | undefined) {
     this.#wire = wire;
     this.#context = context;
     this.#quirk = quirk;
+    if (quirk !== 'only polls')
+      this.subscribe = (wishes, sink, signal) => this.#subscribe(wishes, sink, signal);
     const gone = (): void => {
       const Lost = quirk === 'a cut is Garbled' ? Garbled : Unreachable;
       this.#fail(new Lost('TINY_LOST', 'the wire is gone'));
@@ -169,7 +198,46 @@ class TinyConnection implements Connection<Visitor> {
     return this.#quirk === 'says what was asked, not what is' ? value : (of[0]?.value ?? null);
   }
 
+  readonly subscribe?: NonNullable<Connection<Visitor>['subscribe']>;
+
+  async #subscribe(
+    wishes: readonly Wish<Visitor>[],
+    sink: Sink,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    if (this.#quirk === 'refuses to subscribe') throw new Refused('TINY_NO', 'not here');
+    const keys = wishes.map(({ visitor }) => visitor.key);
+    const { of } = await this.#ask({ watch: keys }, signal);
+    if (this.#quirk === 'subscribes only once' && this.#watches++ > 0) return [];
+    this.#watch = { keys, sink };
+    if (this.#quirk !== 'tells after its end') {
+      signal.addEventListener('abort', () => (this.#watch = undefined), { once: true });
+    }
+    const polled = of.flatMap(({ value }, index) => (typeof value === 'boolean' ? [index] : []));
+    for (const [index, { value }] of of.entries()) {
+      if (this.#quirk !== 'tells no start' && !polled.includes(index))
+        this.#tell(keys[index] ?? '', value ?? null);
+    }
+    return this.#quirk === 'cannot tell what was not wished' ? [keys.length] : polled;
+  }
+
+  #tell(key: string, value: Json): void {
+    const { keys = [], sink } = this.#watch ?? {};
+    const index = keys.indexOf(key);
+    const shift = this.#quirk === 'tells under the next index' ? 1 : 0;
+    const times = this.#quirk === 'tells everything thrice' ? 3 : 1;
+    for (let time = 0; time < times; time++) sink?.reading(index + shift, { ok: true, value });
+  }
+
+  #lose(error: DmiError): void {
+    const { sink } = this.#watch ?? {};
+    this.#watch = undefined;
+    if (this.#quirk !== 'loses in silence') sink?.lost(error);
+    if (this.#quirk === 'loses twice') sink?.lost(error);
+  }
+
   async close(): Promise<void> {
+    this.#watch = undefined;
     if (this.#quirk === 'keeps the wire') return;
     if (this.#quirk === 'close throws after a cut' && this.#wire.destroyed) throw new Error('gone');
     if (this.#quirk === 'close throws the second time' && this.#closed) throw new Error('closed');
@@ -205,8 +273,10 @@ class TinyConnection implements Connection<Visitor> {
 
   #answer(line: string): void {
     try {
-      const answer = v.parse(ANSWER, JSON.parse(line));
-      if (answer.id === this.#waiting?.id) this.#waiting.settle(answer as Answer);
+      const answer = v.parse(LINE, JSON.parse(line));
+      if ('told' in answer) {
+        if (this.#quirk !== 'tells no change') this.#tell(answer.told, answer.value as Json);
+      } else if (answer.id === this.#waiting?.id) this.#waiting.settle(answer as Answer);
     } catch (cause) {
       if (this.#quirk === 'makes up a value for nonsense') return this.#makeUp();
       if (line !== '') this.#fail(new Garbled('TINY_NONSENSE', 'not an answer', { cause }));
@@ -223,12 +293,16 @@ class TinyConnection implements Connection<Visitor> {
 
   #fail(error: DmiError): void {
     this.#lost ??= error;
+    this.#lose(error);
     this.#waiting?.settle(error);
     this.#wire.end();
   }
 }
 
-const ANSWER = v.object({
-  id: v.number(),
-  of: v.array(v.looseObject({ value: v.optional(v.unknown()) })),
-});
+const LINE = v.union([
+  v.object({
+    id: v.number(),
+    of: v.array(v.looseObject({ value: v.optional(v.unknown()) })),
+  }),
+  v.object({ told: v.string(), value: v.unknown() }),
+]);
