@@ -9,6 +9,7 @@ import { declareDemo } from './verbs/demo.ts';
 import { declareDev } from './verbs/dev.ts';
 import { declareEdge } from './verbs/edge.ts';
 import { declareGet } from './verbs/get.ts';
+import { declareSamples } from './verbs/samples.ts';
 import { declareSet } from './verbs/set.ts';
 import type { Act } from './verbs/verb.ts';
 import { declareVersion } from './verbs/version.ts';
@@ -57,6 +58,7 @@ function declare(act: Act): Command {
   declareApply(program, act);
   declareGet(program, act);
   declareSet(program, act);
+  declareSamples(program, act);
   declareBudget(program, act);
   declareDelete(program, act);
   declareVersion(program, act);

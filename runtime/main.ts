@@ -19,7 +19,7 @@ import { LagWatch } from './health/lag.ts';
 import { mapperFacts } from './health/mapper-facts.ts';
 import { metricsText } from './health/metrics.ts';
 import { openBudgets } from './health/open-budgets.ts';
-import { openDisk } from './health/open-disk.ts';
+import { type Disk, openDisk } from './health/open-disk.ts';
 import { systemClock } from './kernel/clock.ts';
 import { createLog } from './kernel/log.ts';
 import { Scope } from './kernel/scope.ts';
@@ -28,6 +28,7 @@ import { type MapperTable, MapperHost } from './mapper/host.ts';
 import { CloudLink } from './sync/link.ts';
 import { cloudUrl } from './sync/target.ts';
 import { dialWebSocket } from './sync/wire.ts';
+import { HistoryDoor } from './twin/history.ts';
 import { StoreError, TwinStore } from './twin/store.ts';
 
 const clock = systemClock;
@@ -63,13 +64,17 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   const { node } = config;
   // A wrong address is told before anything is started.
   const url = config.cloud === undefined ? undefined : cloudUrl(config.cloud);
-  const { budgets, host, store, facts } = await openGround({ config, log, mappers }, scope);
+  const ground = await openGround({ config, log, mappers }, scope);
+  const { budgets, host, store, facts } = ground;
 
   const files = openManifests(config, { store, limits: budgets.manifestLimits }, { log, scope });
   const refilled = url !== undefined && store.opened.kind !== 'existing';
   if (!refilled) files?.start();
+  const history = await openHistory(config, ground, log);
   const devices = new Devices({ store, host, clock, log, node });
   scope.add(() => devices.stop());
+  // Before the devices, so that a stop of the edge is not told as one of theirs.
+  scope.add(() => history.close());
   devices.start();
   scope.add(host.onReplaced((protocol) => devices.remapped(protocol)));
 
@@ -78,7 +83,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   lag.start();
 
   const { bus, broker } = await openBus(config, store, { log, scope });
-  const backend = new LocalBackend({ node, store, facts, clock });
+  const backend = new LocalBackend({ node, store, facts, clock, history });
   scope.add(() => backend.close());
   budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');
@@ -119,6 +124,7 @@ function metricsOf({ facts, store, devices, lag, broker }: Measured) {
 
 interface Ground {
   readonly budgets: Budgets;
+  readonly disk: Disk;
   readonly host: MapperHost;
   readonly store: TwinStore;
   readonly facts: () => NodeFacts;
@@ -162,7 +168,22 @@ async function openGround({ config, log, mappers }: EdgeOptions, scope: Scope): 
       mappers: mapperFacts(host.status(), (protocol) => budgets.taken(protocol)),
       budget: budgets.facts(),
     });
-  return { budgets, host, store, facts };
+  return { budgets, disk, host, store, facts };
+}
+
+/** After the manifests, before the devices: nothing that is reported is missed. */
+async function openHistory(
+  { data }: EdgeConfig,
+  { store, disk, budgets }: Ground,
+  log: Log,
+): Promise<HistoryDoor> {
+  const file = path.join(data, 'samples.db');
+  const history = new HistoryDoor({ path: file, store, clock, log, ...disk.samples });
+  budgets.add(history);
+  budgets.sheds('samples', history);
+  disk.note('samples', history.note);
+  await history.start();
+  return history;
 }
 
 interface Surroundings {

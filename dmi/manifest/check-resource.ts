@@ -72,6 +72,12 @@ const metadata = exact({ ...own, namespace: v.optional(name) });
 const description = v.optional(v.string());
 const limit = v.optional(v.pipe(v.number(must('a number')), v.finite(must('a finite number'))));
 
+const period = text('a duration from 10ms to 7d, such as "500ms", "2s" or "1m"', isPeriod);
+const history = v.union(
+  [v.literal(true), exact({ every: period })],
+  must('true (every change is kept) or { every: 10s }'),
+);
+
 const property = v.pipe(
   exact({
     name: text(
@@ -84,7 +90,8 @@ const property = v.pipe(
     unit: v.optional(text('a UCUM unit such as "Cel"', (unit) => unit !== '' && unit.length <= 63)),
     minimum: limit,
     maximum: limit,
-    every: v.optional(text('a duration from 10ms to 7d, such as "500ms", "2s" or "1m"', isPeriod)),
+    every: v.optional(period),
+    history: v.optional(history),
     deadband: v.optional(v.pipe(v.number(must('a number')), v.minValue(0, must('at least 0')))),
     visitor: jsonObject('an object that says where the value lives'),
   }),

@@ -30,6 +30,11 @@ export interface Property {
   readonly every?: string;
   /** A number that moved less than this, in the property's unit, since the last report is not reported. */
   readonly deadband?: number;
+  /**
+   * What is reported is kept on the edge for as long as its ring reaches: all of it, or, with `every`, no value that
+   * stood for less, like `10s`.
+   */
+  readonly history?: true | { readonly every: string };
   /** Where the value lives on the wire; checked by the mapper of the model's protocol. */
   readonly visitor: { readonly [key: string]: Json };
 }

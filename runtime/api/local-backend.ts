@@ -24,13 +24,16 @@ import {
   type Page,
   type PatchOptions,
   type Query,
+  type SampleList,
+  type SamplesQuery,
   selects,
   type Sight,
   type Target,
 } from '#protocol/api';
+import type { HistoryDoor } from '../twin/history.ts';
 import { placeOrder } from '../twin/order.ts';
 import type { Change, TwinStore } from '../twin/store.ts';
-import { showDevice, showDocument } from './compose.ts';
+import { showDevice, showDocument, showSamples } from './compose.ts';
 import { ordersOf } from './orders.ts';
 import { Versions } from './versions.ts';
 
@@ -39,6 +42,7 @@ export interface LocalBackendOptions {
   readonly node: string;
   readonly facts: () => NodeFacts;
   readonly clock: Clock;
+  readonly history?: Pick<HistoryDoor, 'history'>;
 }
 
 export class LocalBackend implements Backend {
@@ -94,6 +98,22 @@ export class LocalBackend implements Backend {
     const refused = target.kind === 'Device' ? this.#store.refused().get(keyOf(target)) : undefined;
     if (refused === undefined) throw notFound(target);
     throw new ApiError('NotFound', `device "${keyOf(target)}" is not run: ${refused.message}`);
+  }
+
+  samples(target: Target, property: string, query: SamplesQuery): SampleList {
+    const device = this.get(target) as Device;
+    const id = keyOf(target);
+    const { history, clock } = this.#options;
+    const { sinceMs, ...page } = query;
+    const past = history?.history(id, property, { ...page, since: clock.now() - sinceMs });
+    if (past !== undefined) return showSamples(id, property, past);
+    const model = this.#store.modelOf(id);
+    const known = model?.spec.properties.find(({ name }) => name === property);
+    const why =
+      known === undefined
+        ? `the model "${device.spec.model}" has no property "${property}"`
+        : `no history of "${property}" is kept: add "history: true" to it in the model "${device.spec.model}"`;
+    throw new ApiError('NotFound', why);
   }
 
   look(kind: Kind, key: Key): Sight | undefined {

@@ -36,6 +36,7 @@ interface Part {
 export class DiskWatch {
   readonly #options: DiskOptions;
   readonly #parts: Map<string, Part>;
+  readonly #notes = new Map<string, () => string>();
   #cancel: (() => void) | undefined;
   #low = false;
   #blind = false;
@@ -48,6 +49,7 @@ export class DiskWatch {
     this.#parts = new Map(
       all.map(({ what, bytes }) => [what, { what, budget: bytes, now: 0, peak: 0, over: 0 }]),
     );
+    this.note('data folder', () => `${mebibytes(this.#free)} free on the file system`);
   }
 
   start(): void {
@@ -64,8 +66,15 @@ export class DiskWatch {
 
   rows(): readonly BudgetRow[] {
     const rows = [...this.#parts.values()].map((part) => ({ kind: 'disk' as const, ...part }));
-    const note = `${mebibytes(this.#free)} free on the file system`;
-    return rows.map((row) => (row.what === 'data folder' ? { ...row, note } : row));
+    return rows.map((row) => {
+      const note = this.#notes.get(row.what)?.();
+      return note === undefined ? row : { ...row, note };
+    });
+  }
+
+  /** What a part says of itself beside its figures. */
+  note(what: string, note: () => string): void {
+    this.#notes.set(what, note);
   }
 
   #look(): void {

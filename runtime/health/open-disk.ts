@@ -17,8 +17,15 @@ export interface Disk extends BudgetSource {
     readonly commitMs: () => number;
     readonly metered: Metered;
   };
-  /** The file system is nearly full: what can be done without is not to be written. */
-  readonly low: () => boolean;
+  /** What history keeps to. `low`: the file system is nearly full, what can be done without is not to be written. */
+  readonly samples: {
+    readonly maxBytes: number;
+    readonly maxAgeMs: number;
+    readonly metered: Metered;
+    readonly low: () => boolean;
+  };
+  /** What a part says of itself beside its figures. */
+  note(what: string, note: () => string): void;
   /** Looks from now on; the data folder is there. */
   watch(): void;
 }
@@ -54,7 +61,13 @@ export function openDisk(
       commitMs: wear.intervalMs,
       metered: wear.metered,
     },
-    low: watch.low,
+    samples: {
+      maxBytes: disk.samples,
+      maxAgeMs: disk.samplesAgeMs,
+      metered: wear.metered,
+      low: watch.low,
+    },
+    note: (what, note) => watch.note(what, note),
     watch: () => watch.start(),
     rows: () => [...watch.rows(), wear.row()],
   };

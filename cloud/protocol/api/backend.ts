@@ -10,7 +10,7 @@
  * 2. Listeners are told in version order.
  */
 import type { Json } from '@limpet/dmi';
-import type { Kind, Resource } from '@limpet/dmi/manifest';
+import type { API_VERSION, Kind, Quality, Resource } from '@limpet/dmi/manifest';
 import type { Selection } from './selector.ts';
 
 /** A value, or a promise of it: a write resolves once it is on the disk. */
@@ -85,6 +85,8 @@ export interface Backend {
   patch(target: Target, patch: Document, options: PatchOptions): Awaitable<Resource>;
   /** Answers with the resource as it last was. @throws NotFound, Conflict, MethodNotAllowed */
   remove(target: Target, options: RemoveOptions): Awaitable<Resource>;
+  /** Only where history is kept, which is at the edge. @throws NotFound */
+  samples?(target: Target, property: string, query: SamplesQuery): SampleList;
   /** Synchronous, because a watch must compose an object and hand it on in one turn. */
   look(kind: Kind, key: Key): Sight | undefined;
   /**
@@ -97,6 +99,28 @@ export interface Backend {
     since: number | undefined,
     changed: (key: Key) => void,
   ): Changes;
+}
+
+/** A page of a property's past. `sinceMs`: so long ago, before now. `after`: `next` of the page before. */
+export interface SamplesQuery {
+  readonly sinceMs: number;
+  readonly limit: number;
+  readonly after?: number;
+}
+
+/** Times are RFC 3339. A gap without `to` goes on; gaps come with the first page. `next`: ask again with `continue`. */
+export interface SampleList {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: 'SampleList';
+  readonly device: Key;
+  readonly property: string;
+  readonly samples: readonly {
+    readonly at: string;
+    readonly value: Json;
+    readonly quality: Quality;
+  }[];
+  readonly gaps: readonly { readonly cause: string; readonly from: string; readonly to?: string }[];
+  readonly next?: string;
 }
 
 export interface PatchOptions {

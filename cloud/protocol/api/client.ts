@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { request as httpsRequest } from 'node:https';
 import type { Json } from '@limpet/dmi';
 import type { Kind, Resource } from '@limpet/dmi/manifest';
-import type { Document, PatchOptions, Target } from './backend.ts';
+import type { Document, PatchOptions, SampleList, Target } from './backend.ts';
 import { objectLines } from './lines.ts';
 import { GROUP_VERSION, KINDS } from './kinds.ts';
 import { ApiError, errorOfStatus } from './status.ts';
@@ -141,6 +141,16 @@ export class ApiClient {
 
   async delete(target: Target, signal?: AbortSignal): Promise<void> {
     await this.#ask({ method: 'DELETE', path: item(target), signal });
+  }
+
+  /** One page of a property's past, of an edge. */
+  async samples(
+    target: Target,
+    property: string,
+    select: { readonly since?: string; readonly continue?: string } = {},
+  ): Promise<SampleList> {
+    const path = `${item(target)}/samples/${encodeURIComponent(property)}${queryOf({ ...select })}`;
+    return (await this.#ask({ method: 'GET', path })) as unknown as SampleList;
   }
 
   /** Ends when the server ends it (open the next one from the last version read) or the signal says so. */

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '@limpet/dmi';
 import { Answer, answerError, statusError } from './answer.ts';
-import type { Backend, Document, Target } from './backend.ts';
+import type { Backend, Document, SampleList, Target } from './backend.ts';
 import { expectType, parseDocument, readBody } from './body.ts';
 import { discovery } from './discovery.ts';
 import { checkPatch, placeAt, placeNew, removeOptions } from './document.ts';
@@ -12,7 +12,7 @@ import { GROUP, KINDS } from './kinds.ts';
 import { type FrontLimits, IDLE_SOCKET_MS, LIMITS } from './limits.ts';
 import { answerList } from './list.ts';
 import { allowed } from './place.ts';
-import { type Route, route, type WatchRoute } from './route.ts';
+import { type Route, route, type SamplesRoute, type WatchRoute } from './route.ts';
 import { ApiError, badRequest, tooManyRequests } from './status.ts';
 import { bearerToken } from './tokens.ts';
 import { WatchEvents } from './watch-events.ts';
@@ -154,6 +154,8 @@ export class ApiFront {
         checkPatch(asked.target, patch);
         return answer.json(200, await backend.patch(asked.target, patch, asked.options));
       }
+      case 'samples':
+        return answer.json(200, this.#samples(asked));
       case 'remove':
         return this.#remove(asked.target, request, answer);
     }
@@ -164,6 +166,15 @@ export class ApiFront {
     if (this.#unread.admits()) return;
     this.#refused += 1;
     throw tooManyRequests('too much waits for readers that take nothing; try again', 5);
+  }
+
+  #samples({ target, property, query }: SamplesRoute): SampleList {
+    const { backend } = this.#options;
+    if (backend.samples !== undefined) return backend.samples(target, property, query);
+    throw new ApiError(
+      'NotFound',
+      "history is kept on the device's node: ask its edge (limpet samples --edge PLACE)",
+    );
   }
 
   #read(path: string, answer: Answer): void {

@@ -10,6 +10,8 @@ export type {
   PatchOptions,
   Query,
   RemoveOptions,
+  SampleList,
+  SamplesQuery,
   Sight,
   Target,
 } from './backend.ts';

@@ -15,6 +15,8 @@ export interface Scope {
 export type Place =
   | { readonly at: 'collection'; readonly scope: Scope }
   | { readonly at: 'item'; readonly target: Target }
+  /** The past of one property of a device. */
+  | { readonly at: 'samples'; readonly target: Target; readonly property: string }
   | { readonly at: 'document'; readonly path: string };
 
 /** Documents of their own that a front serves. */
@@ -34,6 +36,7 @@ const ROOT = `/apis/${GROUP_VERSION}`;
 export function methodsAt(place: Place): readonly string[] {
   switch (place.at) {
     case 'document':
+    case 'samples':
       return ['GET', 'HEAD'];
     case 'collection': {
       const { kind, namespace } = place.scope;
@@ -60,11 +63,26 @@ function placeUnder(parts: readonly string[]): Place | undefined {
   const namespace = parts[0] === 'namespaces' ? parts[1] : undefined;
   const [plural = '', name, ...more] = namespace === undefined ? parts : parts.slice(2);
   const names = kindOfPlural(plural);
-  if (names === undefined || more.length > 0) return undefined;
+  if (names === undefined) return undefined;
   // Only lists reach over all namespaces.
   const expected = names.namespaced && (namespace !== undefined || name !== undefined);
   if ((namespace !== undefined) !== expected) return undefined;
-  return placeIn(names, namespace, name);
+  const place = placeIn(names, namespace, name);
+  return more.length === 0 ? place : placeBelow(place, more);
+}
+
+/** What a device has below it: the past of its properties. */
+function placeBelow(place: Place, [word, property, ...more]: readonly string[]): Place | undefined {
+  if (place.at !== 'item' || place.target.kind !== 'Device') return undefined;
+  if (word !== 'samples' || property === undefined || more.length > 0) return undefined;
+  return { at: 'samples', target: place.target, property: propertyIn(property) };
+}
+
+function propertyIn(segment: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_-]{0,62}$/.test(segment)) return segment;
+  throw badRequest(
+    `${quote(segment)} is no name of a property: expected a letter or _, then letters, digits, _ and -, at most 63`,
+  );
 }
 
 function placeIn(names: KindNames, namespace?: string, name?: string): Place {

@@ -1,5 +1,5 @@
 /** What a request line asks for: method, path and query to a route. Pure; knows no backend. */
-import type { Key, PatchOptions, Query, Target } from './backend.ts';
+import type { Key, PatchOptions, Query, SamplesQuery, Target } from './backend.ts';
 import { KINDS } from './kinds.ts';
 import { Parameters, quote } from './parameters.ts';
 import { methodsAt, placeOf, type Scope } from './place.ts';
@@ -23,12 +23,20 @@ export interface ListRoute {
   readonly resume?: { readonly version: number; readonly after: Key };
 }
 
+export interface SamplesRoute {
+  readonly verb: 'samples';
+  readonly target: Target;
+  readonly property: string;
+  readonly query: SamplesQuery;
+}
+
 export type Route =
   | ListRoute
   | WatchRoute
   | { readonly verb: 'create'; readonly scope: Scope }
   | { readonly verb: 'get' | 'replace' | 'remove'; readonly target: Target }
   | { readonly verb: 'patch'; readonly target: Target; readonly options: PatchOptions }
+  | SamplesRoute
   /** A document of its own: discovery, version, health. */
   | { readonly verb: 'read'; readonly path: string }
   /** OPTIONS: says what else the path understands. */
@@ -56,7 +64,26 @@ export function route(method: string, url: string): Route {
       return onCollection(method, place.scope, parameters);
     case 'item':
       return onItem(method, place.target, parameters);
+    case 'samples':
+      return onSamples(place, parameters);
   }
+}
+
+const HOUR_MS = 3_600_000;
+const MOST_SAMPLES = 1_000;
+
+function onSamples(
+  { target, property }: { readonly target: Target; readonly property: string },
+  parameters: Parameters,
+): SamplesRoute {
+  parameters.only(['since', 'continue', 'limit']);
+  const after = parameters.whole('continue');
+  const query = {
+    sinceMs: parameters.durationMs('since') ?? HOUR_MS,
+    limit: Math.min(parameters.whole('limit') || MOST_SAMPLES, MOST_SAMPLES),
+    ...(after !== undefined && { after }),
+  };
+  return { verb: 'samples', target, property, query };
 }
 
 function onItem(method: string, target: Target, parameters: Parameters): Route {
