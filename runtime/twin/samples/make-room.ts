@@ -12,6 +12,8 @@ const MOST_SLICES = 4;
 const MARGIN_BYTES = 1_048_576;
 /** Gaps are small, but a device that comes and goes makes many. */
 const MOST_GAPS = 20_000;
+/** Series that are no longer kept, but of which something may be left. */
+const MOST_ENDED = 20_000;
 
 export interface Room {
   readonly bytes: number;
@@ -22,7 +24,7 @@ export interface Room {
 export function makeRoom(db: Database, room: Room): void {
   for (let slice = 0; slice < MOST_SLICES; slice++) {
     const upTo = surplus(db, room);
-    if (upTo === undefined) return;
+    if (upTo === undefined) return forgetEnded(db, room.oldest);
     db.transaction(() => drop(db, upTo))();
   }
 }
@@ -59,7 +61,6 @@ function drop(db: Database, upTo: number): void {
   db.prepare('DELETE FROM sample WHERE n < ?').run(upTo);
   const horizon = one(db, 'SELECT at FROM sample ORDER BY n LIMIT 1');
   foldGaps(db, horizon ?? median(db));
-  forgetEnded(db, horizon ?? Number.MAX_SAFE_INTEGER);
   // Rows are then numbered from 1 again.
   if (horizon === null) db.exec('UPDATE state SET turned = 0, latest = 0');
 }
@@ -103,11 +104,20 @@ function median(db: Database): number {
   return one(db, `SELECT "to" FROM gap ORDER BY "to" LIMIT 1 OFFSET ${MOST_GAPS / 2}`) ?? 0;
 }
 
-/** Series that are no longer kept and of which nothing is left. */
-function forgetEnded(db: Database, horizon: number): void {
-  const ended = 'SELECT id FROM series WHERE ended < ?';
-  db.prepare(`DELETE FROM gap WHERE series IN (${ended})`).run(horizon);
-  db.prepare('DELETE FROM series WHERE ended < ?').run(horizon);
+/** Series that ended so long ago that nothing of them is left; of very many, the newest are remembered. */
+function forgetEnded(db: Database, oldest: number): void {
+  const surplus = one(
+    db,
+    `SELECT ended FROM series WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT 1 OFFSET ${MOST_ENDED}`,
+  );
+  const before = Math.max(oldest, surplus ?? 0);
+  const first = one(db, 'SELECT min(ended) FROM series');
+  if (first === null || first >= before) return;
+  db.transaction(() => {
+    const ended = 'SELECT id FROM series WHERE ended < ?';
+    db.prepare(`DELETE FROM gap WHERE series IN (${ended})`).run(before);
+    db.prepare('DELETE FROM series WHERE ended < ?').run(before);
+  })();
 }
 
 function one(db: Database, sql: string): number | null {

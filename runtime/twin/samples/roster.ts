@@ -61,8 +61,8 @@ export class Roster {
     return [...this.all()].filter(({ track, saved }) => track.open !== undefined && !saved);
   }
 
-  /** At start. `cause`: why there is nothing since the file was last written. */
-  begin(cause: GapCause): void {
+  /** At start. `cause`: why there is nothing since the file was last written, if there was a file. */
+  begin(cause: GapCause | undefined): void {
     for (const device of this.#options.store.devices()) this.adopt(device, cause);
     for (const { open: _open, ...row } of this.#options.file().unended()) {
       if (this.get(row.device, row.property)) continue;
@@ -71,7 +71,7 @@ export class Roster {
   }
 
   /** Begins and ends series as the device's model says now. */
-  adopt(device: Id, cause: GapCause = 'off'): void {
+  adopt(device: Id, cause?: GapCause): void {
     const held = this.#live.get(device) ?? new Map<string, Live>();
     const wanted = new Map<string, number>();
     for (const property of this.#options.store.modelOf(device)?.spec.properties ?? []) {
@@ -106,12 +106,12 @@ export class Roster {
       this.rows.set(key(live), rowOf(live, null));
       live.track = { ...live.track, open };
       live.saved = false;
-      this.hear(live);
+      this.hear(live, this.#reported(live));
     }
   }
 
   /** What the device said last, or says now. */
-  hear(live: Live, reported = this.#reported(live)): void {
+  hear(live: Live, reported: Reported<number> | undefined): void {
     if (reported === undefined) return;
     const { clock, store, keep } = this.#options;
     const stale = reported.quality === 'stale';
@@ -122,22 +122,29 @@ export class Roster {
   #begin(
     held: Map<string, Live>,
     { device, property }: { readonly device: Id; readonly property: string },
-    { everyMs, cause }: { readonly everyMs: number; readonly cause: GapCause },
+    { everyMs, cause }: { readonly everyMs: number; readonly cause: GapCause | undefined },
   ): void {
     const stored = this.#options.file().find(device, property);
     const row = this.rows.get(key({ device, property })) ?? stored;
     const id = row?.id ?? ++this.#lastId;
     const saved = row?.ended === null && stored?.open !== undefined;
-    const open = saved ? stored?.open : row && this.#since(row, cause);
+    const open = saved ? stored?.open : this.#since(row, cause);
     const live: Live = { id, device, property, track: begin(everyMs, open), saved };
     held.set(property, live);
     if (row?.ended !== null) this.rows.set(key(live), rowOf(live, null));
-    this.hear(live);
+    const reported = this.#reported(live);
+    // After a gap it is a sample of now: of when it was said there may be one already.
+    this.hear(live, reported && open ? { ...reported, at: this.#options.clock.now() } : reported);
   }
 
-  /** The gap of a series that was kept before, and how long ago. */
-  #since({ ended }: SeriesRow, cause: GapCause): OpenGap {
-    return ended === null ? { cause, from: this.#options.alive } : { cause: 'off', from: ended };
+  /**
+   * The gap before a series begins. One that the file does not know may have begun after it was last written, so at
+   * start there is a gap in it too.
+   */
+  #since(row: SeriesRow | undefined, cause: GapCause | undefined): OpenGap | undefined {
+    if (typeof row?.ended === 'number') return { cause: 'off', from: row.ended };
+    if (row === undefined && cause === undefined) return undefined;
+    return { cause: cause ?? 'off', from: this.#options.alive };
   }
 
   #end(live: Live): void {

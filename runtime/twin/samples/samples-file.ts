@@ -2,7 +2,7 @@
  * The file of history: series, their samples in the order they came, and their gaps. Rows are only appended and only
  * dropped at the old end, so a flush touches few pages; there is no index over time, which would touch one per series.
  */
-import { type Json } from '@limpet/dmi';
+import { type Clock, type Json } from '@limpet/dmi';
 import { type Id, type Quality } from '@limpet/dmi/manifest';
 import Database from 'better-sqlite3';
 import { closeSync, openSync, rmSync } from 'node:fs';
@@ -28,9 +28,8 @@ const SHAPE = `
   CREATE UNIQUE INDEX gap_dropped ON gap (series) WHERE cause = 'dropped';
   CREATE UNIQUE INDEX gap_open ON gap (series) WHERE "to" IS NULL;
   CREATE INDEX gap_series ON gap (series, "to");
-  CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), alive INTEGER,
+  CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), alive INTEGER NOT NULL,
     turned INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;
-  INSERT INTO state VALUES (1, NULL, 0, 0);
   PRAGMA user_version = ${VERSION};`;
 
 const SENTENCES = {
@@ -72,10 +71,13 @@ export interface SamplesFileOptions {
   readonly maxBytes: number;
   readonly maxAgeMs: number;
   readonly metered: Metered;
+  readonly clock: Clock;
 }
 
 export class SamplesFile {
   readonly db: Database.Database;
+  /** There was none before. */
+  created = false;
   readonly #options: SamplesFileOptions;
   readonly #sql: Statements;
   #lastAt: number;
@@ -96,9 +98,9 @@ export class SamplesFile {
     this.#lastAt = (this.#one('SELECT at FROM sample ORDER BY n DESC LIMIT 1') as number) ?? 0;
   }
 
-  /** When everything was last on disk; undefined in a new file. */
-  get alive(): number | undefined {
-    return (this.#one('SELECT alive FROM state') as number | null) ?? undefined;
+  /** When everything was last on disk. */
+  get alive(): number {
+    return this.#one('SELECT alive FROM state') as number;
   }
 
   /** The highest number given to a series. */
@@ -169,8 +171,16 @@ export class SamplesFile {
       this.db.pragma(setting);
     }
     const version = this.db.pragma('user_version', { simple: true }) as number;
-    if (version === 0) this.db.transaction(() => this.db.exec(SHAPE))();
+    if (version === 0) this.#create();
     else if (version !== VERSION) throw new UnknownShape(`samples.db has shape ${version}`);
+  }
+
+  #create(): void {
+    this.created = true;
+    this.db.transaction(() => {
+      this.db.exec(SHAPE);
+      this.db.prepare('INSERT INTO state VALUES (1, ?, 0, 0)').run(this.#options.clock.now());
+    })();
   }
 
   #stored(where: string, ...given: readonly string[]): readonly StoredSeries[] {

@@ -81,16 +81,16 @@ export class Samples {
       store,
       file: () => this.#file,
       clock,
-      alive: file.alive ?? clock.now(),
+      alive: file.alive,
       keep: (live, outcome) => this.#keep(live, outcome),
     });
-    this.#roster.begin('down');
+    this.#roster.begin(file.created ? undefined : 'down');
     if (damaged) {
       this.#backlog.clear();
       this.#roster.anew({ cause: 'damaged', from: clock.now() - maxAgeMs });
     }
     this.#unlisten = store.onChange((change) => this.#changed(change));
-    this.#arm();
+    this.#arm(0);
   }
 
   /** A page of a property's past; undefined when none was ever kept. */
@@ -175,9 +175,10 @@ export class Samples {
     this.#file.close();
   }
 
-  #arm(): void {
-    this.#cancel = this.#options.clock.after(FLUSH_MS, () => {
-      this.#arm();
+  #arm(ms: number): void {
+    this.#cancel?.();
+    this.#cancel = this.#options.clock.after(ms, () => {
+      this.#arm(FLUSH_MS);
       const now = this.#options.clock.now();
       for (const live of this.#roster.all()) {
         if (live.track.held) this.#keep(live, due(live.track, now));
@@ -240,9 +241,14 @@ export class Samples {
         if (live && change.what === 'reported') this.#roster.hear(live, change.twin.reported);
         return;
       }
-      case 'resource':
-        if (change.type === 'Device') return this.#roster.adopt(change.id);
-        return this.#roster.adoptModel(change.id);
+      case 'resource': {
+        const { size } = this.#roster.rows;
+        if (change.type === 'Device') this.#roster.adopt(change.id);
+        else this.#roster.adoptModel(change.id);
+        // Which series there are is told to the file soon: of one that it does not know, no gap is known either.
+        if (this.#roster.rows.size > size) this.#arm(0);
+        return;
+      }
       case 'device':
         return;
     }
