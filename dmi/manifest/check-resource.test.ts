@@ -158,3 +158,22 @@ test('a resource is known by namespace and name, default where none is said', ()
   const checked = checkResource(device());
   assert.equal(checked.ok && idOf(checked.resource), 'default/boiler-1');
 });
+
+test('history is true or a period, and nothing else', () => {
+  const of = (history: unknown) =>
+    checkResource({
+      apiVersion: 'limpet.dev/v1',
+      kind: 'DeviceModel',
+      metadata: { name: 'm' },
+      spec: {
+        protocol: 'modbus',
+        properties: [{ name: 'a', type: 'int', visitor: {}, history }],
+      },
+    });
+  for (const fine of [true, { every: '10s' }]) assert.equal(of(fine).ok, true);
+  for (const wrong of [false, '10s', { every: '5ms' }, { each: '1s' }, {}, null]) {
+    const answer = of(wrong);
+    assert.ok(!answer.ok, JSON.stringify(wrong));
+    assert.match(answer.faults[0]?.path ?? '', /^spec\.properties\[0\]\.history/);
+  }
+});

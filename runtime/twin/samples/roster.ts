@@ -127,14 +127,20 @@ export class Roster {
     const stored = this.#options.file().find(device, property);
     const row = this.rows.get(key({ device, property })) ?? stored;
     const id = row?.id ?? ++this.#lastId;
-    const saved = row?.ended === null && stored?.open !== undefined;
-    const open = saved ? stored?.open : this.#since(row, cause);
+    const stands = row?.ended === null ? stored?.open : undefined;
+    const saved = stands !== undefined;
+    const open = stands ?? this.#since(row, cause);
     const live: Live = { id, device, property, track: begin(everyMs, open), saved };
     held.set(property, live);
     if (row?.ended !== null) this.rows.set(key(live), rowOf(live, null));
+    this.#hearFirst(live);
+  }
+
+  /** What was known before: after a gap it is a sample of now, for of when it was said there may be one already. */
+  #hearFirst(live: Live): void {
     const reported = this.#reported(live);
-    // After a gap it is a sample of now: of when it was said there may be one already.
-    this.hear(live, reported && open ? { ...reported, at: this.#options.clock.now() } : reported);
+    const at = this.#options.clock.now();
+    this.hear(live, reported && live.track.open ? { ...reported, at } : reported);
   }
 
   /**

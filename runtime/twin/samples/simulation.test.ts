@@ -143,7 +143,7 @@ function check({ samples, given }: Life, name: string): Set<string> {
   const past = samples.history(A, name, { since: 0, limit: 1_000 });
   assert.ok(past && past.next === undefined);
   const kept = new Set(past.samples.map(({ value }) => value));
-  const distinct = new Set(past.samples.map(({ at, value }) => `${at} ${String(value)}`));
+  const distinct = new Set(past.samples.map(({ at, value }) => `${at} ${JSON.stringify(value)}`));
   assert.equal(distinct.size, past.samples.length, `${name}: a sample twice`);
   for (const { value, at } of given.filter((each) => each.name === name)) {
     if (kept.has(value)) continue;
