@@ -23,17 +23,17 @@ export function stateOf(phase: Phase): MapperState {
 
 /** Why a device gets no mapper, and what comes next: by itself, or by somebody. */
 export function downReason(protocol: string, { phase, reason }: Life): Reason {
-  const { code, what, then } = DOWN[stateOf(phase)];
+  const { code, what, after } = DOWN[stateOf(phase)];
   const said = reason?.message ?? 'it said nothing';
   // What is broken says its name already.
   const told = what === '' ? said : `the mapper "${protocol}" ${what}: ${said}`;
-  return { code, message: `${told} (${then})` };
+  return { code, message: `${told} (${after})` };
 }
 
 const AGAIN = {
   code: 'MAPPER_DOWN',
   what: 'is not ready',
-  then: 'it is started again in a moment',
+  after: 'it is started again in a moment',
 };
 
 const DOWN: { readonly [State in MapperState]: typeof AGAIN } = {
@@ -45,11 +45,11 @@ const DOWN: { readonly [State in MapperState]: typeof AGAIN } = {
   'crash-loop': {
     code: 'MAPPER_DOWN',
     what: 'keeps ending',
-    then: 'it is tried once a minute; see its last lines in the log',
+    after: 'it is tried once a minute; see its last lines in the log',
   },
-  shed: { code: 'MAPPER_SHED', what: 'was stopped', then: 'it starts again when there is memory' },
-  stopped: { code: 'MAPPER_STOPPED', what: 'was stopped', then: 'mend it, and it starts again' },
-  broken: { code: 'MAPPER_BROKEN', what: '', then: 'change its files, and it is tried again' },
+  shed: { code: 'MAPPER_SHED', what: 'was stopped', after: 'it starts again when there is memory' },
+  stopped: { code: 'MAPPER_STOPPED', what: 'was stopped', after: 'mend it, and it starts again' },
+  broken: { code: 'MAPPER_BROKEN', what: '', after: 'change its files, and it is tried again' },
 };
 
 interface Change {
