@@ -88,3 +88,13 @@ test('a visitor whose definition was given up is defined again', async (t) => {
     'k2',
   ]);
 });
+
+test('two calls at once never mistake each other for their visitors', async (t) => {
+  const opened = await open(t);
+  const [one, two] = [visitorsOf(0, 300), visitorsOf(5_000, 300)];
+  const got = await Promise.all([values(opened, one), values(opened, two)]);
+  assert.deepEqual(
+    got,
+    [one, two].map((visitors) => visitors.map(({ key }) => key)),
+  );
+});

@@ -20,6 +20,7 @@ export class RemoteConnection implements Connection<unknown> {
   /** By the visitor as the manifest has it. */
   readonly #numbers = new Map<unknown, number>();
   readonly #subscriptions = new Set<number>();
+  #defined = Promise.resolve();
   readonly subscribe?: NonNullable<Connection<unknown>['subscribe']>;
 
   private constructor(link: Link, connection: number, subscribes: boolean) {
@@ -111,8 +112,21 @@ export class RemoteConnection implements Connection<unknown> {
     }
   }
 
-  /** The numbers of these visitors; those that the process does not know yet are told to it first. */
+  /** One after the other: two that number at once would give one number to two visitors. */
   async #define(visitors: readonly unknown[], signal: AbortSignal): Promise<readonly number[]> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#defined;
+    this.#defined = promise;
+    await before;
+    try {
+      return await this.#number(visitors, signal);
+    } finally {
+      resolve();
+    }
+  }
+
+  /** The numbers of these visitors; those that the process does not know yet are told to it first. */
+  async #number(visitors: readonly unknown[], signal: AbortSignal): Promise<readonly number[]> {
     const unknown = this.#unknown(visitors);
     if (unknown.length > 0 && this.#numbers.size + unknown.length > MAX_VISITORS) {
       this.#numbers.clear();
