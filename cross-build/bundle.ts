@@ -65,7 +65,7 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
     plugins: [lazyBuiltins(), modbusCodec(), prebuiltSerialport(TARGETS[target].serial)],
     // CommonJS dependencies call require() for Node's own modules.
     banner: {
-      js: "const require=process.getBuiltinModule('module').createRequire(import.meta.url);",
+      js: "const limpetRequire=process.getBuiltinModule('module').createRequire(import.meta.url),require=limpetRequire;",
     },
     logLevel: 'warning',
   });
@@ -84,8 +84,12 @@ function lazyBuiltins(): Plugin {
     name: 'lazy-builtins',
     setup(build) {
       const names = new Set(builtinModules);
-      build.onResolve({ filter: /^(node:)?[a-z_0-9/]+$/ }, ({ path }) => {
+      build.onResolve({ filter: /^(node:)?[a-z_0-9/]+$/ }, ({ path, kind }) => {
         const name = path.replace(/^node:/, '');
+        // A chunk of its own would have no named exports.
+        if (kind === 'dynamic-import' && names.has(name)) {
+          return { path: `node:${name}`, external: true };
+        }
         return names.has(name) ? { path: name, namespace: 'builtin' } : undefined;
       });
       build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
@@ -99,7 +103,8 @@ function lazyBuiltins(): Plugin {
 /** Named at the top by ws, and used only for wss:// or compression: 1.3 MiB together. */
 const WHEN_USED: ReadonlySet<string> = new Set(['https', 'tls', 'zlib']);
 
-const builtin = (name: string): string => `process.getBuiltinModule(${JSON.stringify(name)})`;
+/** By name of this chunk, not `process.getBuiltinModule`: in a mapper's process that is closed to whoever calls it. */
+const builtin = (name: string): string => `limpetRequire(${JSON.stringify(`node:${name}`)})`;
 
 const whenUsed = (name: string): string =>
   `module.exports = new Proxy({}, { get: (_, key) => ${builtin(name)}[key] });`;

@@ -66,7 +66,8 @@ function tcpFault(address: TcpAddress, error: unknown): DmiError {
 
 async function openSerial(address: SerialAddress, signal: AbortSignal): Promise<Duplex> {
   await checkSerial(address.path);
-  const { SerialPort } = await import('serialport');
+  // CommonJS: in a chunk of the bundle it has no named exports.
+  const { SerialPort } = (await import('serialport')).default;
   signal.throwIfAborted();
   const { path, baud, parity, dataBits, stopBits } = address;
   const line = { path, baudRate: baud, parity, dataBits, stopBits };
