@@ -12,6 +12,7 @@
  * - `--v8-pool-size=0`: no threads beside the one that works; their stacks and arenas.
  * - `--max-old-space-size`: the ceiling, for a node of 10,000 properties; what is used below it is not more by it.
  *   `LIMPET_HEAP_MIB` sets another.
+ * - `--disable-sigusr1`: whoever may signal it could open its debugger otherwise.
  * - `MALLOC_*`: one arena, and what is large or at the top goes back to the system when freed.
  *
  * Not taken: `--no-opt --no-sparkplug` (2 MiB less, twice the CPU), `--jitless` (2 MiB less, three times the CPU),
@@ -25,5 +26,5 @@ export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=16384 MALLOC_MMAP_THRESHOLD_=16
 export UV_THREADPOOL_SIZE=1
 exec "\${NODE:-node}" --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0 --no-maglev \\
   --memory-balancer --memory-balancer-c-value=3e-9 --bytecode-old-age=2 --flush-baseline-code --max-lazy \\
-  --max-old-space-size="\${LIMPET_HEAP_MIB:-64}" "$here/limpet-edge.mjs" "$@"
+  --disable-sigusr1 --max-old-space-size="\${LIMPET_HEAP_MIB:-64}" "$here/limpet-edge.mjs" "$@"
 `;

@@ -3,6 +3,6 @@ import { runMapperChild } from '#runtime/mapper/process/child/run.ts';
 import { confine } from '#runtime/mapper/sandbox/confine.ts';
 
 await runMapperChild({
-  open: confine(),
+  ...confine(),
   carried: { modbus: () => import('@limpet/mapper-modbus') },
 });

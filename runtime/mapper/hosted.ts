@@ -1,6 +1,7 @@
 /** What supervision needs of a mapper's process, of whoever holds it to its memory, and of what is started. */
 import { type Mapper } from '@limpet/dmi';
 import { type Reason } from '@limpet/dmi/manifest';
+import { type Conduct } from './conduct.ts';
 import { type Exit } from './exit-reason.ts';
 
 /** A process from its first moment, ready or not. */
@@ -19,7 +20,7 @@ export interface Hosted extends Spawned {
   /** Resolves once it is gone; never rejects. */
   readonly exited: Promise<Exit>;
   /** Rejects when there is no answer. */
-  health(signal: AbortSignal): Promise<unknown>;
+  health(signal: AbortSignal): Promise<Conduct>;
   /** Asks it to end, and kills it after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }

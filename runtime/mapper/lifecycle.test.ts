@@ -172,7 +172,7 @@ test('a crash loop is left only by living for a minute, or with other files', ()
   assert.equal(live('needed', 'ready', ...five, 'exited', 'changed').life.looping, false);
 });
 
-test('the reason is that of whoever ended it, until it is ready again', () => {
+test('the reason is that of whoever ended it, also when it is ready again, until its files are others', () => {
   const killed = live('needed', 'ready', { kind: 'over', reason: other }, 'exited');
   assert.deepEqual(killed.life.reason, other);
   assert.equal(
@@ -180,7 +180,9 @@ test('the reason is that of whoever ended it, until it is ready again', () => {
     'MAPPER_UNRESPONSIVE',
   );
   assert.deepEqual(live('needed', 'ready', 'exited', 'due').life.reason, reason);
-  assert.equal(live('needed', 'ready', 'exited', 'due', 'ready').life.reason, undefined);
+  assert.deepEqual(live('needed', 'ready', 'exited', 'due', 'ready').life.reason, reason);
+  const mended = live('needed', 'ready', 'exited', 'due', 'ready', 'changed', 'next-ready');
+  assert.equal(mended.life.reason, undefined);
   assert.equal(live('needed', 'ready', 'exited', 'due').life.restarts, 1);
 });
 

@@ -19,7 +19,7 @@ export interface Life {
   readonly phase: Phase;
   /** Whether a device asked for it. */
   readonly needed: boolean;
-  /** Of the last trouble; also of a new version that could not take over. */
+  /** Of the last trouble, until other files take over; also of a new version that could not. */
   readonly reason: Reason | undefined;
   readonly restarts: number;
   /** When it ended without being told to, within the last {@link LOOP_WINDOW_MS}. */
@@ -148,7 +148,6 @@ function ready(life: Life, _event: LifeEvent, { nowMs }: Moment): Decision {
   const running: Life = {
     ...life,
     phase: { kind: 'ready', fromMs: nowMs },
-    reason: undefined,
     missed: 0,
   };
   const announce: Step = { kind: 'announce' };

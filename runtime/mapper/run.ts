@@ -1,6 +1,7 @@
 /** One run of a mapper's process, from before its start to its exit. Says what happens, and decides nothing. */
 import { type Clock, type Mapper, Misconfigured } from '@limpet/dmi';
 import { type Reason } from '@limpet/dmi/manifest';
+import { GOOD_CONDUCT, objection } from './conduct.ts';
 import { exitReason } from './exit-reason.ts';
 import { type Edition, type Hosted, type MemoryGuard, type Spawned } from './hosted.ts';
 
@@ -29,6 +30,8 @@ export class Run {
   #hosted: Hosted | undefined;
   #killed: Reason | undefined;
   #dropped = false;
+  #conduct = GOOD_CONDUCT;
+  #objection: Reason | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -48,6 +51,11 @@ export class Run {
 
   get mapper(): Mapper<unknown, unknown> | undefined {
     return this.#hosted?.mapper;
+  }
+
+  /** What it was seen to do at its last health check, and should not. */
+  get objection(): Reason | undefined {
+    return this.#objection;
   }
 
   lines(): readonly string[] {
@@ -80,7 +88,9 @@ export class Run {
     const late = new AbortController();
     const cancel = this.#options.clock.after(withinMs, () => late.abort(new Error('no answer')));
     try {
-      await this.#hosted?.health(late.signal);
+      const conduct = (await this.#hosted?.health(late.signal)) ?? this.#conduct;
+      this.#objection = objection(this.#conduct, conduct);
+      this.#conduct = conduct;
       return true;
     } catch {
       // Whatever it was: a process that is gone says so by its exit.

@@ -7,7 +7,7 @@ export interface MapperStatus {
   readonly version: string;
   readonly hosting: Hosting;
   readonly state: MapperState;
-  /** Why it is not ready, or, of a ready one, why a newer version of it did not take over. */
+  /** Why it is not ready; of a ready one what it does wrong, why it ended before, or why a newer version did not take over. */
   readonly reason?: Reason;
   /** Starts after the first that were not wished for: after an exit, a hang, or too much memory. */
   readonly restarts: number;

@@ -98,3 +98,10 @@ function tellEnd(log: Log, { before, life, lines }: Change): void {
   if (before.looping) return log.debug('mapper still ends', fields);
   log.error('mapper keeps ending: it is tried once a minute', fields);
 }
+
+/** Once for each kind of it and process. */
+export function tellObjection(log: Log, objection: Reason | undefined, told: Set<string>): void {
+  if (objection === undefined || told.has(objection.code)) return;
+  told.add(objection.code);
+  log.warn('mapper misbehaves', { reason: objection });
+}

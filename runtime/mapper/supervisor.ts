@@ -9,7 +9,7 @@ import { type Edition, type MemoryGuard } from './hosted.ts';
 import { type Life, type LifeEvent, NEW_LIFE, next, type Step } from './lifecycle.ts';
 import { Run } from './run.ts';
 import { type MapperStatus } from './status.ts';
-import { downReason, stateOf, tellChange } from './supervisor-words.ts';
+import { downReason, stateOf, tellChange, tellObjection } from './supervisor-words.ts';
 
 export interface SupervisorOptions {
   readonly protocol: string;
@@ -71,12 +71,13 @@ export class Supervisor {
 
   status(): Omit<MapperStatus, 'hosting'> {
     const { reason, restarts, phase } = this.#life;
-    const { version = this.#edition.version, pid, superseded = 0 } = this.#current ?? {};
+    const { version = this.#edition.version, pid, superseded = 0, objection } = this.#current ?? {};
+    const told = objection ?? reason;
     return {
       protocol: this.#options.protocol,
       version,
       state: stateOf(phase),
-      ...(reason && { reason }),
+      ...(told && { reason: told }),
       restarts,
       sinceMs: this.#sinceMs,
       ...(pid !== undefined && { pid }),
@@ -240,12 +241,15 @@ export class Supervisor {
   async #ping(run: Run): Promise<void> {
     const { clock } = this.#options;
     let answered = true;
+    const told = new Set<string>();
     while (run === this.#current) {
       // One that was silent is asked again at once.
       if (answered) await clock.sleep(PING_MS, this.#end.signal).catch(() => undefined);
       if (run !== this.#current || this.#end.signal.aborted) return;
       answered = await run.answers(PING_MS);
-      if (run === this.#current) this.#happen({ kind: answered ? 'answered' : 'silent' });
+      if (run !== this.#current) return;
+      tellObjection(this.#log, run.objection, told);
+      this.#happen({ kind: answered ? 'answered' : 'silent' });
     }
   }
 

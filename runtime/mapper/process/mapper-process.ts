@@ -45,9 +45,14 @@ export interface Health {
   readonly heapBytes: number;
   /** Readings that it replaced by later ones because the core was slow. */
   readonly superseded: number;
+  /** Seconds in which it printed more than is taken. */
+  readonly noisy: number;
+  /** What it reached for and may not have, as it says itself. */
+  readonly refused: { readonly count: number; readonly last: string };
 }
 
 const READY_MS = 20_000;
+const MAX_TEXT = 300;
 const LAST_WORDS_MS = 200;
 /** A process whose pipes are closed is at its end, or has closed them itself. */
 const LINGER_MS = 1_000;
@@ -156,15 +161,20 @@ export class MapperProcess {
       {
         signal,
         take(answer) {
-          const { heapBytes, superseded } = fieldsOf(answer);
+          const { heapBytes, superseded, refused } = fieldsOf(answer);
+          const { count, last } = fieldsOf(refused);
           return {
             heapBytes: countOf(heapBytes, Number.MAX_SAFE_INTEGER, 'heap bytes'),
             superseded: countOf(superseded, Number.MAX_SAFE_INTEGER, 'replaced readings'),
+            refused: {
+              count: countOf(count, Number.MAX_SAFE_INTEGER, 'refusals'),
+              last: String(last).slice(0, MAX_TEXT),
+            },
           };
         },
       },
     );
-    return { lagMs: clock.monotonic() - start, ...told };
+    return { lagMs: clock.monotonic() - start, noisy: this.#printed.noisy, ...told };
   }
 
   /** Asks it to close its connections and exit; kills it after `graceMs`. */

@@ -20,6 +20,7 @@ export class Printed {
   #bytes = 0;
   #logged = 0;
   #unlogged = 0;
+  #noisy = 0;
   #resume: (() => void) | undefined;
 
   constructor(streams: readonly Readable[], { clock, log }: { clock: Clock; log: Log }) {
@@ -43,6 +44,11 @@ export class Printed {
     return this.#kept.flatMap(({ lines }) => lines).slice(-20);
   }
 
+  /** Seconds in which more was printed than is logged or taken. */
+  get noisy(): number {
+    return this.#noisy;
+  }
+
   stop(): void {
     this.#resume?.();
     for (const stream of this.#streams) stream.destroy();
@@ -53,6 +59,7 @@ export class Printed {
     if (now - this.#windowMs >= WINDOW_MS) this.#open(now);
     this.#bytes += bytes;
     if (this.#bytes < MAX_BYTES) return;
+    if (this.#bytes - bytes < MAX_BYTES) this.#noisy += 1;
     for (const stream of this.#streams) stream.pause();
     this.#resume?.();
     this.#resume = this.#clock.after(WINDOW_MS - (now - this.#windowMs), () => {

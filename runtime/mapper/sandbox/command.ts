@@ -22,6 +22,9 @@ export interface SandboxOptions {
   readonly diskBytes: number;
 }
 
+/** Where util-linux is: the kernel ends it with the core, also when it spins and hears of nothing. */
+const WITH_CORE =
+  'setpriv --pdeathsig KILL true 2>/dev/null && exec setpriv --pdeathsig KILL "$0" "$@"';
 /** Names and time zone of the place; everything else of the environment may hold secrets. */
 const KEPT = ['PATH', 'TZ', 'LANG', 'LC_ALL'];
 
@@ -57,7 +60,7 @@ export function sandboxed(
     args: [
       '-c',
       // Where a limit is lower already, that one stays.
-      `{ ulimit -c 0; ulimit -f ${blocks}; } 2>/dev/null; exec "$0" "$@"`,
+      `{ ulimit -c 0; ulimit -f ${blocks}; } 2>/dev/null; ${WITH_CORE}; exec "$0" "$@"`,
       file,
       ...args,
       permissionsArgument(permissions),

@@ -1,6 +1,7 @@
 /** Run in the mapper's process before the mapper is loaded: takes from it what its manifest does not declare. */
 import { Misconfigured } from '@limpet/dmi';
-import { setPriority } from 'node:os';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
@@ -9,17 +10,25 @@ import { type Open, openStream } from '../../device/open.ts';
 import { guardModules } from './modules.ts';
 import { type Access, givenPermissions, type Permissions } from './permissions.ts';
 import { Reach } from './reach.ts';
-import { deniedHost, guardSockets } from './sockets.ts';
+import { countRefusals, noteRefusal, type Refusals } from './refusals.ts';
+import { Denied, deniedHost, guardSockets } from './sockets.ts';
 
 /** Below the core, which must not wait for a mapper that spins. */
 const NICE = 5;
 
-/** Confines this process to what its arguments allow, which is nothing where they say nothing; opens what it may dial. */
-export function confine(): Open {
+export interface Confined {
+  /** Opens what it may dial. */
+  readonly open: Open;
+  readonly refusals: () => Refusals;
+}
+
+/** Confines this process to what its arguments allow, which is nothing where they say nothing. */
+export function confine(): Confined {
   const permissions = givenPermissions(process.argv);
-  setPriority(NICE);
+  os.setPriority(NICE);
+  const refusals = countRefusals();
   guardSockets(permissions);
-  guardSignals();
+  guardProcesses();
   const sources = import.meta.filename.endsWith('.ts');
   const root = sources ? path.join(import.meta.dirname, '../../..') : import.meta.dirname;
   const own = sources ? ['runtime', 'dmi', 'node_modules'] : ['.'];
@@ -31,7 +40,7 @@ export function confine(): Open {
       ? import.meta.resolve('@limpet/dmi')
       : pathToFileURL(path.join(root, 'limpet-dmi.mjs')).href,
   });
-  return permittedOpen(permissions);
+  return { open: permittedOpen(permissions), refusals };
 }
 
 /** Opens what is declared and refuses the rest with what to declare. */
@@ -51,14 +60,34 @@ function denial(address: Address, serial: Access, reach: Reach): Misconfigured |
   }
   if (serial === true || (serial !== false && serial.includes(address.path))) return undefined;
   const message = `the mapper may not open ${address.path}: add it to "serial" of its permissions, in its package.json or in limpet.yaml`;
+  noteRefusal(message);
   return new Misconfigured('MAPPER_DENIED', message);
 }
 
-/** The core runs as the same user: Node would let a mapper end it. */
-function guardSignals(): void {
-  const kill = process.kill.bind(process);
-  process.kill = (pid, signal) => {
-    if (pid === process.pid) return kill(pid, signal);
-    throw new Misconfigured('MAPPER_DENIED', 'a mapper may not signal other processes');
+/** What Node has beside its documentation. */
+interface Undocumented {
+  _kill(pid: number, signal: number): number;
+  _debugProcess(pid: number): void;
+  _debugEnd(): void;
+}
+
+/**
+ * The core runs as the same user: Node would let a mapper end it, or open its debugger. `process.kill` goes through
+ * `_kill`, which a mapper could call itself.
+ */
+function guardProcesses(): void {
+  const raw = process as unknown as Undocumented;
+  const kill = raw._kill.bind(process);
+  raw._kill = (pid, signal) => {
+    if (Number(pid) === process.pid) return kill(pid, signal);
+    return refuse('signal other processes');
   };
+  raw._debugProcess = () => refuse('debug other processes');
+  raw._debugEnd = () => refuse('debug other processes');
+  os.setPriority = () => refuse('change the priority of processes');
+  syncBuiltinESMExports();
+}
+
+function refuse(what: string): never {
+  throw new Denied(`a mapper may not ${what}`);
 }

@@ -6,6 +6,7 @@ import { lookup as lookUp } from 'node:dns';
 import net, { type LookupFunction } from 'node:net';
 import { type Permissions } from './permissions.ts';
 import { Reach } from './reach.ts';
+import { noteRefusal } from './refusals.ts';
 
 interface Target {
   host?: string;
@@ -20,6 +21,11 @@ type Arguments = readonly unknown[];
 /** What was not declared, in words that say what to declare. */
 export class Denied extends Error {
   readonly code = 'MAPPER_DENIED';
+
+  constructor(message: string) {
+    super(message);
+    noteRefusal(message);
+  }
 }
 
 /** From now on, for the whole process. */

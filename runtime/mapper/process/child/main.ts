@@ -2,4 +2,4 @@
 import { runMapperChild } from './run.ts';
 import { confine } from '../../sandbox/confine.ts';
 
-await runMapperChild({ open: confine() });
+await runMapperChild(confine());

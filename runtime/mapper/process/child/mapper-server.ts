@@ -2,6 +2,7 @@
 import { type Clock, type Log, type Mapper, Misconfigured, type Value } from '@limpet/dmi';
 import { type Open } from '../../../device/open.ts';
 import { Ports } from '../../../device/ports.ts';
+import { type Refusals } from '../../sandbox/refusals.ts';
 import { type Channel } from '../channel.ts';
 import { type Asked, type DataAsk, type ManagementAsk, type ToChild } from '../messages.ts';
 import { Outbox } from '../outbox.ts';
@@ -14,6 +15,7 @@ export interface MapperServerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly open?: Open;
+  readonly refusals?: () => Refusals;
 }
 
 /** Well below what a frame holds. */
@@ -143,7 +145,9 @@ export class MapperServer {
 
   #health(): object {
     const { heapUsed, external } = process.memoryUsage();
-    return { heapBytes: heapUsed + external, superseded: this.#outbox.superseded };
+    const { count, last } = this.#options.refusals?.() ?? { count: 0, last: '' };
+    const refused = { count, last: last.slice(0, 300) };
+    return { heapBytes: heapUsed + external, superseded: this.#outbox.superseded, refused };
   }
 
   /** What a mapper tells in one go leaves in one batch. */

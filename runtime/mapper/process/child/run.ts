@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { type Open } from '../../../device/open.ts';
 import { systemClock } from '../../../kernel/clock.ts';
 import { createLog } from '../../../kernel/log.ts';
+import { type Refusals } from '../../sandbox/refusals.ts';
 import { mapperFaults } from '../../shape.ts';
 import { Channel } from '../channel.ts';
 import { type ToChild, WIRE_VERSION } from '../messages.ts';
@@ -16,6 +17,8 @@ export interface ChildOptions {
   readonly carried?: Readonly<Record<string, () => Promise<unknown>>>;
   /** Opens what mappers dial, in place of the usual. */
   readonly open?: Open;
+  /** What this process was refused so far. */
+  readonly refusals?: () => Refusals;
 }
 
 /** `--protocol modbus [--module file:///…]`; the core is on file descriptors 3 and 4. */
@@ -23,16 +26,18 @@ export async function runMapperChild(options: ChildOptions = {}): Promise<void> 
   const clock = systemClock;
   const log = createLog({ out: process.stderr, clock });
   let server: MapperServer | undefined;
+  // As it is before a mapper can replace it, and without what a mapper does at an exit.
+  const exit = (process as unknown as { reallyExit(code: number): void }).reallyExit.bind(process);
   const channel = (fd: number): Channel => {
     const own: Channel = new Channel({
       stream: new Socket({ fd, readable: true, writable: true }),
       receive: (message) => {
         const known = message as ToChild;
-        if (known.t === 'stop') void stop(server);
+        if (known.t === 'stop') void (server?.close() ?? Promise.resolve()).then(() => exit(0));
         else server?.receive(own, known);
       },
       // The core is gone, and with it the reason to run.
-      closed: () => process.exit(0),
+      closed: () => exit(0),
     });
     return own;
   };
@@ -44,8 +49,9 @@ export async function runMapperChild(options: ChildOptions = {}): Promise<void> 
     return;
   }
   const { mapper } = loaded;
-  const { open } = options;
-  server = new MapperServer({ mapper, clock, log, ...(open && { open }) });
+  const { open, refusals } = options;
+  const given = { ...(open && { open }), ...(refusals && { refusals }) };
+  server = new MapperServer({ mapper, clock, log, ...given });
   server.attach(data);
   const has = { fits: mapper.fits !== undefined, port: mapper.port !== undefined };
   management.send({ t: 'ready', wire: WIRE_VERSION, ...has });
@@ -72,9 +78,4 @@ async function load({ carried = {} }: ChildOptions): Promise<Loaded> {
   const mapper = (loaded as { default?: unknown } | null | undefined)?.default;
   const faults = mapperFaults(mapper, protocol);
   return faults.length > 0 ? { faults } : { mapper: mapper as Mapper<unknown, unknown> };
-}
-
-async function stop(server: MapperServer | undefined): Promise<void> {
-  await server?.close();
-  process.exit(0);
 }
