@@ -10,7 +10,7 @@
  * - `--no-maglev`: the compiler's scratch memory stays with malloc for ever. 6 MiB on Node 24; off already on 22.
  * - `--max-semi-space-size=1`: what is young lives in 2 MiB instead of 32.
  * - `--v8-pool-size=0`: no threads beside the one that works; their stacks and arenas.
- * - `--max-old-space-size`: the ceiling, for a node of 10,000 properties; what is used below it is not more by it.
+ * - `--max-old-space-size`: the ceiling, with room for 10,000 properties; what is used below it is not more by it.
  *   `LIMPET_HEAP_MIB` sets another.
  * - `--disable-sigusr1`: whoever may signal it could open its debugger otherwise.
  * - `MALLOC_*`: one arena, and what is large or at the top goes back to the system when freed.
