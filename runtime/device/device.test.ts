@@ -265,6 +265,15 @@ test('twenty dead slaves on a port do not stop the one that lives', async (t) =>
   for (const name of names) assert.ok(plant.thing(name).connects >= 3, name);
 });
 
+test('a mapper that never gets ready keeps no device from being stopped', async (t) => {
+  const { apply, clock, devices } = rig(t, {
+    host: { mapper: () => new Promise(() => undefined) },
+  });
+  apply(BOILER, device('boiler-1'));
+  await clock.advance(100);
+  await devices.stop();
+});
+
 test('a stopped node leaves no connection open', async (t) => {
   const first = rig(t);
   const thing = heated(first.plant);

@@ -4,6 +4,7 @@
  */
 import { type Clock, type Log, Unreachable } from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
+import { unlessAborted } from '../kernel/unless-aborted.ts';
 import { type DevicePlan, type Plans } from './plan.ts';
 import { type Ports } from './ports.ts';
 import { isPeersCut, reactionTo, reasonOf } from './reaction.ts';
@@ -38,7 +39,7 @@ export class DeviceLife {
   #wanted: Wanted;
   #session: Session | undefined;
   #place: { readonly port: string | undefined; readonly seat: Seat } | undefined;
-  #stopped = false;
+  readonly #stop = new AbortController();
   #nap: AbortController | undefined;
   /** Something changed while nobody slept that could be woken. */
   #changed = false;
@@ -90,8 +91,8 @@ export class DeviceLife {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#session?.end(new Unreachable(SESSION_ENDED, 'the device was stopped'));
+    this.#stop.abort(new Unreachable(SESSION_ENDED, 'the device was stopped'));
+    this.#session?.end(this.#stop.signal.reason as Unreachable);
     this.#wakeUp();
     await this.#reconciler.stop();
     await this.#running;
@@ -133,8 +134,14 @@ export class DeviceLife {
     this.#wakeUp();
   }
 
+  get #stopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** A mapper may take long to start, or to answer: a device that is stopped does not wait for it. */
   #plan(): Promise<DevicePlan> {
-    return this.#around.plans.plan(this.#wanted.device, this.#wanted.model);
+    const { device, model } = this.#wanted;
+    return unlessAborted(this.#around.plans.plan(device, model), this.#stop.signal);
   }
 
   async #run(): Promise<void> {

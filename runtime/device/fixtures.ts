@@ -256,6 +256,8 @@ interface RigOptions {
   readonly dials?: boolean;
   readonly random?: () => number;
   readonly maxProperties?: number;
+  /** In the place of the plant's. */
+  readonly host?: ConstructorParameters<typeof Devices>[0]['host'];
 }
 
 /** Devices of `gateway-1` over a store on disk. Jitter is always half of its span. */
@@ -275,7 +277,7 @@ export function rig(t: TestContext, options: RigOptions = {}): Rig {
   const mapper = plant.mapper as unknown as Mapper<unknown, unknown>;
   const devices = new Devices({
     store,
-    host: { mapper: () => Promise.resolve(mapper) },
+    host: options.host ?? { mapper: () => Promise.resolve(mapper) },
     clock,
     log,
     node: 'gateway-1',

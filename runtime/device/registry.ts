@@ -68,8 +68,11 @@ export class Devices {
   async stop(): Promise<void> {
     this.#unwatch?.();
     this.#end.abort(new Error('stopped'));
-    await this.#queue.idle();
-    await Promise.all([...this.#lives.values()].map((life) => life.stop()));
+    // Together: what the queue does may wait for a mapper, and ends with its device.
+    await Promise.all([
+      this.#queue.idle(),
+      ...[...this.#lives.values()].map((life) => life.stop()),
+    ]);
     this.#lives.clear();
   }
 

@@ -9,7 +9,7 @@ import {
 } from '@limpet/dmi';
 import { type Seat } from '../../../device/seat.ts';
 import { type Outbox } from '../outbox.ts';
-import { unlessAborted } from './unless-aborted.ts';
+import { unlessAborted } from '../../../kernel/unless-aborted.ts';
 
 /** The core waits a little longer. */
 const CLOSE_MS = 1_500;
