@@ -71,6 +71,8 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
   });
   await writeFile(path.join(outdir, 'limpet-edge'), LAUNCHER);
   await chmod(path.join(outdir, 'limpet-edge'), 0o755);
+  // Here Node's search for a file's package ends: above it a confined mapper may not look.
+  await writeFile(path.join(outdir, 'package.json'), '{ "type": "module", "private": true }\n');
   await copyFile(path.join(root, 'LICENSE'), path.join(outdir, 'LICENSE'));
   return sizes(outdir);
 }
