@@ -221,3 +221,12 @@ test('a subscription that the device loses says so once', async (t) => {
     ['BENCH_LOST'],
   );
 });
+
+// Ctrl-C and systemd's stop reach every process of the edge at once: the core ends its mappers, in its own order.
+test('a signal to stop that is meant for the core does not end a mapper', async (t) => {
+  const child = await start(t);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(child.pid, signal);
+  await child.health(soon());
+  await child.stop(5_000);
+  assert.deepEqual((({ code, signal }) => [code, signal])(await child.exited), [0, null]);
+});

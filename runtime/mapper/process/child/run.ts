@@ -23,6 +23,9 @@ export interface ChildOptions {
 
 /** `--protocol modbus [--module file:///…]`; the core is on file descriptors 3 and 4. */
 export async function runMapperChild(options: ChildOptions = {}): Promise<void> {
+  // Ctrl-C and systemd send them to the whole group: when this ends, the core says.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => undefined);
   const clock = systemClock;
   const log = createLog({ out: process.stderr, clock });
   let server: MapperServer | undefined;
