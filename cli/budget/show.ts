@@ -38,7 +38,7 @@ export function afterword(budget: NodeBudget, now: number): string[] {
     ...notes.map((note, index) => `${index === 0 ? 'Of these:    ' : '             '}${note}`),
     `Given up:    ${steps.join('; ')}`,
     `Enforced by: ${by}`,
-    `Measured:    each second, ${lookMicroseconds} µs a look`,
+    `Measured:    each second, ${lookMicroseconds} µs of CPU a look`,
   ];
 }
 

@@ -78,7 +78,7 @@ test('the budget table shows what is given out, taken, and gone beyond, within 1
     'Of these:    written: a day',
     'Given up:    caches 2x, last 60s ago; samples never; mapper never',
     'Enforced by: watchdog on private memory, no cgroups: this system shows no memory cgroup',
-    'Measured:    each second, 14 µs a look',
+    'Measured:    each second, 14 µs of CPU a look',
   ]);
   assert.match(heading(node('offline'), BUDGET, NOW)[0] ?? '', /\(offline, as of 10m ago\)$/);
 });

@@ -140,7 +140,7 @@ export interface NodeBudget {
     readonly by: 'cgroup-v1' | 'cgroup-v2' | 'watchdog';
     readonly note?: string;
   };
-  /** What one look at all of them costs this process, in microseconds of its one thread. */
+  /** What one look at all of them costs this process, in microseconds of CPU time. */
   readonly lookMicroseconds: number;
 }
 

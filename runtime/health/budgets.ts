@@ -162,18 +162,19 @@ export class Budgets {
   #again(): void {
     this.#cancel = this.#options.clock.after(LOOK_EVERY_MS, () => {
       this.#again();
-      const began = process.hrtime.bigint();
+      const began = process.cpuUsage();
       this.#look();
-      const took = Number(process.hrtime.bigint() - began) / 1_000;
-      // A mean over about a minute: one look alone says more of the machine's other work.
+      const { user, system } = process.cpuUsage(began);
+      // A mean over about a minute, of CPU time: by the clock it would be a measure of the machine's other work.
       this.#looks = Math.min(60, this.#looks + 1);
-      this.#lookMicroseconds += (took - this.#lookMicroseconds) / this.#looks;
+      this.#lookMicroseconds += (user + system - this.#lookMicroseconds) / this.#looks;
     });
   }
 
   #look(): void {
     this.#guard.look();
-    this.#notice();
+    const mappers = this.#host?.status() ?? [];
+    this.#notice(mappers);
     const now = this.#probe?.look()?.private;
     if (now === undefined) return;
     const { core, ceiling } = this.#share;
@@ -189,14 +190,14 @@ export class Budgets {
       nowMs: this.#options.clock.monotonic(),
       pressure,
       // An inline mapper's memory is the core's: stopping it would free next to nothing.
-      running: (this.#host?.status() ?? []).filter(
-        ({ state, hosting }) => hosting === 'process' && RUNNING.has(state),
+      running: mappers.filter(
+        ({ protocol, state, hosting }) =>
+          hosting === 'process' && RUNNING.has(state) && !this.#unfit.includes(protocol),
       ),
     });
   }
 
-  #notice(): void {
-    const mappers = this.#host?.status() ?? [];
+  #notice(mappers: ReturnType<BudgetedHost['status']>): void {
     const states = mappers
       .map(
         (each) => `${each.protocol} ${each.state} ${each.reason?.code ?? ''} ${each.budgetBytes}`,
