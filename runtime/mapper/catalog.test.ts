@@ -1,10 +1,13 @@
 import { recordingLog } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type MapperTable, type MapperTerms, readCatalog } from './catalog.ts';
 import { MapperFolder, source } from './folder.fixture.ts';
+import { readPackageFolder } from './package-folder.ts';
 
 const table: MapperTable = {
   modbus: {
@@ -112,4 +115,23 @@ test('without a table the installed packages count', async () => {
   const modbus = entries.get('modbus');
   assert.deepEqual([modbus?.foreign, modbus?.manifest.hosting], [false, 'inline']);
   assert.equal(modbus?.manifest.memoryBytes, 20 * 2 ** 20);
+});
+
+test('a package that is taken away while it is read is none, and no fault of the node', async (t) => {
+  const folder = new MapperFolder(t);
+  folder.write('brief', source());
+  const [here, away] = ['brief', '.away'].map((name) => path.join(folder.mappers, name));
+  const kinds = new Set<string>();
+  let moving = true;
+  const moved = (async () => {
+    for (; moving; await turn()) {
+      await rename(here as string, away as string);
+      await turn();
+      await rename(away as string, here as string);
+    }
+  })();
+  for (let n = 0; n < 300; n++) kinds.add((await readPackageFolder(here as string)).kind);
+  moving = false;
+  await moved;
+  assert.ok(kinds.has('other'), [...kinds].join());
 });

@@ -24,12 +24,13 @@ const MAX_BYTES = 262_144;
 
 export async function readPackageFolder(given: string): Promise<ReadFolder> {
   const file = path.join(given, 'package.json');
-  let source: string;
+  let [source, folder] = ['', ''];
   try {
     if ((await stat(file)).size > MAX_BYTES) {
       return wrong(given, `${file} is larger than ${MAX_BYTES} bytes`);
     }
     source = await readFile(file, 'utf8');
+    folder = await realpath(given);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // Half a folder, or none: another look follows when it changes.
@@ -40,7 +41,6 @@ export async function readPackageFolder(given: string): Promise<ReadFolder> {
   if (fields !== undefined && fields['limpet'] === undefined) return { kind: 'other' };
   const read = readPackage(source, file);
   if (!read.ok) return wrong(given, formatFaults(read.faults), fields);
-  const folder = await realpath(given);
   const entry = await entryOf(folder, fields ?? {});
   if (entry === undefined) {
     const fault = `${file}: "exports" or "main" must name a file of its own that is there, such as "./mapper.js"`;

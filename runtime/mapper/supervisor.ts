@@ -246,7 +246,11 @@ export class Supervisor {
       // One that was silent is asked again at once.
       if (answered) await clock.sleep(PING_MS, this.#end.signal).catch(() => undefined);
       if (run !== this.#current || this.#end.signal.aborted) return;
+      const askedMs = clock.monotonic();
       answered = await run.answers(PING_MS);
+      // One that cannot even be asked, because too much waits for it already, has its time as well.
+      const leftMs = answered ? 0 : askedMs + PING_MS - clock.monotonic();
+      if (leftMs > 0) await clock.sleep(leftMs, this.#end.signal).catch(() => undefined);
       if (run !== this.#current) return;
       tellObjection(this.#log, run.objection, told);
       this.#happen({ kind: answered ? 'answered' : 'silent' });

@@ -1,7 +1,9 @@
 import { Unreachable } from '@limpet/dmi';
 import { silentLog } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import process from 'node:process';
+import { promisify } from 'node:util';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
@@ -132,6 +134,28 @@ test('a process that never gets ready, or says so in words of its own, is ended'
   const command = { file: '/nowhere/node', args: [], env: {} };
   const options = { command, protocol: 'bad', clock: systemClock, log: silentLog() };
   await assert.rejects(MapperProcess.start(options), { code: 'MAPPER_DOWN', message: /ENOENT/ });
+});
+
+test('a process for which no file descriptor is left is a mapper that is down, not the end of the core', async () => {
+  // In a process of its own, which runs out of them.
+  const core = `
+    import { systemClock as clock } from '${import.meta.resolve('../../kernel/clock.ts')}';
+    import { silentLog } from '@limpet/dmi/testing';
+    import { openSync } from 'node:fs';
+    import { MapperProcess } from '${import.meta.resolve('./mapper-process.ts')}';
+    const log = silentLog();
+    try { for (;;) openSync('/dev/null'); } catch {}
+    const command = { file: process.execPath, args: ['-e', '1'], env: {} };
+    await MapperProcess.start({ command, protocol: 'bad', clock, log }).catch(({ code, message }) =>
+      setTimeout(() => process.stdout.write(code + ' ' + message), 50));
+  `;
+  const node = [process.execPath, '--conditions=source', '--input-type=module', '-e', core];
+  const { stdout, stderr } = await promisify(execFile)(
+    '/bin/sh',
+    ['-c', 'ulimit -n 64; exec "$0" "$@"', ...node],
+    { cwd: import.meta.dirname },
+  );
+  assert.match(stdout, /^MAPPER_DOWN .*no file descriptors are left/, stderr);
 });
 
 test('a process that is deaf is killed when its grace is over', async (t) => {

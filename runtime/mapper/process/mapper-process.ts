@@ -77,9 +77,13 @@ export class MapperProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
       windowsHide: true,
     });
-    // Nothing is there when the system had no room for another process.
     const [, out, err, management, data] = this.#child.stdio ?? [];
-    if (data === undefined) throw new Unreachable('MAPPER_DOWN', 'its process cannot be started');
+    if (data === undefined) {
+      // Node says so once more, and without a listener that would end the core.
+      this.#child.on('error', () => undefined);
+      const message = 'its process cannot be started: no file descriptors are left (ulimit -n)';
+      throw new Unreachable('MAPPER_DOWN', message);
+    }
     const told = { clock, log: log.with({ protocol }) };
     this.#printed = new Printed([out as Readable, err as Readable], told);
     this.#link = new Link({

@@ -2,6 +2,7 @@ import { type Connection, Unreachable } from '@limpet/dmi';
 import { silentLog } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../kernel/clock.ts';
 import bench from './fixtures/bench.mapper.ts';
 import { served } from './fixtures/in-memory.ts';
@@ -10,12 +11,14 @@ const soon = (): AbortSignal => AbortSignal.timeout(20_000);
 
 interface Opened {
   readonly connection: Connection<unknown>;
+  /** Calls `then` whenever the core has taken something from that plane. */
+  readonly heard: (then: () => void) => void;
   /** Bytes that went to the process on the management plane. */
   readonly sent: () => number;
 }
 
-async function open(t: TestContext): Promise<Opened> {
-  const ends = served(bench as never);
+async function open(t: TestContext, mapper: object = bench): Promise<Opened> {
+  const ends = served(mapper as never);
   t.after(() => ends.link.end(new Unreachable('MAPPER_DOWN', 'the end')));
   let sent = 0;
   ends.far.management.on('data', (chunk: Buffer) => (sent += chunk.length));
@@ -26,7 +29,8 @@ async function open(t: TestContext): Promise<Opened> {
     dial: () => assert.fail(),
   };
   const connection = await ends.remote.connect({ name: 'one' }, context, soon());
-  return { connection, sent: () => sent };
+  const heard = (then: () => void): void => void ends.near.management.on('data', then);
+  return { connection, heard, sent: () => sent };
 }
 
 const visitorsOf = (from: number, count: number): { key: string }[] =>
@@ -97,4 +101,44 @@ test('two calls at once never mistake each other for their visitors', async (t) 
     got,
     [one, two].map((visitors) => visitors.map(({ key }) => key)),
   );
+});
+
+test('a definition that was given up while the mapper took its time takes nobody else’s number', async (t) => {
+  const slow = {
+    version: 1,
+    vendor: 'test',
+    async validate(value: { key: string }) {
+      if (value.key.startsWith('slow')) await sleep(20);
+      return { value };
+    },
+  };
+  const opened = await open(t, { ...bench, visitor: { '~standard': slow } });
+  const abort = new AbortController();
+  const reading = opened.connection.read([{ key: 'slow 1' }, { key: 'slow 2' }], abort.signal);
+  await sleep(5);
+  abort.abort(new Error('enough'));
+  await assert.rejects(reading, /enough/);
+  const mine = [{ key: 'mine 1' }, { key: 'mine 2' }];
+  assert.deepEqual(await values(opened, mine), ['mine 1', 'mine 2']);
+  await sleep(60);
+  assert.deepEqual(await values(opened, mine), ['mine 1', 'mine 2']);
+});
+
+test('a subscription that was given up in the moment of its answer is ended in the process as well', async (t) => {
+  let told: AbortSignal | undefined;
+  const connect = () => ({
+    subscribe(_wishes: unknown, _sink: unknown, signal: AbortSignal) {
+      told = signal;
+      return Promise.resolve([]);
+    },
+    close: () => Promise.resolve(),
+  });
+  const { connection, heard } = await open(t, { ...bench, connect });
+  const abort = new AbortController();
+  // After the answer was taken, and before whoever waits for it goes on.
+  heard(() => told !== undefined && abort.abort(new Error('enough')));
+  const sink = { reading: () => undefined, lost: () => undefined };
+  await connection.subscribe?.([{ visitor: { key: 'a' }, everyMs: 10 }], sink, abort.signal);
+  for (let n = 0; n < 100 && told?.aborted !== true; n++) await sleep(5);
+  assert.equal(told?.aborted, true);
 });

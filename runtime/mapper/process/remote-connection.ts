@@ -103,7 +103,8 @@ export class RemoteConnection implements Connection<unknown> {
           pushes.open(id, wishes.length, sink);
         },
       );
-      signal.addEventListener('abort', end, { once: true });
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end, { once: true });
       return polled;
     } catch (error) {
       pushes.close(subscription);

@@ -161,6 +161,12 @@ test('a mapper connects to declared hosts only, however it tries', async (t) => 
     /^MAPPER_DENIED/,
   );
   assert.match(await ask(`${get('node:net')} m.createServer().listen(0)`), /^MAPPER_DENIED/);
+  // A name that leads nowhere is an error like any other, not the end of the process.
+  assert.match(await ask(open(allowed.port, 'nowhere.invalid')), /^(ENOTFOUND|EAI_AGAIN) /);
+  assert.match(
+    await ask(`dial tcp://nowhere.invalid:${allowed.port}`),
+    /^Unreachable PORT_NO_NAME /,
+  );
   assert.equal(other.accepted(), 0);
 });
 

@@ -71,12 +71,13 @@ function checkHost(target: Target, reach: Reach): Denied | undefined {
   if (verdict === 'yes') return undefined;
   target.lookup = (name, options, done) =>
     lookup(name, options, (error, found, family) => {
-      const addresses = typeof found === 'string' ? [found] : found.map(({ address }) => address);
-      if (error === null && !addresses.every((each) => reach.address(each, Number(port)))) {
-        done(deniedHost(name, port), found, family);
-      } else {
-        done(error, found, family);
-      }
+      // Nothing is found with an error.
+      const all = error === null ? [found].flat() : [];
+      const addresses = all.map((each) => (typeof each === 'string' ? each : each.address));
+      const denied = addresses.every((each) => reach.address(each, Number(port)))
+        ? error
+        : deniedHost(name, port);
+      done(denied, found, family);
     });
   return undefined;
 }

@@ -78,7 +78,7 @@ export class MapperServer {
       case 'connect':
         return this.#connect(ask, signal);
       case 'define':
-        return this.#of(ask).define(ask.from, ask.visitors);
+        return this.#of(ask).define(ask.from, ask.visitors, signal);
       case 'write':
         return this.#write(ask, signal);
       case 'read':

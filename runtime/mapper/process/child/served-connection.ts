@@ -55,16 +55,19 @@ export class ServedConnection {
   }
 
   /** Numbers visitors from `from` on; from 0 the earlier ones are forgotten. */
-  async define(from: number, visitors: readonly unknown[]): Promise<void> {
-    if (from === 0) this.#visitors = [];
+  async define(from: number, visitors: readonly unknown[], signal: AbortSignal): Promise<void> {
     const { visitor: schema } = this.#options.mapper;
-    for (const [at, raw] of visitors.entries()) {
+    const parsed: unknown[] = [];
+    for (const raw of visitors) {
       const result = await schema['~standard'].validate(raw);
       if (result.issues !== undefined) {
         throw new Misconfigured('DEVICE_INVALID', 'a visitor was right before, and is not now');
       }
-      this.#visitors[from + at] = result.value;
+      parsed.push(result.value);
     }
+    // Given up while the mapper took its time: the core has given these numbers to others.
+    signal.throwIfAborted();
+    this.#visitors.splice(from, from === 0 ? Infinity : parsed.length, ...parsed);
   }
 
   read(numbers: readonly number[], signal: AbortSignal): Promise<readonly Reading[]> {
@@ -73,9 +76,8 @@ export class ServedConnection {
   }
 
   write(number: number, value: Value, signal: AbortSignal): Promise<Value> {
-    return this.#turn('order', signal, () =>
-      this.#open().write(this.#visitors[number], value, signal),
-    );
+    const visitor = this.#visitors[number];
+    return this.#turn('order', signal, () => this.#open().write(visitor, value, signal));
   }
 
   /** Readings go to `outbox` as those of `subscription`; `told` is called after each. */
