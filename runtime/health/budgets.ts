@@ -7,6 +7,7 @@ import type { BudgetRow, NodeBudget } from '@limpet/dmi/manifest';
 import type { Cgroups } from './cgroups.ts';
 import { heapShare } from './collect.ts';
 import { LOOK_EVERY_MS, type MemoryGuard, ProcessGuard } from './guard.ts';
+import type { Look } from './ladder.ts';
 import { type Excess, weigh, WITHIN } from './over.ts';
 import { MemoryProbe } from './process-memory.ts';
 import {
@@ -14,6 +15,7 @@ import {
   manifestLimits,
   maxProperties,
   type MemoryWish,
+  outOfReach,
   overbooked,
   reshare,
   type Share,
@@ -102,6 +104,11 @@ export class Budgets {
     const fault = overbooked(share);
     if (fault !== undefined) throw new Misconfigured('MEMORY_OVERBOOKED', fault);
     this.#share = share;
+    const advice = outOfReach(share, machine.heap);
+    if (advice !== undefined) {
+      const fields = { core: share.core, heap: machine.heap, advice };
+      log.warn("V8's heap ends before the core has its budget", fields);
+    }
     log.info('memory shared out', {
       ceiling: share.ceiling,
       from: share.from,
@@ -163,20 +170,22 @@ export class Budgets {
     this.#cancel = this.#options.clock.after(LOOK_EVERY_MS, () => {
       this.#again();
       const began = process.cpuUsage();
-      this.#look();
+      const look = this.#look();
       const { user, system } = process.cpuUsage(began);
       // A mean over about a minute, of CPU time: by the clock it would be a measure of the machine's other work.
       this.#looks = Math.min(60, this.#looks + 1);
       this.#lookMicroseconds += (user + system - this.#lookMicroseconds) / this.#looks;
+      // What it gives up then is no part of looking.
+      if (look !== undefined) this.#shortage.look(look);
     });
   }
 
-  #look(): void {
+  #look(): Look | undefined {
     this.#guard.look();
     const mappers = this.#host?.status() ?? [];
     this.#notice(mappers);
     const now = this.#probe?.look()?.private;
-    if (now === undefined) return;
+    if (now === undefined) return undefined;
     const { core, ceiling } = this.#share;
     const { after, event } = weigh(this.#excess, now, core);
     this.#excess = after;
@@ -186,7 +195,7 @@ export class Budgets {
       over: this.#core.over + (event ? 1 : 0),
     };
     const pressure = Math.max(now / core, (now + this.#guard.sum()) / ceiling, heapShare());
-    this.#shortage.look({
+    return {
       nowMs: this.#options.clock.monotonic(),
       pressure,
       // An inline mapper's memory is the core's: stopping it would free next to nothing.
@@ -194,7 +203,7 @@ export class Budgets {
         ({ protocol, state, hosting }) =>
           hosting === 'process' && RUNNING.has(state) && !this.#unfit.includes(protocol),
       ),
-    });
+    };
   }
 
   #notice(mappers: ReturnType<BudgetedHost['status']>): void {

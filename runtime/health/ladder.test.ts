@@ -58,8 +58,30 @@ test('two looks above the line are no shortage', () => {
   assert.deepEqual(live(peaks).acts, []);
 });
 
-test('a step that did not help is tried again a minute later, not at each look', () => {
-  assert.deepEqual(live([[130, 0.9]]).acts, ['2 caches', '62 caches', '122 caches']);
+test('steps that did not help are tried again ever more rarely, from the first one on', () => {
+  assert.deepEqual(live([[500, 0.9]]).acts, ['2 caches', '62 caches', '182 caches', '422 caches']);
+  const both = ['2 caches', '12 samples', '72 caches', '82 samples', '202 caches', '212 samples'];
+  assert.deepEqual(live([[250, 0.95]]).acts, both);
+  assert.equal(live([[86_400, 0.9]]).ladder.againMs, 3_600_000);
+});
+
+// V8's heap saws: what a collection freed is taken again within seconds.
+test('a dip is no calm: memory that saws about the line gives caches up no more often', () => {
+  const saw = Array.from(
+    { length: 60 },
+    () =>
+      [
+        [10, 0.9],
+        [5, 0.7],
+      ] as const,
+  ).flat();
+  assert.ok(live(saw).acts.length <= 5, `${live(saw).acts.length} times in a quarter of an hour`);
+  const quiet = live([
+    [10, 0.9],
+    [61, 0.7],
+    [10, 0.9],
+  ]);
+  assert.deepEqual(quiet.acts, ['2 caches', '73 caches']);
 });
 
 test('the least important mapper goes first, and by name among equals', () => {

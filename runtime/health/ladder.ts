@@ -18,17 +18,20 @@ const CALM = 0.75;
 const IN_A_ROW = 3;
 /** What a step has to show what it freed. */
 const SETTLE_MS = 10_000;
-/** A step that did not help is not tried again sooner. */
+/** Steps that did not help are tried again after so long, from the first one on; doubled each time. */
 const AGAIN_MS = 60_000;
-/** Calm this long before a mapper may come back; doubled each time that one had to go again soon after. */
+/** Calm this long before it counts, and before a mapper may come back; doubled each time that one had to go again soon after. */
 const PATIENCE_MS = 60_000;
-const PATIENCE_MOST_MS = 3_600_000;
+/** What doubles, doubles up to this. */
+const MOST_MS = 3_600_000;
 /** A mapper that had to go this soon after coming back was not affordable. */
 const SOON_MS = 600_000;
 
 export interface Ladder {
-  /** How many steps were taken since it was last calm. */
+  /** How many steps were taken in this round. */
   readonly taken: number;
+  /** After how long the next round begins. */
+  readonly againMs: number;
   readonly inARow: number;
   readonly actedMs: number;
   readonly calmSinceMs: number | undefined;
@@ -40,6 +43,7 @@ export interface Ladder {
 
 export const GROUND: Ladder = {
   taken: 0,
+  againMs: AGAIN_MS,
   inARow: 0,
   actedMs: Number.NEGATIVE_INFINITY,
   calmSinceMs: undefined,
@@ -58,7 +62,8 @@ export interface Look {
 }
 
 export type Act =
-  | { readonly kind: 'shed'; readonly step: 'caches' | 'samples' }
+  /** `again`: not the first round, nothing new. */
+  | { readonly kind: 'shed'; readonly step: 'caches' | 'samples'; readonly again: boolean }
   | { readonly kind: 'shed'; readonly step: 'mapper'; readonly protocol: string }
   | { readonly kind: 'resume'; readonly protocol: string };
 
@@ -82,20 +87,23 @@ function climb(at: Ladder, reached: number, look: Look): Decision {
   const victim = reached === 3 ? leastImportant(look, at.shed) : undefined;
   if (victim !== undefined) {
     const soon = nowMs - at.resumedMs < SOON_MS;
-    const patienceMs = soon ? Math.min(at.patienceMs * 2, PATIENCE_MOST_MS) : PATIENCE_MS;
+    const patienceMs = soon ? Math.min(at.patienceMs * 2, MOST_MS) : PATIENCE_MS;
     return {
       after: { ...at, taken: 3, actedMs: nowMs, shed: [...at.shed, victim], patienceMs },
       act: { kind: 'shed', step: 'mapper', protocol: victim },
     };
   }
-  if (nowMs - at.actedMs < AGAIN_MS) return { after: at };
-  return shed(at, Math.min(reached, 2) - 1, nowMs);
+  if (nowMs - at.actedMs < at.againMs) return { after: at };
+  return shed({ ...at, againMs: Math.min(at.againMs * 2, MOST_MS) }, 0, nowMs);
 }
 
 function shed(at: Ladder, index: number, nowMs: number): Decision {
   const step = index === 0 ? 'caches' : 'samples';
-  const taken = Math.max(at.taken, index + 1);
-  return { after: { ...at, taken, actedMs: nowMs }, act: { kind: 'shed', step } };
+  const again = at.againMs > AGAIN_MS;
+  return {
+    after: { ...at, taken: index + 1, actedMs: nowMs },
+    act: { kind: 'shed', step, again },
+  };
 }
 
 function leastImportant({ running }: Look, gone: readonly string[]): string | undefined {
@@ -110,7 +118,9 @@ function leastImportant({ running }: Look, gone: readonly string[]): string | un
 /** The last mapper given up was the most important of them: it comes back first, and each in its own time. */
 function calm(before: Ladder, nowMs: number): Decision {
   const calmSinceMs = before.calmSinceMs ?? nowMs;
-  const after = { ...before, taken: 0, inARow: 0, calmSinceMs };
+  // After a collection memory dips and grows again: that is no calm.
+  const over = nowMs - calmSinceMs >= PATIENCE_MS ? { taken: 0, againMs: AGAIN_MS } : {};
+  const after = { ...before, ...over, inARow: 0, calmSinceMs };
   const protocol = before.shed.at(-1);
   if (protocol === undefined || nowMs - calmSinceMs < before.patienceMs) return { after };
   return {

@@ -2,15 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import process from 'node:process';
+import v8 from 'node:v8';
 import type { Log } from '@limpet/dmi';
 import { hardLimit, kernelFiles, type Standing, standing } from './cgroup-files.ts';
 import { type Cgroups, openCgroups } from './cgroups.ts';
 import type { Machine } from './share.ts';
 
-/** Total memory, and the lowest hard limit above this process. */
+/** Total memory, the lowest hard limit above this process, and where V8's heap ends. */
 export function thisMachine(): Machine {
   const at = here();
-  return { total: totalmem(), limit: at && hardLimit(at, kernelFiles) };
+  const { heap_size_limit: heap } = v8.getHeapStatistics();
+  return { total: totalmem(), limit: at && hardLimit(at, kernelFiles), heap };
 }
 
 /** Cgroups for mappers, or why there are none. */

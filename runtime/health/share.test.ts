@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   heapLimitMiB,
   maxProperties,
+  outOfReach,
   overbooked,
   reshare,
   shareMemory,
@@ -44,6 +45,8 @@ test('what limpet.yaml leaves open is derived from the machine', () => {
     ['the same with all four', { total: 427 * MI }, ALL, 106, 30],
     ['a gateway of 2 GB', { total: 2 * GI }, ALL, 512, 128],
     ['a server', { total: 64 * GI }, ALL, 512, 128],
+    ["the bundle's heap of 64 MiB", { total: 2 * GI, heap: 67 * MI }, ALL, 512, 83],
+    ['the same on a Pi Zero 2 W', { total: 427 * MI, heap: 67 * MI }, [], 106, 48],
     ['a hard limit of 30 MB', { total: 8 * GI, limit: 30_000_000 }, [], 21, 21],
     ['a limit above the machine', { total: 400 * MI, limit: 2 * GI }, [], 100, 48],
   ] as const;
@@ -58,6 +61,13 @@ test('what limpet.yaml says counts, to the byte', () => {
   const share = shareMemory({ ceiling: 96e6, core: 40 * MI }, { total: 427 * MI }, [mapper('x')]);
   assert.deepEqual([share.ceiling, share.core, share.sum], [96e6, 40 * MI, 64 * MI]);
   assert.equal(share.from, 'memory.ceiling');
+});
+
+test('a core whose heap ends long before its budget is told how to get it', () => {
+  const share = (mi: number) => shareMemory({ core: mi * MI }, { total: 2 * GI }, []);
+  assert.equal(outOfReach(share(80), 67 * MI), undefined);
+  assert.equal(outOfReach(share(128), undefined), undefined);
+  assert.match(outOfReach(share(128), 67 * MI) ?? '', /LIMPET_HEAP_MIB=112 /);
 });
 
 test('budgets above the ceiling are refused with the table and what to change', () => {

@@ -16,6 +16,8 @@ export interface MemoryWish {
 export interface Machine {
   readonly total: number;
   readonly limit?: number | undefined;
+  /** At which V8 ends this process. */
+  readonly heap?: number | undefined;
 }
 
 /** A mapper as far as memory is concerned. An inline one lives on the core's budget; one that is broken has none. */
@@ -38,13 +40,15 @@ export interface Share {
 /** The least that the core runs with: it is at 11 to 12 MiB before its first device. */
 const CORE_LEAST = 16 * MI;
 const CORE_USUAL = 48 * MI;
+/** Private memory of the core beside V8's heap, at most: its code, stacks, buffers, SQLite. */
+const BESIDE_HEAP = 16 * MI;
 /** Beyond this nobody meant a mapper or a core by default. */
 const CEILING_MOST = 512 * MI;
 
 /**
  * Whatever the file leaves open is derived. Ceiling: a quarter of the machine, at most 512 MiB; under a hard limit three
  * quarters of that, because the kernel charges pages of files to it as well. Core: 48 MiB or a quarter of the ceiling,
- * whichever is more, as far as the mappers leave it; never less than 16 MiB, so that what cannot fit is refused.
+ * whichever is more, as far as V8's heap reaches and the mappers leave it; never less than 16 MiB, so that what cannot fit is refused.
  */
 export function shareMemory(wish: MemoryWish, machine: Machine, sharers: readonly Sharer[]): Share {
   const { bytes: ceiling, from } = ceilingOf(wish, machine);
@@ -52,7 +56,8 @@ export function shareMemory(wish: MemoryWish, machine: Machine, sharers: readonl
     hosting === 'inline' || budgetBytes === undefined ? [] : [{ protocol, bytes: budgetBytes }],
   );
   const taken = mappers.reduce((sum, { bytes }) => sum + bytes, 0);
-  const usual = Math.max(CORE_USUAL, Math.floor(ceiling / 4));
+  const reach = (machine.heap ?? Infinity) + BESIDE_HEAP;
+  const usual = Math.min(Math.max(CORE_USUAL, Math.floor(ceiling / 4)), reach);
   const core = wish.core ?? Math.max(CORE_LEAST, Math.min(usual, ceiling - taken));
   return { ceiling, from, core, mappers, sum: core + taken };
 }
@@ -63,11 +68,11 @@ function ceilingOf({ ceiling }: MemoryWish, { total, limit }: Machine) {
     const bytes = whole(Math.min((limit * 3) / 4, CEILING_MOST));
     return {
       bytes,
-      from: `three quarters of the ${formatQuantity(limit)} this process is limited to`,
+      from: `three quarters of the ${inMi(limit)} this process is limited to`,
     };
   }
   const bytes = whole(Math.min(total / 4, CEILING_MOST));
-  return { bytes, from: `a quarter of the machine's ${formatQuantity(whole(total))}` };
+  return { bytes, from: `a quarter of the machine's ${inMi(total)}` };
 }
 
 /** Down to whole MiB, at least one. */
@@ -94,6 +99,13 @@ export function reshare(
     else fitting = [...fitting, sharer];
   }
   return { share: { ...shareMemory(wish, { total: 0 }, fitting), from: before.from }, unfit };
+}
+
+/** What to change when V8 ends the core before it has its budget; `undefined` when it does not. */
+export function outOfReach({ core }: Share, heap: number | undefined): string | undefined {
+  if (heap === undefined || core <= heap + BESIDE_HEAP) return undefined;
+  const enough = Math.ceil((core - BESIDE_HEAP) / MI);
+  return `start the edge with LIMPET_HEAP_MIB=${enough} in its environment, or lower memory.core`;
 }
 
 /** Why this share cannot be kept to, with the table and what to change; `undefined` when it can. */

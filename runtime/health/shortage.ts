@@ -3,7 +3,7 @@ import type { Clock, Log } from '@limpet/dmi';
 import type { Reason, ShedStep } from '@limpet/dmi/manifest';
 import { type Act, decide, GROUND, type Ladder, type Look, STEPS } from './ladder.ts';
 
-/** Something that can give memory back when asked. It must not throw, and is asked again a minute later at the soonest. */
+/** Something that can give memory back when asked. It must not throw, and is asked at most once a minute. */
 export interface Sheddable {
   readonly name: string;
   /** How much was given up: bytes or items, as the name says. */
@@ -47,8 +47,10 @@ export class Shortage {
 
   /** One look at the node, and what follows from it. */
   look(look: Look): void {
-    const { after, act } = decide(this.#ladder, look);
+    const before = this.#ladder;
+    const { after, act } = decide(before, look);
     this.#ladder = after;
+    if (before.taken > 0 && after.taken === 0) this.#options.log.info('memory is calm again');
     if (act !== undefined) this.#act(act, look.pressure);
   }
 
@@ -76,7 +78,12 @@ export class Shortage {
       return;
     }
     const freed = [...this.#sheddables[act.step]].map((each) => [each.name, each.shed()] as const);
-    log.warn(`memory is short: ${act.step} given up`, { share, freed: Object.fromEntries(freed) });
+    // Without caches nothing is lost; and what goes on as before is counted, not told again.
+    const level = act.again ? 'debug' : act.step === 'caches' ? 'info' : 'warn';
+    log[level](`memory is short: ${act.step} given up`, {
+      share,
+      freed: Object.fromEntries(freed),
+    });
   }
 
   #count(step: ShedStep['step']): void {
