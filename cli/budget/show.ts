@@ -7,7 +7,7 @@ const HEAD = ['WHAT', 'BUDGET', 'NOW', 'PEAK', 'OVER', 'PRIVATE', 'PSS', 'RSS'] 
 
 /** One line of whose table it is, and how much of the ceiling is given out. */
 export function heading({ metadata, status }: Node, budget: NodeBudget, now: number): string[] {
-  const given = memory(budget).reduce((sum, row) => sum + (row.budget ?? 0), 0);
+  const given = whole(memory(budget)).reduce((sum, row) => sum + (row.budget ?? 0), 0);
   const line = `${metadata.name}: ${sizeText(given)} of ${sizeText(budget.ceiling)} memory given out`;
   if (status?.state === 'online') return [line];
   return [`${line} (offline, as of ${since(status?.lastSeen, now)} ago)`];
@@ -15,16 +15,23 @@ export function heading({ metadata, status }: Node, budget: NodeBudget, now: num
 
 /** Figures are flush right, so that sizes can be compared. */
 export function budgetTable(budget: NodeBudget): Table {
-  const sum = total(memory(budget));
-  const disk = budget.rows.filter(({ kind }) => kind === 'disk');
-  const rows = [...memory(budget), ...(sum === undefined ? [] : [sum]), ...disk].map(cells);
+  const added = whole(memory(budget));
+  const sum = total(added);
+  // What is part of one of them stands below their sum.
+  const others = budget.rows.filter((row) => !added.includes(row));
+  const rows = [...added, ...(sum === undefined ? [] : [sum]), ...others].map(cells);
   return flushRight({ head: [...HEAD], rows });
 }
 
 /** What was given up, who enforces, and what looking costs. */
 export function afterword(budget: NodeBudget, now: number): string[] {
   const { rows, shed, enforced, lookMicroseconds } = budget;
-  const notes = rows.flatMap(({ what, note }) => (note === undefined ? [] : [`${what}: ${note}`]));
+  const notes = rows.flatMap((row) => {
+    // All on the disk is part of the data folder, and its rows stand above it.
+    const part = row.kind === 'memory' && row.partOf !== undefined ? [`part of ${row.partOf}`] : [];
+    const said = [...part, ...(row.note === undefined ? [] : [row.note])];
+    return said.length === 0 ? [] : [`${row.what}: ${said.join('; ')}`];
+  });
   const steps = shed.map(({ step, times, last }) => {
     return times === 0 ? `${step} never` : `${step} ${times}x, last ${since(last, now)} ago`;
   });
@@ -44,6 +51,11 @@ export function afterword(budget: NodeBudget, now: number): string[] {
 
 function memory({ rows }: NodeBudget): readonly BudgetRow[] {
   return rows.filter(({ kind }) => kind === 'memory');
+}
+
+/** Without what is in the figures of another row. */
+function whole(rows: readonly BudgetRow[]): readonly BudgetRow[] {
+  return rows.filter(({ partOf }) => partOf === undefined);
 }
 
 /** Only private memory and PSS add up; what is shared would count several times in a sum of RSS. */

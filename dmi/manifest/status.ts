@@ -108,6 +108,8 @@ export interface BudgetRow {
   readonly kind: 'memory' | 'disk';
   /** `core`, `mapper modbus`, `data folder`. */
   readonly what: string;
+  /** The row whose figures hold these already: a sum leaves them out. */
+  readonly partOf?: string;
   readonly budget?: number;
   readonly now: number;
   readonly peak: number;

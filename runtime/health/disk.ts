@@ -17,6 +17,7 @@ export interface DiskOptions {
   readonly free?: (folder: string) => number;
 }
 
+const WHOLE = 'data folder';
 const LOOK_EVERY_MS = 30_000;
 /** Below this, history is no longer written: what is left is for twins and orders. */
 export const RESERVE_BYTES = 32 * 2 ** 20;
@@ -45,11 +46,11 @@ export class DiskWatch {
   constructor(options: DiskOptions) {
     this.#options = options;
     const { parts, ceiling } = options.share;
-    const all = [...parts, { what: 'data folder', bytes: ceiling }];
+    const all = [...parts, { what: WHOLE, bytes: ceiling }];
     this.#parts = new Map(
       all.map(({ what, bytes }) => [what, { what, budget: bytes, now: 0, peak: 0, over: 0 }]),
     );
-    this.note('data folder', () => `${mebibytes(this.#free)} free on the file system`);
+    this.note(WHOLE, () => `${mebibytes(this.#free)} free on the file system`);
   }
 
   start(): void {
@@ -65,7 +66,9 @@ export class DiskWatch {
   readonly low = (): boolean => this.#low;
 
   rows(): readonly BudgetRow[] {
-    const rows = [...this.#parts.values()].map((part) => ({ kind: 'disk' as const, ...part }));
+    const rows = [...this.#parts.values()].map((part): BudgetRow => {
+      return { kind: 'disk', ...part, ...(part.what !== WHOLE && { partOf: WHOLE }) };
+    });
     return rows.map((row) => {
       const note = this.#notes.get(row.what)?.();
       return note === undefined ? row : { ...row, note };
@@ -81,7 +84,7 @@ export class DiskWatch {
     const { data, free = freeBytes } = this.#options;
     const sizes = new Map<string, number>();
     for (const [path, bytes] of filesBelow(data)) {
-      for (const what of ['data folder', partOf(path)]) {
+      for (const what of [WHOLE, partOf(path)]) {
         sizes.set(what, (sizes.get(what) ?? 0) + bytes);
       }
     }

@@ -25,6 +25,16 @@ const FACTS: NodeFacts = {
         pss: 30e6,
         rss: 46e6,
       },
+      {
+        kind: 'memory',
+        what: 'samples waiting',
+        partOf: 'core',
+        budget: 1e6,
+        now: 1e5,
+        peak: 1e5,
+        over: 0,
+      },
+      { kind: 'disk', what: 'writes', budget: 2e9, now: 3e6, peak: 4e6, over: 0 },
       { kind: 'disk', what: 'samples', budget: 64e6, now: 1e6, peak: 1e6, over: 0 },
     ],
     shed: [{ step: 'caches', times: 2 }],
@@ -85,7 +95,14 @@ test('the metrics are what Prometheus reads, with names of ours, counters ending
   const value = (name: string, labels: string) => families.get(name)?.samples.get(labels);
   assert.equal(value('limpet_memory_private_bytes', '{what="core"}'), 12e6);
   assert.equal(value('limpet_over_budget_total', '{what="core"}'), 1);
+  assert.equal(
+    value('limpet_memory_private_bytes', '{what="samples waiting",part_of="core"}'),
+    1e5,
+    'a sum over what has no part_of counts nothing twice',
+  );
   assert.equal(value('limpet_disk_bytes', '{what="samples"}'), 1e6);
+  assert.equal(value('limpet_disk_bytes', '{what="writes"}'), undefined, 'no size, but a flow');
+  assert.equal(value('limpet_disk_written_today_bytes', ''), 3e6);
   assert.equal(value('limpet_shed_total', '{step="caches"}'), 2);
   assert.equal(value('limpet_bus', '{what="BUS_SLOW_CLIENT"}'), 1);
   assert.equal(value('limpet_event_loop_late_seconds', ''), 0.0125);

@@ -1,5 +1,6 @@
 /** What a node measures of itself, in Prometheus' text format 0.0.4. Pure. */
 import type { BudgetRow, NodeFacts } from '@limpet/dmi/manifest';
+import { WRITES } from './wear.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -97,8 +98,20 @@ function budgetFamilies({ budget }: NodeFacts): Family[] {
 }
 
 function diskFamilies({ budget }: NodeFacts): Family[] {
-  const disk = (budget?.rows ?? []).filter(({ kind }) => kind === 'disk');
+  const rows = (budget?.rows ?? []).filter(({ kind }) => kind === 'disk');
+  const disk = rows.filter(({ what }) => what !== WRITES);
+  const written = rows.filter(({ what }) => what === WRITES);
   return [
+    gauge(
+      'disk_written_today_bytes',
+      'Handed to the disk since midnight UTC.',
+      written.map(({ now }) => ({ value: now })),
+    ),
+    gauge(
+      'disk_write_budget_bytes',
+      'What may be handed to the disk in a day.',
+      written.flatMap((row) => (row.budget === undefined ? [] : [{ value: row.budget }])),
+    ),
     gauge(
       'disk_budget_bytes',
       'What each may take of the disk.',
@@ -115,7 +128,8 @@ function diskFamilies({ budget }: NodeFacts): Family[] {
 function by(rows: readonly BudgetRow[], figure: (row: BudgetRow) => number | undefined) {
   return rows.flatMap((row) => {
     const value = figure(row);
-    return value === undefined ? [] : [{ labels: { what: row.what }, value }];
+    const part = row.partOf === undefined ? {} : { part_of: row.partOf };
+    return value === undefined ? [] : [{ labels: { what: row.what, ...part }, value }];
   });
 }
 

@@ -44,6 +44,9 @@ interface Saved extends Pace {
   readonly today: number;
 }
 
+/** The name of its row. */
+export const WRITES = 'writes';
+
 const DAY_MS = 86_400_000;
 /** Saved when so much of a day's budget was counted since, or after so long: a kill forgets no more than that. */
 const SAVE_SHARE = 1 / 512;
@@ -133,7 +136,7 @@ export class Wear {
       ? `a day; ${mebibytes(daily)} projected; reported values committed every ${seconds(intervalMs)}`
       : `not counted by this kernel; reported values committed every ${seconds(intervalMs)}`;
     const figures = { budget: perDay, now: today, peak: this.#peak, over: this.#over };
-    return { kind: 'disk', what: 'writes', ...figures, note };
+    return { kind: 'disk', what: WRITES, ...figures, note };
   }
 
   #look(): void {

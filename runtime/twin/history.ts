@@ -60,7 +60,7 @@ export class HistoryDoor {
     if (this.#samples === undefined) return [];
     const { waiting, waitingPeak, waitingMost, givenUp } = this.#samples.figures();
     const figures = { budget: waitingMost, now: waiting, peak: waitingPeak, over: givenUp };
-    return [{ kind: 'memory', what: 'samples waiting', ...figures, note: 'part of core' }];
+    return [{ kind: 'memory', what: 'samples waiting', partOf: 'core', ...figures }];
   }
 
   /** How much past the ring holds, for people. */

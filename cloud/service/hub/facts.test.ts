@@ -5,7 +5,10 @@ import { readFromEdge } from './frames.ts';
 
 const BUDGET = {
   ceiling: 100,
-  rows: [{ kind: 'memory', what: 'core', budget: 50, now: 12, peak: 15, over: 0, pss: 30 }],
+  rows: [
+    { kind: 'memory', what: 'core', budget: 50, now: 12, peak: 15, over: 0, pss: 30 },
+    { kind: 'memory', what: 'waiting', partOf: 'core', now: 1, peak: 1, over: 0 },
+  ],
   shed: [{ step: 'caches', times: 1, last: '2026-11-21T00:00:00.000Z' }],
   enforced: { by: 'cgroup-v2' },
   lookMicroseconds: 12,

@@ -50,6 +50,7 @@ const Budget = v.object({
       v.object({
         kind: v.picklist(['memory', 'disk']),
         what: Short,
+        partOf: v.optional(Short),
         budget: v.optional(Amount),
         now: Amount,
         peak: Amount,
