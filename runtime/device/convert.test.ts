@@ -51,6 +51,14 @@ test('what cannot be converted is bad, with the reason', () => {
   }
 });
 
+test('an error that is none of the DMI is a bad value and a fault of the mapper', () => {
+  for (const error of [new TypeError('oops'), 'oops', undefined]) {
+    const result = answer({ name: 'p', type: 'int' }, { ok: false, error: error as never });
+    assert.equal(result.reason?.code, 'MAPPER_FAULT', String(error));
+    assert.match(result.reason?.message ?? '', /please report it/);
+  }
+});
+
 test('a value beyond its limits is kept, and bad', () => {
   const limits = { minimum: 20, maximum: 90 };
   assert.equal(said('float', 90, limits).reason, undefined);

@@ -5,6 +5,7 @@
 import { type Json, type Reading, type Value } from '@limpet/dmi';
 import { type Property, type Reason, type Reported } from '@limpet/dmi/manifest';
 import { isDeepStrictEqual } from 'node:util';
+import { reasonOf } from './reaction.ts';
 
 type Shape = Pick<Property, 'name' | 'type' | 'minimum' | 'maximum' | 'unit' | 'deadband'>;
 
@@ -18,9 +19,7 @@ export const MAX_VALUE_BYTES = 65_536;
 
 /** What a reading says, by the property's type and limits. */
 export function answer(property: Shape, reading: Reading): Answer {
-  if (!reading.ok) {
-    return bad(reading.error.code, reading.error.message);
-  }
+  if (!reading.ok) return { ok: false, reason: reasonOf(reading.error) };
   const converted = toJson(property, reading.value);
   if (!converted.ok) return converted;
   const beyond = outOfRange(property, converted.value);

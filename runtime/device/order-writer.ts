@@ -55,6 +55,7 @@ export class OrderWriter {
         if (order === undefined) return;
         write = { ...target, rev: order.rev };
         expected = await this.#send(write, order.value, connection, signal);
+        session.readingBack(planned);
         const readings = await connection.read([planned.visitor], signal);
         if (this.#look(write, expected, { readings, last: false })) expected = undefined;
       });
@@ -84,12 +85,12 @@ export class OrderWriter {
     for (const [index, pauseMs] of LOOK_AGAIN_MS.entries()) {
       await this.#options.clock.sleep(pauseMs, this.#options.signal);
       if (this.#rev(write.name) !== write.rev) return;
-      const { visitor } = write.planned;
-      const readings = await write.session.call(
-        'order',
-        { what: 'read back', properties: 1 },
-        (connection, signal) => connection.read([visitor], signal),
-      );
+      const { session, planned } = write;
+      const asked = { what: 'read back', properties: 1 };
+      const readings = await session.call('order', asked, (connection, signal) => {
+        session.readingBack(planned);
+        return connection.read([planned.visitor], signal);
+      });
       const last = index === LOOK_AGAIN_MS.length - 1;
       if (this.#look(write, expected, { readings, last })) return;
     }

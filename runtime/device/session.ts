@@ -147,9 +147,13 @@ export class Session {
     }
   }
 
+  /** About to read back an order: what was told of the property before is older, what is told from now on may be newer. */
+  readingBack(property: PlannedProperty): void {
+    this.#watching.forget(property);
+  }
+
   /** Reports what was read back of an order. */
   readBack(property: PlannedProperty, reading: Reading): void {
-    this.#watching.read(property);
     this.#options.reporter.readings([property], [reading]);
   }
 

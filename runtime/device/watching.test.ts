@@ -154,6 +154,23 @@ test('what was told before an order was read back does not undo it', async (t) =
   assert.deepEqual(reported('boiler-1.setpoint'), GOOD(60));
 });
 
+test('what is told while an order is read back counts: it may be newer', async (t) => {
+  const { thing, apply, clock, reported, verdict, store } = telling(t);
+  apply(BOILER, device('boiler-1'));
+  await clock.advance(1_500);
+  const get = thing.values.get.bind(thing.values);
+  thing.values.get = (key) => {
+    const value = get(key);
+    // The device moves on by itself as soon as it has answered.
+    if (value === 60) queueMicrotask(() => thing.tell(key, 61));
+    return value;
+  };
+  store.order(ID, 'setpoint', 60);
+  await clock.advance(3_000);
+  assert.equal(verdict('boiler-1.setpoint'), 'applied');
+  assert.deepEqual(reported('boiler-1.setpoint'), GOOD(61));
+});
+
 test('subscribing takes its turn at the port', async (t) => {
   const { plant, apply, clock } = telling(t);
   const other = plant.thing('boiler-2');

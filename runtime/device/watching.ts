@@ -61,8 +61,8 @@ export class Watching {
     return properties.filter((_, index) => polled.has(index));
   }
 
-  /** Read just now: what was told of it before is older. */
-  read(property: PlannedProperty): void {
+  /** What was told of it and not yet passed on is out of date. */
+  forget(property: PlannedProperty): void {
     this.#subscription?.outbox.drop(property);
   }
 

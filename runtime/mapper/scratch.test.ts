@@ -1,6 +1,7 @@
 import { fakeClock, recordingLog } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -53,6 +54,25 @@ test('a folder above its ceiling is told while it is, and once when it is below 
   await look();
   await look();
   assert.deepEqual(told.slice(2), ['within']);
+});
+
+test('folders that come and go while it is measured hide nothing', async (t) => {
+  const folder = scratch(t);
+  writeFileSync(path.join(folder, 'file'), Buffer.alloc(100_000));
+  let busy = true;
+  const moved = (async () => {
+    const names = Array.from({ length: 20 }, (_, n) => path.join(folder, String(n)));
+    while (busy) {
+      await Promise.all(names.map((name) => mkdir(name)));
+      await Promise.all(names.map((name) => rmdir(name)));
+    }
+  })();
+  const measured = [];
+  for (let n = 0; n < 200; n++) measured.push(measure(folder).catch((error: Error) => error));
+  const all = await Promise.all(measured);
+  busy = false;
+  await moved;
+  for (const each of all) assert.ok('bytes' in each && each.bytes >= 100_000, JSON.stringify(each));
 });
 
 test('more files than can be looked at are too many', async (t) => {

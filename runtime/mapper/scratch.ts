@@ -1,6 +1,7 @@
 /** The one folder that a mapper may write: made before its start, and measured while it runs. */
 import { type Clock, type Log } from '@limpet/dmi';
 import { formatQuantity, type Reason } from '@limpet/dmi/manifest';
+import { type Dir } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -76,12 +77,22 @@ function excessOf({ bytes, files }: Measured, ceiling: number, folder: string): 
   return told(`${formatQuantity(bytes)}, its "disk" allows ${formatQuantity(ceiling)}`);
 }
 
+/** Nothing for a folder that is gone by now: whoever makes and removes folders must not escape the measure. */
+async function opened(folder: string): Promise<Dir | undefined> {
+  try {
+    return await opendir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /** What the files take on the disk. */
 export async function measure(folder: string): Promise<Measured> {
   const total = { bytes: 0, files: 0 };
   const folders = [folder];
   for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
-    for await (const entry of await opendir(next)) {
+    for await (const entry of (await opened(next)) ?? []) {
       total.files += 1;
       if (total.files > MAX_FILES) return total;
       const file = path.join(next, entry.name);

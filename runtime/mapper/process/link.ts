@@ -21,6 +21,7 @@ export interface LinkOptions {
 }
 
 export class Link {
+  readonly clock: Clock;
   readonly calls: Calls;
   readonly management: Channel;
   readonly data: Channel;
@@ -29,6 +30,7 @@ export class Link {
   #begun = false;
 
   constructor({ protocol, clock, log, management, data, ready, closed }: LinkOptions) {
+    this.clock = clock;
     this.#ready = ready;
     this.calls = new Calls(protocol);
     this.pushes = new Pushes({ clock, log, grant: () => this.data.send({ t: 'credit' }) });

@@ -66,6 +66,13 @@ test('an error keeps class, code, message and causes; of a copy of the DMI, by i
   }
   const foreign = Object.assign(new Error('no'), { name: 'Refused', code: 'X' });
   assert.ok(unpackError(crossed(packError(foreign))) instanceof Refused);
+  class Asleep extends Unreachable {}
+  assert.ok(unpackError(crossed(packError(new Asleep('X', 'x')))) instanceof Unreachable);
+  // What happens next is told by the class, so a code that is none costs the code only.
+  const odd = unpackError(crossed(packError(new Refused('not-there', 'no'))));
+  assert.ok(odd instanceof Refused && odd.code === 'MAPPER_CODE' && odd.message === 'no');
+  const numbered = Object.assign(new Error('x'), { message: 5, code: 7 });
+  assert.equal(unpackError(crossed(packError(numbered))).message, '5');
   assert.equal(unpackError(crossed(packError('text'))).message, 'thrown: string');
   const loop = new Error('loop');
   loop.cause = loop;

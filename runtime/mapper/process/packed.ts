@@ -69,9 +69,19 @@ export function packReadings(readings: readonly Reading[], mostBytes: number): P
 export function packError(error: unknown, depth = 0): PackedError {
   if (!(error instanceof Error)) return ['Error', null, clip(`thrown: ${typeof error}`)];
   const { code, cause } = error as { code?: unknown; cause?: unknown };
-  const packed = [error.name, typeof code === 'string' ? code : null, clip(error.message)] as const;
+  const told = typeof code === 'string' ? code : null;
+  const packed = [className(error), told, clip(String(error.message))] as const;
   if (!(cause instanceof Error) || depth + 1 >= MAX_CAUSES) return packed;
   return [...packed, packError(cause, depth + 1)];
+}
+
+/** Of the DMI, also where the mapper made a class of its own of it, or brings its own copy of the DMI. */
+function className(error: Error): string {
+  for (let at: object = error; at instanceof Error; at = Object.getPrototypeOf(at) as object) {
+    for (const name of [at.name, at.constructor.name])
+      if (Object.hasOwn(CLASSES, name)) return name;
+  }
+  return 'Error';
 }
 
 /** @throws TypeError when it is no packed value */
@@ -112,10 +122,12 @@ export function unpackError(packed: unknown, depth = 0): Error {
   return errorOf(name, code, [clip(message), options]);
 }
 
+/** The class decides what happens next: it is kept also where the code is not as codes are written. */
 function errorOf(name: string, code: unknown, args: [string, ErrorOptions]): Error {
-  if (typeof code !== 'string' || !CODE.test(code)) return new Error(...args);
+  const known = typeof code === 'string' && CODE.test(code) ? code : undefined;
   const kind = Object.hasOwn(CLASSES, name) ? CLASSES[name as keyof typeof CLASSES] : undefined;
-  return kind === undefined ? Object.assign(new Error(...args), { code }) : new kind(code, ...args);
+  if (kind !== undefined) return new kind(known ?? 'MAPPER_CODE', ...args);
+  return Object.assign(new Error(...args), known !== undefined && { code: known });
 }
 
 /** About how many bytes it takes in a frame. */

@@ -3,6 +3,7 @@
  * says (the process reads them again when it connects), so the core holds nothing of theirs twice.
  */
 import { Garbled, type Mapper, Misconfigured, type PropertyShape, type Schema } from '@limpet/dmi';
+import { within } from '../../device/ceiling.ts';
 import { checkedOf, type Ready } from './checks.ts';
 import { isTooLarge, type Link } from './link.ts';
 import { type Check, type Checked } from './messages.ts';
@@ -44,12 +45,18 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+const UNENDING = new AbortController().signal;
 const AT_A_TIME = 250;
+/** Messages of so many checks each: the models of a node that come all at once wait here, not in the pipe. */
+const UNDER_WAY = 4;
+/** Well above what looking at manifests takes; a mapper may wait for something that never comes. */
+const CHECK_MS = 20_000;
 
 /** Checks that are wanted at the same time go out together. */
 class Checks {
   readonly #link: Link;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
+  #under = 0;
 
   constructor(link: Link) {
     this.#link = link;
@@ -72,21 +79,24 @@ class Checks {
   }
 
   #flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (let from = 0; from < waiting.length; from += AT_A_TIME) {
-      void this.#send(waiting.slice(from, from + AT_A_TIME));
+    while (this.#waiting.length > 0 && this.#under < UNDER_WAY) {
+      this.#under += 1;
+      void this.#send(this.#waiting.splice(0, AT_A_TIME)).then(() => {
+        this.#under -= 1;
+        this.#flush();
+      });
     }
   }
 
+  /** Never rejects. */
   async #send(waiting: readonly Waiting[]): Promise<void> {
-    const { calls, management } = this.#link;
+    const { calls, management, clock } = this.#link;
     const items = waiting.map(({ check }) => check);
+    const take = (answer: unknown): Checked[] => checkedOf(answer, items.length);
+    const ceiling = { clock, ms: CHECK_MS, what: 'a check of manifests', signal: UNENDING };
     try {
-      const answers = await calls.ask(
-        management,
-        { t: 'check', items },
-        { take: (answer) => checkedOf(answer, items.length) },
+      const answers = await within(ceiling, (signal) =>
+        calls.ask(management, { t: 'check', items }, { take, signal }),
       );
       for (const [at, { resolve }] of waiting.entries()) resolve(answers[at] as Checked);
     } catch (error) {

@@ -2,6 +2,7 @@
 import { type Clock, type Log, type Mapper, Misconfigured, type Value } from '@limpet/dmi';
 import { type Open } from '../../../device/open.ts';
 import { Ports } from '../../../device/ports.ts';
+import { unlessAborted } from '../../../kernel/unless-aborted.ts';
 import { type Refusals } from '../../sandbox/refusals.ts';
 import { type Channel } from '../channel.ts';
 import { type Asked, type DataAsk, type ManagementAsk, type ToChild } from '../messages.ts';
@@ -63,7 +64,9 @@ export class MapperServer {
     const end = new AbortController();
     this.#running.set(id, end);
     try {
-      channel.send({ t: 'answer', id, r: await this.#serve(ask, end.signal) });
+      // A mapper that is deaf to the signal, or never answers, keeps no ask waiting.
+      const served = unlessAborted(this.#serve(ask, end.signal), end.signal);
+      channel.send({ t: 'answer', id, r: await served });
     } catch (error) {
       channel.send({ t: 'failed', id, e: packError(error) });
     } finally {
