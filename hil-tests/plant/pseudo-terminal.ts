@@ -31,17 +31,23 @@ export async function openPseudoTerminal(): Promise<PseudoTerminal | undefined> 
   const { stdin, stdout } = child;
   const path = stdout === null ? undefined : await firstLine(child, stdout);
   if (path === undefined || !path.startsWith('/dev/') || !existsSync(path)) {
-    child.kill();
+    // Asked by a milder signal, `script` takes two seconds.
+    child.kill('SIGKILL');
+    letGo(child);
     return undefined;
   }
   const stream = Duplex.from({ readable: stdout, writable: stdin });
-  // The shell hears that the pipe ended and goes at once; asked by a signal, `script` takes two seconds.
   const close = (): void => {
-    const [, , , hold] = child.stdio;
-    if (hold !== null && hold !== undefined && 'destroy' in hold) hold.destroy();
+    letGo(child);
     stream.destroy();
   };
   return { path, stream, close };
+}
+
+/** The shell hears that the pipe ended, and goes at once; whatever it does, this process does not wait for it. */
+function letGo(child: ChildProcess): void {
+  for (const pipe of child.stdio) pipe?.destroy();
+  child.unref();
 }
 
 function firstLine(

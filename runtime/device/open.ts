@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type Duplex } from 'node:stream';
 import { type Address, type SerialAddress, type TcpAddress, wireKey } from './address.ts';
+import { failAtHangUp } from './hang-up.ts';
 
 /** @throws Unreachable; the signal's reason when aborted */
 export type Open = (address: Address, signal: AbortSignal) => Promise<Duplex>;
@@ -85,6 +86,7 @@ async function openSerial(address: SerialAddress, signal: AbortSignal): Promise<
     const message = `cannot open serial path ${path}: ${messageOf(error)}; is another program using it?`;
     throw new Unreachable('PORT_OPEN', message, { cause: error });
   }
+  failAtHangUp(port.port);
   if (signal.aborted) {
     port.destroy();
     throw signal.reason;
