@@ -42,7 +42,7 @@ export interface BenchOptions {
   /** Called when nothing runs, before each run: makes the disk cold. */
   readonly cool: () => Promise<void>;
   /** What was found so far, after each run. */
-  readonly found: (configurations: readonly ConfigurationResult[], runs: number) => void;
+  readonly found: (configurations: readonly ConfigurationResult[], runs: number) => Promise<void>;
 }
 
 /** How long an edge without devices may find its feet before its idle CPU counts. */
@@ -89,7 +89,7 @@ export class Bench {
         await this.#options.cool();
         say(`run ${run} of ${plan.runs}: ${plan.warmUpS} s warm-up, ${plan.sampledS} s sampled`);
         await this.#each(false, (one) => this.#measure(one));
-        found(this.#results(), run);
+        await found(this.#results(), run);
       }
     } finally {
       await this.#close();

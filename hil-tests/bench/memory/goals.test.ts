@@ -66,6 +66,13 @@ test('the median of three runs counts, but one kill or one wrong value is never 
   assert.equal(met(found, /did not have right/), false);
 });
 
+test('a configuration that does less than its work is told', () => {
+  const idle = column('process', [{ ...run, heardPercent: 71 }]);
+  assert.equal(met(result(column('unlimited', [run]), idle), /bus client heard/), false);
+  const theirs = column('node-red', [{ ...run, heardPercent: 71 }]);
+  assert.equal(met(result(column('unlimited', [run]), theirs), /bus client heard/), true);
+});
+
 test('publish times are compared within one run', () => {
   const slow = { ...run, publishP99: 100 };
   const free = column('unlimited', [run, slow, run]);

@@ -105,6 +105,13 @@ const WANTED: readonly Wanted[] = [
     fits: (value) => value <= 66,
   },
   {
+    what: 'values that a bus client heard, of those due, the least of our configurations',
+    unit: '%',
+    goal: '>= 99',
+    value: heard,
+    fits: (value) => value >= 99,
+  },
+  {
     what: 'values that the cloud did not have right at the end, all configurations',
     unit: '',
     goal: '0',
@@ -150,6 +157,13 @@ function kills(found: ConfigurationResult | undefined): number | undefined {
   );
   const all = [...told, ...(found?.runs ?? []).map(({ oomKills = 0 }) => oomKills)];
   return all.length === 0 ? undefined : Math.max(...all);
+}
+
+/** Less memory for less work would be no merit. */
+function heard({ configurations }: Result): number | undefined {
+  const ours = configurations.filter(({ key }) => key !== 'node-red');
+  const shares = ours.flatMap(({ medians }) => medians?.heardPercent ?? []);
+  return shares.length === 0 ? undefined : Math.min(...shares);
 }
 
 function wrong(result: Result): number | undefined {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
+import { type Asked, asked } from './arguments.ts';
 import { bars } from './bars.ts';
 import { Bench, type Column, type Plan } from './bench.ts';
 import { Cgroup } from './cgroup.ts';
@@ -38,19 +38,7 @@ const WORKLOAD =
 const FULL: Plan = { warmUpS: 300, sampledS: 600, everyS: 10, runs: 3, idleS: 60, starts: 5 };
 const QUICK: Plan = { warmUpS: 30, sampledS: 60, everyS: 5, runs: 1, idleS: 20, starts: 3 };
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    save: { type: 'boolean', default: false },
-    runs: { type: 'string' },
-    only: { type: 'string' },
-    hours: { type: 'string' },
-    picture: { type: 'boolean', default: false },
-    node: { type: 'string', default: process.execPath },
-    help: { type: 'boolean', default: false },
-  },
-});
+const values = read();
 
 const KIND = `${process.platform}-${process.arch}`;
 const SAVED = `runtime/health/memory-${KIND}.json`;
@@ -59,6 +47,15 @@ const PICTURE = 'runtime/health/memory.svg';
 if (values.help) process.stdout.write(HELP);
 else if (values.picture) await draw();
 else await run();
+
+function read(): Asked {
+  try {
+    return asked(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`bench:memory: ${(error as Error).message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
 
 async function draw(): Promise<void> {
   await writeFile(PICTURE, bars(JSON.parse(await readFile(SAVED, 'utf8')) as Result));
@@ -74,7 +71,7 @@ async function run(): Promise<void> {
   try {
     image = await Image.create(folder, IMAGE_BYTES);
     if (values.hours === undefined) await measureAll(image, ended.signal);
-    else await soakAll(image, Number(values.hours), ended.signal);
+    else await soakAll(image, values.hours, ended.signal);
   } catch (error) {
     if (!ended.signal.aborted) throw error;
     say(String(ended.signal.reason));
@@ -90,7 +87,7 @@ async function measureAll(image: Image, signal: AbortSignal): Promise<void> {
   const disk = await diskUse(values.node, values.quick ? 9 : 19);
   const plan = {
     ...(values.quick ? QUICK : FULL),
-    ...(values.runs && { runs: Number(values.runs) }),
+    ...(values.runs !== undefined && { runs: values.runs }),
   };
   const about = machine(values.node, { disk: image.about, cgroup: cgroups() });
   let result: Result | undefined;
@@ -100,9 +97,9 @@ async function measureAll(image: Image, signal: AbortSignal): Promise<void> {
     say,
     signal,
     cool: () => image.cool(),
-    found: (configurations, runs) => {
+    found: async (configurations, runs) => {
       result = compose(about, { plan, disk, configurations, runs });
-      void save(result);
+      await save(result);
     },
   });
   try {
@@ -156,8 +153,7 @@ function columns(image: Image): readonly Column[] {
     limpet('process', 'W with the Modbus mapper in its own process'),
     column('node-red', NODE_RED, (parts) => NodeRedSubject.create(parts)),
   ];
-  const only = values.only?.split(',');
-  return all.filter(({ key }) => only === undefined || only.includes(key));
+  return all.filter(({ key }) => values.only.includes(key));
 }
 
 /** Without a limit a cgroup only counts: where there is none, that is all that is lost. */

@@ -7,7 +7,10 @@ export const DEVICES = 10;
 export const PER_DEVICE = 100;
 export const PROPERTIES = DEVICES * PER_DEVICE;
 
-export type Key = 'unlimited' | 'limited' | 'process' | 'node-red';
+/** In the order of the columns. */
+export const KEYS = ['unlimited', 'limited', 'process', 'node-red'] as const;
+
+export type Key = (typeof KEYS)[number];
 
 /** This machine lacks what a configuration needs; the message says what. */
 export class Impossible extends Error {}
