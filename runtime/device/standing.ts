@@ -43,12 +43,13 @@ export class Standing {
   /** The device does not answer, for the `attempts`-th time. */
   lost(reaction: Reaction, reason: Reason, cause: { error: unknown; attempts: number }): void {
     const { log } = this.#options;
+    const told = fields(reason);
     if (this.#outage?.code === reason.code) {
-      log.debug('device still lost', { ...reason, attempts: cause.attempts });
+      log.debug('device still lost', { ...told, attempts: cause.attempts });
     } else if (reaction === 'bug') {
       log.error('mapper fault', { error: cause.error });
     } else if (this.#outage === undefined) {
-      log.warn('device lost', { ...reason });
+      log.warn('device lost', told);
     }
     this.#away('offline', reason, 'DEVICE_OFFLINE');
   }
@@ -56,7 +57,7 @@ export class Standing {
   /** Nothing is tried until a manifest changes. */
   misconfigured(reason: Reason): void {
     if (this.#outage?.code !== reason.code) {
-      this.#options.log.error('device misconfigured', { ...reason });
+      this.#options.log.error('device misconfigured', fields(reason));
     }
     this.#away('misconfigured', reason, 'DEVICE_MISCONFIGURED');
   }
@@ -68,4 +69,9 @@ export class Standing {
     reporter.state(state, reason);
     reporter.stale({ code, message: reason.message });
   }
+}
+
+/** A line of the log has a message of its own. */
+function fields({ code, message }: Reason): Record<string, unknown> {
+  return { code, reason: message };
 }

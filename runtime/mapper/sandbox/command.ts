@@ -1,5 +1,5 @@
 /** The command of a mapper's process with everything taken away that its manifest does not declare. */
-import { realpathSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { heapLimitMiB } from '../../health/share.ts';
@@ -88,10 +88,16 @@ function writable({ permissions, scratch }: SandboxOptions): string[] {
   return [scratch, ...permissions.files.write];
 }
 
-/** What this program itself is loaded from. */
+/** What this program itself is loaded from; not the folder of the bundle, where limpet.yaml or the data may lie. */
 function program(): string[] {
-  if (!import.meta.filename.endsWith('.ts')) return [import.meta.dirname];
+  if (!import.meta.filename.endsWith('.ts')) return bundled(import.meta.dirname);
   const root = path.join(import.meta.dirname, '../../..');
   const parts = ['runtime', 'dmi', 'mappers', 'node_modules', 'package.json'];
   return parts.map((name) => path.join(root, name));
+}
+
+/** The modules of a bundle, by name. */
+export function bundled(folder: string): string[] {
+  const names = readdirSync(folder).filter((name) => /\.(mjs|node)$|^package\.json$/.test(name));
+  return names.toSorted().map((name) => path.join(folder, name));
 }

@@ -7,7 +7,7 @@ import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { type Address } from '../../device/address.ts';
 import { type Open, openStream } from '../../device/open.ts';
-import { guardModules } from './modules.ts';
+import { guardModules, isOurs } from './modules.ts';
 import { type Access, givenPermissions, type Permissions } from './permissions.ts';
 import { Reach } from './reach.ts';
 import { countRefusals, noteRefusal, type Refusals } from './refusals.ts';
@@ -35,7 +35,7 @@ export function confine(): Confined {
   const urls = own.map((name) => `${pathToFileURL(path.join(root, name)).href}/`);
   guardModules({
     permissions,
-    ours: (url) => urls.some((each) => url.startsWith(each)),
+    ours: (url) => isOurs(url, urls, sources),
     dmi: sources
       ? import.meta.resolve('@limpet/dmi')
       : pathToFileURL(path.join(root, 'limpet-dmi.mjs')).href,

@@ -2,7 +2,7 @@
  * Which of Node's modules a mapper's own files may import, and where `@limpet/dmi` comes from when the package brings
  * none. Libraries in node_modules may name more: what they do with it is refused when they do it.
  */
-import { registerHooks } from 'node:module';
+import Module, { registerHooks, syncBuiltinESMExports } from 'node:module';
 import { type Permissions } from './permissions.ts';
 import { Denied } from './sockets.ts';
 
@@ -43,6 +43,16 @@ export function refusal(
   return undefined;
 }
 
+/**
+ * Whether a module is part of this program. The folder of a bundle holds its modules and no folders of them: what lies
+ * deeper there, such as a folder of mappers beside it, is somebody else's.
+ */
+export function isOurs(url: string, folders: readonly string[], deep: boolean): boolean {
+  return folders.some(
+    (folder) => url.startsWith(folder) && (deep || !url.slice(folder.length).includes('/')),
+  );
+}
+
 export interface ModuleOptions {
   readonly permissions: Permissions;
   /** Whether a module is part of this program, which may import what it likes. */
@@ -69,6 +79,11 @@ export function guardModules({ permissions, ours, dmi }: ModuleOptions): void {
       }
     },
   });
+  // Hooks of a mapper's own would run before these.
+  (Module as { registerHooks: unknown }).registerHooks = () => {
+    throw new Denied('a mapper may not register hooks for modules');
+  };
+  syncBuiltinESMExports();
   const builtin = process.getBuiltinModule.bind(process);
   process.getBuiltinModule = ((name: string) => {
     const why = refusal(name, permissions, false);

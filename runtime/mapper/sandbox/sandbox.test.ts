@@ -8,8 +8,9 @@ import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../kernel/clock.ts';
 import { MapperFolder, source, until } from '../folder.fixture.ts';
 import { type MapperHost } from '../host.ts';
+import { bundled } from './command.ts';
 import { permittedOpen } from './confine.ts';
-import { refusal } from './modules.ts';
+import { isOurs, refusal } from './modules.ts';
 import { NO_PERMISSIONS } from './permissions.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(10_000);
@@ -131,6 +132,12 @@ test('a mapper that declares nothing reads its own folder, writes its scratch fo
   ]) {
     assert.match(await ask(code), /^MAPPER_DENIED/, code);
   }
+  // Hooks of its own would come before ours, and lead a name of their making to what is closed.
+  const hook = `m.registerHooks({ resolve: (name, context, next) =>
+    name === 'x:sqlite' ? { url: 'node:sqlite', shortCircuit: true } : next(name, context) });`;
+  for (const own of [`const m = process.getBuiltinModule('module');`, get('node:module')]) {
+    assert.match(await ask(`${own} ${hook} return import('x:sqlite')`), /^MAPPER_DENIED/, own);
+  }
   const environment = await ask('return JSON.stringify(process.env)');
   assert.ok(!environment.includes('do not tell') && environment.includes(scratch), environment);
   assert.equal(await ask(`return process.getBuiltinModule('os').getPriority()`), 'done 5');
@@ -161,6 +168,15 @@ test('a mapper connects to declared hosts only, however it tries', async (t) => 
     /^MAPPER_DENIED/,
   );
   assert.match(await ask(`${get('node:net')} m.createServer().listen(0)`), /^MAPPER_DENIED/);
+  // Also where it brings a resolver of its own, which would lead a declared name elsewhere.
+  const mine = await listening(t);
+  const misled = await hostile(t, { network: ['nowhere.invalid'] });
+  assert.match(
+    await misled.ask(
+      `${get('node:net')} return new Promise((done, fail) => m.connect({ host: 'nowhere.invalid', port: ${mine.port}, lookup: (name, options, found) => found(null, [{ address: '127.0.0.1', family: 4 }]) }).on('connect', () => done('open')).on('error', fail))`,
+    ),
+    /^(ENOTFOUND|EAI_AGAIN) /,
+  );
   // A name that leads nowhere is an error like any other, not the end of the process.
   assert.match(await ask(open(allowed.port, 'nowhere.invalid')), /^(ENOTFOUND|EAI_AGAIN) /);
   assert.match(
@@ -195,6 +211,23 @@ test('a serial line is opened only where it is declared', async () => {
   assert.equal(opened.length, 0);
   for (const some of [true, ['/dev/ttyUSB7']]) await assert.rejects(open(some), /nothing there/);
   assert.equal(opened.length, 2);
+});
+
+test('only the files of the bundle itself are ours, not what lies in folders beside them', () => {
+  const bundle = ['file:///opt/limpet/'];
+  assert.ok(isOurs('file:///opt/limpet/limpet-mapper.mjs', bundle, false));
+  assert.ok(!isOurs('file:///opt/limpet/mappers/knock/mapper.js', bundle, false));
+  assert.ok(!isOurs('file:///opt/limpet-mine/mapper.js', bundle, false));
+  assert.ok(isOurs('file:///src/runtime/kernel/clock.ts', ['file:///src/runtime/'], true));
+});
+
+test('of a bundle its modules can be read, not the settings or the data beside them', (t) => {
+  const { root } = new MapperFolder(t);
+  mkdirSync(path.join(root, 'data.mjs.d'));
+  for (const name of ['limpet-mapper.mjs', 'serial-1.node', 'package.json', 'limpet.yaml', 'token'])
+    writeFileSync(path.join(root, name), '');
+  const names = bundled(root).map((file) => path.relative(root, file));
+  assert.deepEqual(names, ['limpet-mapper.mjs', 'package.json', 'serial-1.node']);
 });
 
 test('a library may name what it does not use; a mapper of one file may not', () => {

@@ -38,7 +38,11 @@ export function guardSockets({ network, files }: Permissions): void {
   ): net.Socket {
     const [target, connected] = normalized(args);
     const denied =
-      target.path === undefined ? checkHost(target, reach) : checkPath(target.path, files.write);
+      target.path !== undefined
+        ? checkPath(target.path, files.write)
+        : network === true
+          ? undefined
+          : checkHost(target, reach);
     if (denied === undefined) return connect.call(this, target, connected);
     process.nextTick(() => this.destroy(denied));
     return this;
@@ -68,7 +72,11 @@ function checkHost(target: Target, reach: Reach): Denied | undefined {
   const { host = 'localhost', port = 0, lookup = lookUp as LookupFunction } = target;
   const verdict = reach.host(host, Number(port));
   if (verdict === 'no') return deniedHost(host, port);
-  if (verdict === 'yes') return undefined;
+  if (verdict === 'yes') {
+    // One of the mapper's own would lead a declared name anywhere.
+    delete target.lookup;
+    return undefined;
+  }
   target.lookup = (name, options, done) =>
     lookup(name, options, (error, found, family) => {
       // Nothing is found with an error.
