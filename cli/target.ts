@@ -50,6 +50,8 @@ export async function socketOf(place: string): Promise<string> {
     return existsSync(config) ? socketOf(config) : path.join(place, 'limpet.sock');
   }
   if (stat?.isFile() !== true && !/\.ya?ml$/.test(place)) return path.resolve(place);
+  // Told by the option that named it, not as the edge would.
+  readFileOf('--edge', place);
   const { readConfig } = await import('../runtime/config.ts');
   const read = readConfig(place);
   if (read.ok) return path.join(read.config.data, 'limpet.sock');

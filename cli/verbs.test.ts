@@ -124,6 +124,27 @@ test('resources are shown as table, YAML and JSON, by name and by label', async 
   assert.equal(deleted.out, 'device default/shown deleted\n');
 });
 
+test('what nodes tell of themselves is asked for, or refused with the way out', async () => {
+  const cases: readonly (readonly [readonly string[], code: number, said: RegExp])[] = [
+    [['budget'], 0, /^No nodes\.$/m],
+    [['budget', 'nope'], 1, /"nope" not found/],
+    [['get', 'mapper', 'acme'], 1, /no mapper for protocol "acme" \(there are: none\)/],
+    [['get', 'mappers', '-l', 'hall=north'], 2, /mappers have no labels/],
+    [['get', 'mappers', '-w'], 2, /get nodes -w/],
+    [['samples', 'boiler-1.level'], 1, /--edge/],
+    [
+      ['budget', '--edge', '/nope/limpet.yaml'],
+      78,
+      /--edge \/nope\/limpet\.yaml cannot be read \(ENOENT\)/,
+    ],
+  ];
+  const ran = await Promise.all(cases.map(([args]) => limpet(...args)));
+  for (const [index, [args, code, said]] of cases.entries()) {
+    assert.match(ran[index]?.err ?? '', said, args.join(' '));
+    assert.equal(ran[index]?.code, code, args.join(' '));
+  }
+});
+
 function limpet(...args: string[]): Promise<Ran> {
   return runLimpet(args, { environment: { LIMPET_CLOUD: cloud.url } });
 }

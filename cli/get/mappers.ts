@@ -18,6 +18,9 @@ export async function runGetMappers(
       'mappers cannot be watched: watch their nodes, with "limpet get nodes -w -o json".',
     );
   }
+  if (options.selector !== undefined) {
+    throw usage('mappers have no labels: -l goes with devices, models and nodes.');
+  }
   return withApi(options, async (api) => {
     const shown = (await nodesOf(api, undefined)).flatMap(({ metadata, status }) => {
       const mappers: readonly MapperFacts[] = status?.facts?.mappers ?? [];

@@ -16,7 +16,8 @@ export function declareBudget(program: Command, act: Act): void {
       'after',
       `
 NOW and PEAK are private memory (RssAnon), which the budget counts; PSS and RSS include pages of files, which the
-kernel can drop. OVER: how often it went beyond its budget.
+kernel can drop. OVER: how often it went beyond its budget. Of "writes" NOW is today's, PEAK the highest projection
+for a day.
 
 Examples:
   limpet budget --edge limpet.yaml
