@@ -67,6 +67,23 @@ test('each file counts to its part, and one part beyond its budget is told once'
   watch.stop();
 });
 
+// A mapper that makes files without end must not fill the core's memory with their names.
+test('of a folder with files without end so many are looked at, and that is told', (t) => {
+  const data = folder(t);
+  mkdirSync(path.join(data, 'mappers/acme'), { recursive: true });
+  writeFileSync(path.join(data, 'twins.db'), Buffer.alloc(MIB, 1));
+  for (let index = 0; index < 2_100; index++) {
+    writeFileSync(path.join(data, `mappers/acme/${index}`), '');
+  }
+  const share = shareDisk(WISH, [{ protocol: 'acme', bytes: 4 * MIB }]);
+  const watch = new DiskWatch({ data, share, clock: fakeClock(), log: recordingLog() });
+  watch.start();
+  watch.stop();
+  const row = (name: string) => watch.rows().find(({ what }) => what === name);
+  assert.equal(row('twins')?.now, MIB, 'what is ours is counted first');
+  assert.match(row('data folder')?.note ?? '', /more than 2000 files, not all counted/);
+});
+
 test('a file system that is nearly full is told once, and its end once', async (t) => {
   const [clock, log] = [fakeClock(), recordingLog()];
   let free = RESERVE_BYTES * 2;

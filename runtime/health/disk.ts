@@ -4,7 +4,7 @@
  */
 import { type Clock, type Log } from '@limpet/dmi';
 import { type BudgetRow } from '@limpet/dmi/manifest';
-import { readdirSync, statfsSync, statSync } from 'node:fs';
+import { type Dir, opendirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DiskShare } from './disk-share.ts';
 
@@ -42,6 +42,7 @@ export class DiskWatch {
   #low = false;
   #blind = false;
   #free = Infinity;
+  #left = MOST_FILES;
 
   constructor(options: DiskOptions) {
     this.#options = options;
@@ -50,7 +51,10 @@ export class DiskWatch {
     this.#parts = new Map(
       all.map(({ what, bytes }) => [what, { what, budget: bytes, now: 0, peak: 0, over: 0 }]),
     );
-    this.note(WHOLE, () => `${mebibytes(this.#free)} free on the file system`);
+    this.note(WHOLE, () => {
+      const more = this.#left < 0 ? `; more than ${MOST_FILES} files, not all counted` : '';
+      return `${mebibytes(this.#free)} free on the file system${more}`;
+    });
   }
 
   start(): void {
@@ -83,7 +87,10 @@ export class DiskWatch {
   #look(): void {
     const { data, free = freeBytes } = this.#options;
     const sizes = new Map<string, number>();
+    this.#left = MOST_FILES;
     for (const [path, bytes] of filesBelow(data)) {
+      if (--this.#left < 0) break;
+      if (bytes === undefined) continue;
       for (const what of [WHOLE, partOf(path)]) {
         sizes.set(what, (sizes.get(what) ?? 0) + bytes);
       }
@@ -140,28 +147,33 @@ function partOf(path: string): string {
   return scratch === undefined ? 'other' : `scratch of ${scratch}`;
 }
 
-/** Paths below `folder` and what they take on the disk; links are not followed. */
-function* filesBelow(folder: string): Generator<readonly [string, number]> {
+/** Paths below `folder`, its own files first, and what they take on the disk: of folders and links nothing. */
+function* filesBelow(folder: string): Generator<readonly [string, number | undefined]> {
   const folders = [''];
-  let left = MOST_FILES;
   for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
     for (const entry of entriesOf(join(folder, at))) {
-      if (left-- === 0) return;
       const path = at === '' ? entry.name : `${at}/${entry.name}`;
       if (entry.isDirectory()) folders.push(path);
-      else if (entry.isFile()) {
-        const stat = statSync(join(folder, path), { throwIfNoEntry: false });
-        yield [path, (stat?.blocks ?? 0) * 512];
-      }
+      const stat = entry.isFile()
+        ? statSync(join(folder, path), { throwIfNoEntry: false })
+        : undefined;
+      yield [path, stat && stat.blocks * 512];
     }
   }
 }
 
-function entriesOf(folder: string) {
+/** A few at a time: a folder may hold more names than fit into memory. */
+function* entriesOf(folder: string) {
+  let open: Dir;
   try {
-    return readdirSync(folder, { withFileTypes: true });
+    open = opendirSync(folder);
   } catch {
-    return []; // removed between two looks, or another user's: it is in nobody's share
+    return; // removed between two looks, or another user's: it is in nobody's share
+  }
+  try {
+    for (let entry = open.readSync(); entry !== null; entry = open.readSync()) yield entry;
+  } finally {
+    open.closeSync();
   }
 }
 
