@@ -146,7 +146,7 @@ async function openGround({ config, log, mappers }: EdgeOptions, scope: Scope): 
   process.on('SIGHUP', again);
   scope.add(() => void process.off('SIGHUP', again));
   budgets.agree(host.status());
-  const disk = openDisk(config, host.scratches(), { clock, log, scope });
+  const disk = openDisk(config, () => host.scratches(), { clock, log, scope });
   budgets.add(disk);
   const store = TwinStore.open({
     path: path.join(config.data, 'twins.db'),

@@ -45,7 +45,7 @@ test('each file counts to its part, and one part beyond its budget is told once'
   write('samples.db', 3);
   write('mappers/acme/cache', 2);
   const share = shareDisk({ ...WISH, samples: 2 * MIB }, [{ protocol: 'acme', bytes: 4 * MIB }]);
-  const watch = new DiskWatch({ data, share, clock, log });
+  const watch = new DiskWatch({ data, share: () => share, clock, log });
   watch.start();
   const now = Object.fromEntries(watch.rows().map((row) => [row.what, row.now / MIB]));
   assert.deepEqual(now, {
@@ -67,6 +67,35 @@ test('each file counts to its part, and one part beyond its budget is told once'
   watch.stop();
 });
 
+// It is started without asking, and the next start of the node would be refused with nobody warned.
+test('a mapper that is installed later has its row, and when its share does not fit that is told once', async (t) => {
+  const data = folder(t);
+  const [clock, log] = [fakeClock(), recordingLog()];
+  const mappers = [{ protocol: 'acme', bytes: 16 * MIB }];
+  const watch = new DiskWatch({ data, share: () => shareDisk(WISH, mappers), clock, log });
+  watch.start();
+  mappers.push({ protocol: 'late', bytes: 32 * MIB });
+  mkdirSync(path.join(data, 'mappers/late'), { recursive: true });
+  writeFileSync(path.join(data, 'mappers/late/cache'), Buffer.alloc(MIB, 1));
+  await clock.advance(30_000);
+  const late = watch.rows().find(({ what }) => what === 'scratch of late');
+  assert.deepEqual([late?.budget, late?.now], [32 * MIB, MIB]);
+  assert.equal(log.lines.length, 0);
+  mappers.push({ protocol: 'huge', bytes: 64 * MIB });
+  await clock.advance(90_000);
+  assert.deepEqual(
+    log.lines.map(({ fields }) => fields['code']),
+    ['DISK_OVERBOOKED'],
+  );
+  mappers.splice(0, 3);
+  await clock.advance(30_000);
+  assert.equal(
+    watch.rows().find(({ what }) => what === 'scratch of acme'),
+    undefined,
+  );
+  watch.stop();
+});
+
 // A mapper that makes files without end must not fill the core's memory with their names.
 test('of a folder with files without end so many are looked at, and that is told', (t) => {
   const data = folder(t);
@@ -76,7 +105,12 @@ test('of a folder with files without end so many are looked at, and that is told
     writeFileSync(path.join(data, `mappers/acme/${index}`), '');
   }
   const share = shareDisk(WISH, [{ protocol: 'acme', bytes: 4 * MIB }]);
-  const watch = new DiskWatch({ data, share, clock: fakeClock(), log: recordingLog() });
+  const watch = new DiskWatch({
+    data,
+    share: () => share,
+    clock: fakeClock(),
+    log: recordingLog(),
+  });
   watch.start();
   watch.stop();
   const row = (name: string) => watch.rows().find(({ what }) => what === name);
@@ -88,7 +122,13 @@ test('a file system that is nearly full is told once, and its end once', async (
   const [clock, log] = [fakeClock(), recordingLog()];
   let free = RESERVE_BYTES * 2;
   const share = shareDisk(WISH, []);
-  const watch = new DiskWatch({ data: folder(t), share, clock, log, free: () => free });
+  const watch = new DiskWatch({
+    data: folder(t),
+    share: () => share,
+    clock,
+    log,
+    free: () => free,
+  });
   watch.start();
   assert.equal(watch.low(), false);
   for (const next of [RESERVE_BYTES - 1, 1, RESERVE_BYTES + 1]) {

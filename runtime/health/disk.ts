@@ -6,11 +6,12 @@ import { type Clock, type Log } from '@limpet/dmi';
 import { type BudgetRow } from '@limpet/dmi/manifest';
 import { type Dir, opendirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DiskShare } from './disk-share.ts';
+import { diskOverbooked, type DiskShare } from './disk-share.ts';
 
 export interface DiskOptions {
   readonly data: string;
-  readonly share: DiskShare;
+  /** Asked at each look: mappers come and go. */
+  readonly share: () => DiskShare;
   readonly clock: Clock;
   readonly log: Log;
   /** Bytes free on the file system that a folder lies on. */
@@ -36,21 +37,18 @@ interface Part {
 
 export class DiskWatch {
   readonly #options: DiskOptions;
-  readonly #parts: Map<string, Part>;
+  readonly #parts = new Map<string, Part>();
   readonly #notes = new Map<string, () => string>();
   #cancel: (() => void) | undefined;
   #low = false;
   #blind = false;
   #free = Infinity;
   #left = MOST_FILES;
+  #overbooked = false;
 
   constructor(options: DiskOptions) {
     this.#options = options;
-    const { parts, ceiling } = options.share;
-    const all = [...parts, { what: WHOLE, bytes: ceiling }];
-    this.#parts = new Map(
-      all.map(({ what, bytes }) => [what, { what, budget: bytes, now: 0, peak: 0, over: 0 }]),
-    );
+    this.#shareOut();
     this.note(WHOLE, () => {
       const more = this.#left < 0 ? `; more than ${MOST_FILES} files, not all counted` : '';
       return `${mebibytes(this.#free)} free on the file system${more}`;
@@ -95,6 +93,7 @@ export class DiskWatch {
         sizes.set(what, (sizes.get(what) ?? 0) + bytes);
       }
     }
+    this.#shareOut();
     for (const part of this.#parts.values()) this.#measured(part, sizes.get(part.what) ?? 0);
     try {
       this.#free = free(data);
@@ -104,6 +103,25 @@ export class DiskWatch {
       this.#blind = true;
     }
     this.#lookAtFree();
+  }
+
+  /** As at start, where it would have been refused; what a mapper has written by now is not taken from it. */
+  #shareOut(): void {
+    const share = this.#options.share();
+    const all = [...share.parts, { what: WHOLE, bytes: share.ceiling }];
+    const held = new Map(this.#parts);
+    this.#parts.clear();
+    for (const { what, bytes: budget } of all) {
+      const part = held.get(what) ?? { what, now: 0, peak: 0, over: 0 };
+      this.#parts.set(what, { ...part, budget });
+    }
+    const fault = diskOverbooked(share);
+    if (fault !== undefined && !this.#overbooked) {
+      const message =
+        'a mapper may write more than the disk has room for: the next start is refused';
+      this.#options.log.warn(message, { code: 'DISK_OVERBOOKED', reason: fault });
+    }
+    this.#overbooked = fault !== undefined;
   }
 
   #measured(part: Part, now: number): void {

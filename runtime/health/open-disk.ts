@@ -36,11 +36,11 @@ export interface Disk extends BudgetSource {
  */
 export function openDisk(
   { data, disk }: { readonly data: string; readonly disk: DiskConfig },
-  scratches: readonly Scratch[],
+  scratches: () => readonly Scratch[],
   { clock, log, scope }: { readonly clock: Clock; readonly log: Log; readonly scope: Scope },
 ): Disk {
-  const share = shareDisk(disk, scratches);
-  const fault = diskOverbooked(share);
+  const share = () => shareDisk(disk, scratches());
+  const fault = diskOverbooked(share());
   if (fault !== undefined) throw new Misconfigured('DISK_OVERBOOKED', fault);
   const thread = threadWritten();
   scope.add(() => thread?.close());
