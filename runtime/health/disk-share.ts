@@ -3,6 +3,8 @@ import { formatQuantity } from '@limpet/dmi/manifest';
 import { WAL_BYTES } from '../twin/database.ts';
 
 const MIB = 2 ** 20;
+/** How the row of a mapper's scratch folder begins. */
+export const SCRATCH = 'scratch of ';
 
 /** What `limpet.yaml` says under `disk`, in bytes. */
 export interface DiskWish {
@@ -34,7 +36,7 @@ export function shareDisk(wish: DiskWish, scratches: readonly Scratch[]): DiskSh
     { what: 'twins', bytes: wish.twins },
     { what: 'twins set aside', bytes: wish.twins },
     { what: 'samples', bytes: wish.samples },
-    ...scratches.map(({ protocol, bytes }) => ({ what: `scratch of ${protocol}`, bytes })),
+    ...scratches.map(({ protocol, bytes }) => ({ what: `${SCRATCH}${protocol}`, bytes })),
   ];
   return {
     ceiling: wish.ceiling,
@@ -57,9 +59,11 @@ export function diskOverbooked({ ceiling, parts, sum }: DiskShare): string | und
     return `  ${what.padEnd(wide)}  ${`${(bytes / MIB).toFixed(1)} MiB`.padStart(12)}`;
   });
   const enough = formatQuantity(Math.ceil(sum / MIB) * MIB);
+  const scratch = parts.some(({ what }) => what.startsWith(SCRATCH));
+  const mappers = scratch ? ', or give a mapper less (mappers.PROTOCOL.disk)' : '';
   return [
     'what may be on the disk of this node is above its ceiling (disk.ceiling):',
     ...table,
-    `raise disk.ceiling to at least ${enough}, or lower disk.samples or disk.twins in limpet.yaml`,
+    `raise disk.ceiling to at least ${enough}, lower disk.samples or disk.twins${mappers} in limpet.yaml`,
   ].join('\n');
 }

@@ -31,6 +31,7 @@ test('what fits below the ceiling is taken; what does not is refused with the ta
   assert.match(told, /^ {2}scratch of acme +16\.0 MiB$/m);
   assert.match(told, /^ {2}sum +257\.0 MiB$/m);
   assert.match(told, /raise disk\.ceiling to at least 257Mi/);
+  assert.match(told, /give a mapper less \(mappers\.PROTOCOL\.disk\)/);
 });
 
 test('each file counts to its part, and one part beyond its budget is told once', async (t) => {

@@ -6,7 +6,7 @@ import { type Clock, type Log } from '@limpet/dmi';
 import { type BudgetRow } from '@limpet/dmi/manifest';
 import { type Dir, opendirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { diskOverbooked, type DiskShare } from './disk-share.ts';
+import { diskOverbooked, type DiskShare, SCRATCH } from './disk-share.ts';
 
 export interface DiskOptions {
   readonly data: string;
@@ -162,7 +162,7 @@ function partOf(path: string): string {
   if (/^twins\.db(-wal|-journal)?$/.test(path)) return 'twins';
   if (/^samples\.db(-wal|-journal)?$/.test(path)) return 'samples';
   const scratch = /^mappers\/([^/]+)\//.exec(path)?.[1];
-  return scratch === undefined ? 'other' : `scratch of ${scratch}`;
+  return scratch === undefined ? 'other' : `${SCRATCH}${scratch}`;
 }
 
 /** Paths below `folder`, its own files first, and what they take on the disk: of folders and links nothing. */

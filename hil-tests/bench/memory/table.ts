@@ -43,7 +43,7 @@ export function table(result: Result): string {
   const said = [
     `${machine.about}, Node ${machine.measuredNode}; ${machine.disk}; ${machine.cgroup}`,
     workload,
-    `${timing.warmUpS} s warm-up, ${timing.sampledS} s sampled, median of ${timing.runs} runs${result.complete ? '' : ' (CUT SHORT)'}. 1 MB is 1,000,000 bytes.`,
+    `${timing.warmUpS} s warm-up, ${timing.sampledS} s sampled, ${timing.runs === 1 ? 'one run' : `median of ${timing.runs} runs`}${result.complete ? '' : ' (CUT SHORT)'}. 1 MB is 1,000,000 bytes.`,
     ...(disk
       ? [
           `On disk: ${disk.what}: ${fixed(disk.uncompressed / 1e6, 1)} MB, compressed ${fixed(disk.compressed / 1e6, 1)} MB`,
