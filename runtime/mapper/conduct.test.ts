@@ -22,6 +22,12 @@ test('a flood and noise are told while they last', () => {
   assert.equal(objection(noise, noise), undefined);
 });
 
+test('calls that it neither answers nor gives up are told until they end', () => {
+  const silent = after({ unended: 2 });
+  assert.equal(objection(silent, silent)?.code, 'MAPPER_SILENT');
+  assert.equal(objection(silent, GOOD_CONDUCT), undefined);
+});
+
 test('a few readings replaced on a busy node are no flood', () => {
   assert.equal(objection(GOOD_CONDUCT, after({ superseded: 999 })), undefined);
 });

@@ -8,9 +8,16 @@ export interface Conduct {
   /** Seconds in which it printed more than is kept. */
   readonly noisy: number;
   readonly refused: { readonly count: number; readonly last: string };
+  /** Calls that the core gave up, and that it still has not ended. */
+  readonly unended: number;
 }
 
-export const GOOD_CONDUCT: Conduct = { superseded: 0, noisy: 0, refused: { count: 0, last: '' } };
+export const GOOD_CONDUCT: Conduct = {
+  superseded: 0,
+  noisy: 0,
+  refused: { count: 0, last: '' },
+  unended: 0,
+};
 
 /** Between two health checks; a few are replaced whenever the core is busy. */
 const FLOOD = 1_000;
@@ -30,6 +37,10 @@ export function objection(before: Conduct, now: Conduct): Reason | undefined {
   if (now.noisy > before.noisy) {
     const message = 'it prints too much: most of it is left out, and it waits';
     return { code: 'MAPPER_NOISY', message };
+  }
+  if (now.unended > 0) {
+    const message = `it does not answer, nor give up when told to: ${now.unended} calls of its devices never ended`;
+    return { code: 'MAPPER_SILENT', message };
   }
   return undefined;
 }

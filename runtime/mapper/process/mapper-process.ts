@@ -49,6 +49,8 @@ export interface Health {
   readonly noisy: number;
   /** What it reached for and may not have, as it says itself. */
   readonly refused: { readonly count: number; readonly last: string };
+  /** Calls that were given up, and that the mapper still has not ended. */
+  readonly unended: number;
 }
 
 const READY_MS = 20_000;
@@ -165,7 +167,7 @@ export class MapperProcess {
       {
         signal,
         take(answer) {
-          const { heapBytes, superseded, refused } = fieldsOf(answer);
+          const { heapBytes, superseded, refused, unended } = fieldsOf(answer);
           const { count, last } = fieldsOf(refused);
           return {
             heapBytes: countOf(heapBytes, Number.MAX_SAFE_INTEGER, 'heap bytes'),
@@ -174,6 +176,7 @@ export class MapperProcess {
               count: countOf(count, Number.MAX_SAFE_INTEGER, 'refusals'),
               last: String(last).slice(0, MAX_TEXT),
             },
+            unended: countOf(unended, Number.MAX_SAFE_INTEGER, 'calls that never ended'),
           };
         },
       },
@@ -183,7 +186,12 @@ export class MapperProcess {
 
   /** Asks it to close its connections and exit; kills it after `graceMs`. */
   async stop(graceMs: number): Promise<void> {
-    const cancel = this.#options.clock.after(graceMs, () => this.kill());
+    const { clock, log, protocol } = this.#options;
+    const cancel = clock.after(graceMs, () => {
+      const message = `it did not end within ${graceMs / 1000} s of being asked to`;
+      log.warn('mapper killed', { protocol, reason: { code: 'MAPPER_UNRESPONSIVE', message } });
+      this.kill();
+    });
     this.#link.management.send({ t: 'stop' });
     await this.exited;
     cancel();

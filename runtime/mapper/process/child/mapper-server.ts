@@ -10,6 +10,7 @@ import { Outbox } from '../outbox.ts';
 import { packError, packReadings, packValue, unpackValue } from '../packed.ts';
 import { checkAll, parsedSettings } from './check.ts';
 import { ServedConnection } from './served-connection.ts';
+import { Unended } from './unended.ts';
 
 export interface MapperServerOptions {
   readonly mapper: Mapper<unknown, unknown>;
@@ -30,6 +31,7 @@ export class MapperServer {
   readonly #connections = new Map<number, ServedConnection>();
   readonly #running = new Map<number, AbortController>();
   readonly #outbox = new Outbox();
+  readonly #unended: Unended;
   #data: Channel | undefined;
   #granted = true;
   #flushing = false;
@@ -38,6 +40,7 @@ export class MapperServer {
     const { clock, open } = options;
     this.#options = options;
     this.#ports = new Ports({ clock, ...(open && { open }) });
+    this.#unended = new Unended(clock);
   }
 
   /** Where batches of readings go. */
@@ -106,7 +109,7 @@ export class MapperServer {
     const parsed = await parsedSettings(mapper, settings);
     const seat = this.#ports.join(await mapper.port?.(parsed), device);
     const context = { clock, log: log.with({ device }) };
-    const served = new ServedConnection({ mapper, device, seat, context });
+    const served = new ServedConnection({ mapper, device, seat, context, unended: this.#unended });
     try {
       await served.connect(parsed, signal);
     } catch (error) {
@@ -148,9 +151,11 @@ export class MapperServer {
 
   #health(): object {
     const { heapUsed, external } = process.memoryUsage();
+    const unended = this.#unended.count;
     const { count, last } = this.#options.refusals?.() ?? { count: 0, last: '' };
     const refused = { count, last: last.slice(0, 300) };
-    return { heapBytes: heapUsed + external, superseded: this.#outbox.superseded, refused };
+    const { superseded } = this.#outbox;
+    return { heapBytes: heapUsed + external, superseded, refused, unended };
   }
 
   /** What a mapper tells in one go leaves in one batch. */

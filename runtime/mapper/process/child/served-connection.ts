@@ -8,8 +8,9 @@ import {
   type Value,
 } from '@limpet/dmi';
 import { type Seat } from '../../../device/seat.ts';
-import { type Outbox } from '../outbox.ts';
 import { unlessAborted } from '../../../kernel/unless-aborted.ts';
+import { type Outbox } from '../outbox.ts';
+import { type Unended } from './unended.ts';
 
 /** The core waits a little longer. */
 const CLOSE_MS = 1_500;
@@ -19,6 +20,7 @@ export interface ServedOptions {
   readonly device: string;
   readonly seat: Seat;
   readonly context: Pick<MapperContext, 'clock' | 'log'>;
+  readonly unended: Unended;
 }
 
 export class ServedConnection {
@@ -157,8 +159,13 @@ export class ServedConnection {
   }
 
   async #turn<T>(rank: 'order' | 'poll', signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    const { seat, unended } = this.#options;
     try {
-      return await this.#options.seat.turn({ rank, signal }, () => unlessAborted(task(), signal));
+      return await seat.turn({ rank, signal }, () => {
+        const asked = task();
+        unended.watch(asked, signal);
+        return unlessAborted(asked, signal);
+      });
     } catch (error) {
       this.#note(error);
       throw error;
