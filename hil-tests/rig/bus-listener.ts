@@ -10,15 +10,17 @@ export class BusListener {
   private constructor(client: MqttClient) {
     this.#client = client;
     client.on('message', (topic, payload) => {
-      this.#heard.set(topic, [...this.all(topic), read(payload.toString('utf8'))]);
+      const heard = this.#heard.get(topic) ?? [];
+      heard.push(read(payload.toString('utf8')));
+      this.#heard.set(topic, heard);
     });
     client.on('error', () => undefined); // the edge was stopped: it connects again by itself
   }
 
-  static async connect(port: number): Promise<BusListener> {
+  static async connect(port: number, topics: string | string[] = 'limpet/#'): Promise<BusListener> {
     const options: IClientOptions = { reconnectPeriod: 100 };
     const bus = new BusListener(await connectAsync(`mqtt://127.0.0.1:${port}`, options));
-    await bus.#client.subscribeAsync('limpet/#');
+    await bus.#client.subscribeAsync(topics);
     return bus;
   }
 

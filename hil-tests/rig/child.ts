@@ -12,6 +12,7 @@ export class Child {
   readonly name: string;
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
+  readonly #closed: Promise<unknown>;
 
   constructor(name: string, command: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     this.name = name;
@@ -20,6 +21,7 @@ export class Child {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', (line) => this.#keep(line));
     }
@@ -63,6 +65,11 @@ export class Child {
 
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
+  }
+
+  /** Resolves once it has ended by itself and its output is whole. */
+  async ended(): Promise<void> {
+    await this.#closed;
   }
 
   /** Resolves once `probe` does; fails at once, with the last lines, when the process ends before. */

@@ -7,6 +7,7 @@
 export async function until(
   check: () => Promise<string | undefined> | string | undefined,
   timeoutMs = 20_000,
+  everyMs = 20,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -14,7 +15,7 @@ export async function until(
     if (wrong === undefined) return;
     if (performance.now() > deadline)
       throw new Error(`still not so after ${timeoutMs} ms: ${wrong}`);
-    await pause(20);
+    await pause(everyMs);
   }
 }
 

@@ -1,0 +1,4 @@
+/** Never answers a read. */
+export function read() {
+  return new Promise(() => undefined);
+}

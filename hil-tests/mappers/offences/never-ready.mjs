@@ -1,0 +1,3 @@
+/** Is never done loading. */
+setInterval(() => undefined, 1_000);
+await new Promise(() => undefined);

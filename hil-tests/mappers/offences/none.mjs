@@ -1,0 +1,2 @@
+/** Does no harm. */
+export {};

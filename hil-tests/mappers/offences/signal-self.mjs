@@ -1,0 +1,5 @@
+/** Crashes as native code does: `abort`, or a signal to itself. */
+export function act(how) {
+  if (how === 'abort') process.abort();
+  process.kill(process.pid, how);
+}
