@@ -5,6 +5,8 @@ import { type GapCause, type Sample } from './track.ts';
 
 /** Rows that one page looks at: about 10 ms on a small board. */
 const SCAN = 50_000;
+/** Of values in one page, whatever its limit: a text may have 64 KiB. */
+const PAGE_BYTES = 256 * 1024;
 /** The newest gaps that one answer tells. */
 const MOST_GAPS = 1_000;
 
@@ -27,14 +29,22 @@ export function readSamples(db: Database, { series, since, after, limit }: PageQ
   const last = edge(db, 'max');
   if (last === null) return { samples: [] };
   const from = after ?? firstSince(db, since, last) - 1;
-  const rows = db
+  const found = db
     .prepare(
       `SELECT n, at, kind, value FROM sample
        WHERE n > ? AND n <= ? AND series = ? AND at >= ? ORDER BY n LIMIT ?`,
     )
-    .all(from, from + SCAN, series, since, limit) as readonly Row[];
-  const samples = rows.map(({ at, kind, value }) => ({ at, ...decode(kind, value) }));
-  const reached = rows.length === limit ? (rows.at(-1)?.n ?? last) : from + SCAN;
+    .iterate(from, from + SCAN, series, since, limit) as IterableIterator<Row>;
+  const samples: Sample[] = [];
+  let bytes = 0;
+  let reached = from + SCAN;
+  for (const { n, at, kind, value } of found) {
+    samples.push({ at, ...decode(kind, value) });
+    bytes += typeof value === 'string' ? value.length : 0;
+    if (samples.length < limit && bytes < PAGE_BYTES) continue;
+    reached = n;
+    break;
+  }
   return reached < last ? { samples, next: reached } : { samples };
 }
 

@@ -250,6 +250,32 @@ test('pages are bounded and together are all; a search by time begins where it s
   assert.equal(read(0).length, 2_510);
 });
 
+// A thousand values of 64 KiB would be three times the memory of a small node's core.
+test('a page of long values is bounded in bytes too, and all of them come in the end', (t) => {
+  const { clock, store, open } = setting(t);
+  const samples = open();
+  for (let index = 0; index < 20; index++) {
+    clock.advance(1_000);
+    const value = String(index).padStart(60_000, 'x');
+    store.report(A, new Map([['text', good(value, clock.now())]]));
+  }
+  samples.flush();
+  const found: unknown[] = [];
+  for (let after: number | undefined, pages = 0; pages < 20; pages++) {
+    const page = samples.history(A, 'text', { since: 0, after, limit: 1_000 });
+    assert.ok((page?.samples.length ?? 0) <= 5, `${page?.samples.length} samples of 60 kB`);
+    found.push(
+      ...(page?.samples ?? []).map(({ value }) => Number(String(value).slice(-2).replace('x', ''))),
+    );
+    after = page?.next;
+    if (after === undefined) break;
+  }
+  assert.deepEqual(
+    found,
+    Array.from({ length: 20 }, (_, index) => index),
+  );
+});
+
 test('only its owner may read the file', (t) => {
   const { path, open } = setting(t);
   open();
