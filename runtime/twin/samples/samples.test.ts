@@ -256,7 +256,7 @@ test('a page of long values is bounded in bytes too, and all of them come in the
   const samples = open();
   for (let index = 0; index < 20; index++) {
     clock.advance(1_000);
-    const value = String(index).padStart(60_000, 'x');
+    const value = `${index}`.padEnd(60_000, ' ');
     store.report(A, new Map([['text', good(value, clock.now())]]));
   }
   samples.flush();
@@ -264,9 +264,7 @@ test('a page of long values is bounded in bytes too, and all of them come in the
   for (let after: number | undefined, pages = 0; pages < 20; pages++) {
     const page = samples.history(A, 'text', { since: 0, after, limit: 1_000 });
     assert.ok((page?.samples.length ?? 0) <= 5, `${page?.samples.length} samples of 60 kB`);
-    found.push(
-      ...(page?.samples ?? []).map(({ value }) => Number(String(value).slice(-2).replace('x', ''))),
-    );
+    found.push(...(page?.samples ?? []).map(({ value }) => Number(value)));
     after = page?.next;
     if (after === undefined) break;
   }
