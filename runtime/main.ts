@@ -152,7 +152,7 @@ async function openGround({ config, log, mappers }: EdgeOptions, scope: Scope): 
     path: path.join(config.data, 'twins.db'),
     clock,
     log,
-    limits: { nodeProperties: budgets.maxProperties },
+    limits: { nodeProperties: budgets.maxProperties, valueBytes: budgets.valueBytes },
     ...disk.twins,
   });
   scope.add(() => store.close());

@@ -21,6 +21,7 @@ import {
   type Share,
   type Sharer,
   shareMemory,
+  valueBytes,
 } from './share.ts';
 import { type Sheddable, type ShedHost, Shortage } from './shortage.ts';
 
@@ -87,6 +88,11 @@ export class Budgets {
   /** How many properties the core's budget takes on; known after `agree`. */
   get maxProperties(): number {
     return maxProperties(this.#share.core);
+  }
+
+  /** What the texts and JSON of all twins may take; known after `agree`. */
+  get valueBytes(): number {
+    return valueBytes(this.#share.core);
   }
 
   /** What manifests may be; known after `agree`. */

@@ -8,6 +8,7 @@ import {
   reshare,
   shareMemory,
   type Sharer,
+  valueBytes,
 } from './share.ts';
 
 const MI = 2 ** 20;
@@ -112,6 +113,11 @@ test('a larger core takes on more properties, within limits', () => {
   );
   assert.deepEqual([counts.at(0), counts.at(-1)], [500, 20_000]);
   assert.ok(maxProperties(21 * MI) >= 1_000, 'the workload of the hard limit of 30 MB');
+});
+
+test('texts have a quarter of what the core has beside its start', () => {
+  const rooms = [16, 21, 48, 83, 512].map((mi) => valueBytes(mi * MI) / MI);
+  assert.deepEqual(rooms, [1, 1.75, 8.5, 17.25, 32]);
 });
 
 test('a mapper that comes while the node runs gets what is left; who had a part keeps it', () => {

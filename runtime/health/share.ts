@@ -158,6 +158,11 @@ export function maxProperties(coreBytes: number): number {
   return Math.min(PROPERTIES_MOST, Math.max(PROPERTIES_LEAST, fit));
 }
 
+/** How much of it twins may take for texts and JSON, which what a property counts does not hold. */
+export function valueBytes(coreBytes: number): number {
+  return Math.round(Math.min(32 * MI, Math.max(MI, (coreBytes - CORE_EMPTY) / 4)));
+}
+
 /** What manifests may be, so that reading them takes at most half of what the core has beside its start. */
 export function manifestLimits(coreBytes: number): {
   readonly bytes: number;

@@ -10,6 +10,8 @@ export interface Limits {
   readonly deviceProperties: number;
   /** Properties of all devices; also the most devices, the most models, and the most twins. */
   readonly nodeProperties: number;
+  /** Texts and JSON that all devices reported, in bytes. */
+  readonly valueBytes: number;
   /** Tombstones of removed resources: the newest are kept. */
   readonly tombstones: number;
 }
@@ -17,6 +19,7 @@ export interface Limits {
 export const LIMITS: Limits = {
   deviceProperties: 10_000,
   nodeProperties: 20_000,
+  valueBytes: 16 * 2 ** 20,
   tombstones: 1_000,
 };
 

@@ -32,6 +32,7 @@ import {
 } from './twins.ts';
 import { Unsent } from './unsent.ts';
 import { type Parts, WantedSide } from './wanted-side.ts';
+import { ValueRoom } from './value-room.ts';
 import { Writer } from './writer.ts';
 
 export type { Change } from './changes.ts';
@@ -58,6 +59,8 @@ export interface StoreCounters {
   readonly tombstonesDropped: number;
   /** Rows of the cloud that could not be stored: malformed, no room, or for a device of another node. */
   readonly refusedRows: number;
+  /** Reports for whose texts there was no room. */
+  readonly valuesRefused: number;
 }
 
 export class TwinStore {
@@ -67,12 +70,15 @@ export class TwinStore {
   readonly #parts: Parts;
   readonly #twins: Twins;
   readonly #wanted: WantedSide;
+  readonly #room: ValueRoom;
 
   private constructor(opened: Opened, parts: Parts, wanted: WantedSide) {
     this.opened = opened;
     this.#parts = parts;
     this.#twins = parts.twins;
     this.#wanted = wanted;
+    const { twins, clock, limits } = parts;
+    this.#room = new ValueRoom({ twins, clock, limitBytes: limits.valueBytes });
   }
 
   /** @throws StoreError STORE_LOCKED, SCHEMA_NEWER, NOT_A_STORE, DISK_FULL, DISK_IO */
@@ -241,6 +247,7 @@ export class TwinStore {
       diskErrors: writer.diskErrors + diskErrors,
       tombstonesDropped,
       refusedRows,
+      valuesRefused: this.#room.refused,
     };
   }
 
@@ -261,10 +268,11 @@ export class TwinStore {
 
   #report(device: DeviceEntry, property: string, reported: Reported<number>): void {
     const entry = device.entries.get(property) ?? this.#twins.addProperty(device, property);
-    const twin = withReported(entry.twin, reported);
+    const kept = this.#room.admit(entry.twin.reported, reported);
+    const twin = withReported(entry.twin, kept);
     if (!twin) return;
     // Only the device can confirm what came from disk: a good value, or one of another time.
-    entry.carried &&= reported.quality !== 'good' && reported.at === entry.twin.reported?.at;
+    entry.carried &&= kept.quality !== 'good' && kept.at === entry.twin.reported?.at;
     this.#change(entry, twin, 'reported');
   }
 
