@@ -25,7 +25,7 @@ export interface RunOptions {
 export async function runLimpet(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const child = spawn(options.node ?? process.execPath, [LIMPET, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.environment },
+    env: { ...kept('PATH', 'HOME', 'NODE_COMPILE_CACHE'), ...options.environment },
   });
   const [out, err, [code]] = await Promise.all([
     text(child.stdout),
@@ -33,6 +33,10 @@ export async function runLimpet(args: readonly string[], options: RunOptions = {
     once(child, 'close') as Promise<[number | null]>,
   ]);
   return { code, out, err };
+}
+
+function kept(...names: readonly string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 
 /** A folder that is gone after the test. */
