@@ -19,7 +19,7 @@ export interface Mark {
   ordered: number;
   /** The newest order seen. */
   rev: number;
-  /** Its document, shared with the store; of a deleted object the last one. */
+  /** Its document, shared with the store; of a deleted object the last one, of a model without properties. */
   doc: WantedResource | undefined;
 }
 
@@ -86,6 +86,7 @@ export class Versions {
     if (this.of(kind, key)?.state !== 'present') return;
     const mark = this.#advance(kind, key);
     mark.state = 'deleted';
+    mark.doc = mark.doc && bare(mark.doc);
     this.#deletions += 1;
     if (this.#deletions > MOST_DELETIONS) this.#forgetOldest();
     this.#tell(mark);
@@ -138,6 +139,11 @@ export class Versions {
     for (const listener of this.#listeners)
       if (concerns(listener, mark)) listener.changed(mark.key);
   }
+}
+
+/** What tells who it was: of a model its properties are nearly all there is. */
+function bare(doc: WantedResource): WantedResource {
+  return doc.kind === 'DeviceModel' ? { ...doc, spec: { ...doc.spec, properties: [] } } : doc;
 }
 
 function concerns({ kind, namespace }: Listener, mark: Mark): boolean {
