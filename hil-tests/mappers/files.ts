@@ -80,7 +80,7 @@ apiVersion: limpet.dev/v1
 metadata: { name: ${name} }
 spec: { node: ${NODE}, model: ${model}, settings: ${settings} }
 `;
-  const address = `address: "tcp://127.0.0.1:${port}", timeout: 500ms`;
+  const address = `address: "tcp://127.0.0.1:${port}", timeout: 2s`;
   return [
     meter,
     ...['neighbour', 'offender', ...beside].map(counter),

@@ -10,22 +10,17 @@ import { type TestContext } from 'node:test';
 import type { MapperFacts, Node, Reason } from '@limpet/dmi/manifest';
 import { processMemory } from '../bench/process-memory.ts';
 import { BusListener } from '../rig/bus-listener.ts';
-import { Hindrance } from '../rig/hindrance.ts';
-import { Pulse } from '../rig/pulse.ts';
 import { NODE, Rig } from '../rig/rig.ts';
 import { pause, until } from '../rig/until.ts';
+import { Others, PERIOD_MS } from './others.ts';
 import { manifestsText, putMapper, type Terms } from './files.ts';
 
-const PERIOD_MS = 250;
-/** Less than a period with it: a read that was left out is always seen. */
-const MARGIN_MS = 150;
 /** Of limpet.yaml: what the core may take. */
 const CORE_BYTES = 48 * 2 ** 20;
 /** The status is no cheap question. */
 export const ASK_MS = 200;
 /** So long the others are watched once it was named. */
 const WATCH_MS = 1_000;
-const OTHERS = ['meter-1', 'meter-2', 'neighbour-1'];
 const OFFENDER = 'offender';
 const STATE = 'limpet/default/offender-1/state';
 const TOPICS = ['limpet/default/offender-1/#', 'limpet/default/+/state'];
@@ -45,9 +40,7 @@ export interface Case {
 
 export class Yard {
   readonly rig: Rig;
-  readonly #pulse: Pulse;
-  readonly #hindrance = new Hindrance(() => [this.pid, ...this.#neighbours]);
-  #neighbours: readonly number[] = [];
+  readonly #others: Others;
   #bus: BusListener | undefined;
   #edition = 0;
   /** States of the offender's device that were told before the mark. */
@@ -57,7 +50,11 @@ export class Yard {
 
   private constructor(rig: Rig) {
     this.rig = rig;
-    this.#pulse = new Pulse(rig.edgeApi, OTHERS);
+    this.#others = new Others({
+      api: rig.edgeApi,
+      edge: () => this.pid,
+      neighbour: () => this.processes('neighbour'),
+    });
   }
 
   /** `beside`: more mappers, by protocol, and their offences, which begin when they are connected. */
@@ -140,9 +137,7 @@ export class Yard {
 
   /** Begins to watch the others. */
   mark(): void {
-    this.#pulse.mark();
-    this.#hindrance.mark();
-    this.#neighbours = this.processes('neighbour');
+    this.#others.mark();
     this.#corePeak = 0;
     this.#told = this.#bus?.all(STATE).length ?? 0;
   }
@@ -180,23 +175,9 @@ export class Yard {
     return lines.filter((line) => line.includes(`"protocol":"${protocol}"`) && line.includes(code));
   }
 
-  /**
-   * Fails where the offender was felt since the mark: where a device was not read in a period, or was read later than
-   * the margin and this machine allow.
-   */
+  /** Fails where one of the others felt the offender since the mark, or the core took more memory than is its. */
   async unharmed(t: TestContext): Promise<void> {
-    const beats = await this.#pulse.beats();
-    const machine = Math.ceil(this.#hindrance.worstMs);
-    const seen = beats.map(
-      ({ device, worstMs, samples }) => `${device} ${worstMs} ms (${samples})`,
-    );
-    t.diagnostic(`longest between two samples: ${seen.join(', ')}; machine ${machine} ms`);
-    for (const { device, worstMs, lost, faults } of beats) {
-      const told = `${device}: ${worstMs} ms without a sample; machine ${machine}`;
-      assert.ok(worstMs <= PERIOD_MS + MARGIN_MS + machine, this.#tell(told));
-      assert.equal(lost, 0, this.#tell(`${device} was read, and its values were lost`));
-      assert.deepEqual(faults, [], this.#tell(`${device} was not always online and good`));
-    }
+    await this.#others.unharmed(t, () => this.#tell(''));
     assert.ok(this.rig.edge?.running, this.#tell('the edge has ended'));
     assert.ok(this.#corePeak < CORE_BYTES, `the core took ${this.#corePeak} bytes`);
   }
@@ -220,7 +201,7 @@ export class Yard {
 
   async close(): Promise<void> {
     clearInterval(this.#watch);
-    this.#hindrance.stop();
+    this.#others.stop();
     await this.#bus?.close();
     await this.rig.close();
   }
@@ -251,7 +232,7 @@ export class Yard {
     this.#watch = setInterval(() => this.#look(), 250);
     this.#bus = await BusListener.connect(rig.busPort, TOPICS);
     await this.serves();
-    await this.#pulse.beats();
+    await this.#others.read();
   }
 
   #look(): void {

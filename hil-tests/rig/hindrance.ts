@@ -1,34 +1,40 @@
 /**
- * How long this machine kept processes from running that could run: what a busy machine does to a measurement, and what
- * is done in these processes does not. Linux only.
+ * How long this machine kept processes from running that could run, and when: what a busy machine does to a measurement,
+ * and what is done in these processes does not. Linux only.
  */
 import { readFileSync } from 'node:fs';
 
 const TICK_MS = 50;
-/** Waits add up in a window: one reading waits several times, in several processes. */
-const WINDOW_TICKS = 8;
+/** The last minute. */
+const MAX_TICKS = 1_200;
+
+interface Tick {
+  /** Wall clock. */
+  readonly from: number;
+  readonly to: number;
+  /** By process; that of this one, which is there to answer, is how late it was. */
+  readonly waitedMs: ReadonlyMap<number, number>;
+}
 
 export class Hindrance {
   readonly #pids: () => readonly number[];
   readonly #timer = setInterval(() => this.#look(), TICK_MS);
   #before = new Map<number, number>();
-  #window: number[] = [];
-  #at = performance.now();
-  #worstMs = 0;
+  #ticks: Tick[] = [];
 
-  /** `pids`: those on whom it depends; they may change. */
+  /** `pids`: the processes watched beside this one; they may change. */
   constructor(pids: () => readonly number[]) {
     this.#pids = pids;
   }
 
-  /** Most that they waited together in a window of 0.4 s, since the mark. */
-  get worstMs(): number {
-    return this.#worstMs;
-  }
-
-  mark(): void {
-    this.#window = [];
-    this.#worstMs = 0;
+  /** How long these processes waited, together, from one moment to another: a reading goes through them in turn. */
+  between(from: number, to: number, pids: readonly number[]): number {
+    let waited = 0;
+    for (const tick of this.#ticks) {
+      if (tick.to < from || tick.from > to) continue;
+      for (const pid of [process.pid, ...pids]) waited += tick.waitedMs.get(pid) ?? 0;
+    }
+    return waited;
   }
 
   stop(): void {
@@ -36,13 +42,13 @@ export class Hindrance {
   }
 
   #look(): void {
+    const to = Date.now();
+    const from = this.#ticks.at(-1)?.to ?? to - TICK_MS;
     const now = new Map(this.#pids().map((pid) => [pid, waitedMs(pid)]));
-    let waited = Math.max(0, performance.now() - this.#at - TICK_MS);
-    this.#at = performance.now();
-    for (const [pid, ms] of now) waited += ms - (this.#before.get(pid) ?? ms);
+    const waited = new Map([[process.pid, Math.max(0, to - from - TICK_MS)]]);
+    for (const [pid, ms] of now) waited.set(pid, ms - (this.#before.get(pid) ?? ms));
     this.#before = now;
-    this.#window = [...this.#window, waited].slice(-WINDOW_TICKS);
-    this.#worstMs = Math.max(this.#worstMs, sum(this.#window));
+    this.#ticks = [...this.#ticks, { from, to, waitedMs: waited }].slice(-MAX_TICKS);
   }
 }
 
@@ -53,8 +59,4 @@ function waitedMs(pid: number): number {
   } catch {
     return 0; // it is gone
   }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0);
 }

@@ -8,9 +8,8 @@ import { until } from './until.ts';
 /** What became of one device since the mark. */
 export interface Beats {
   readonly device: string;
-  /** Longest time between two samples. */
-  readonly worstMs: number;
-  readonly samples: number;
+  /** Between two samples, oldest first: wall clock of the edge. */
+  readonly steps: readonly { readonly from: number; readonly to: number }[];
   /** Reads that the device answered and that are no sample. */
   readonly lost: number;
   /** Qualities other than good, and causes of gaps. */
@@ -66,15 +65,14 @@ function judged(device: string, { samples, gaps }: Past, since: number): Beats {
     times.findLastIndex((at) => at <= since),
   );
   const [watched, counts] = [times.slice(first), samples.slice(first)];
-  const steps = watched.slice(1).map((at, index) => at - (watched[index] ?? at));
+  const steps = watched.slice(1).map((to, index) => ({ from: watched[index] ?? to, to }));
   const values = counts.map(({ value }) => Number(value));
   const given = (values.at(-1) ?? 0) - (values[0] ?? 0);
   const bad = counts.map(({ quality }) => quality).filter((quality) => quality !== 'good');
   const open = gaps.filter(({ to }) => to === undefined || Date.parse(to) > since);
   return {
     device,
-    worstMs: Math.max(0, ...steps),
-    samples: steps.length,
+    steps,
     lost: given - steps.length,
     faults: [...new Set([...bad, ...open.map(({ cause }) => cause)])],
   };

@@ -20,11 +20,11 @@ after(async () => {
 
 for (const [does, offence, order, code, says] of [
   ['exits as if all were well', 'exit', '0', 'MAPPER_EXITED', /exit code 0.*giving up/],
-  ['exits with a failure', 'exit', '3', 'MAPPER_EXITED', /exit code 3.*giving up/],
   ['throws in a timer', 'throw-later', 'go', 'MAPPER_EXITED', /a bug in a timer/],
   ['leaves a rejection', 'reject-later', 'go', 'MAPPER_EXITED', /a bug nobody awaits/],
   ['aborts', 'signal-self', 'abort', 'MAPPER_CRASHED', /SIGABRT/],
-  ['crashes natively', 'signal-self', 'SIGSEGV', 'MAPPER_CRASHED', /SIGSEGV/],
+  ['crashes in native code', 'crash-natively', 'go', 'MAPPER_CRASHED', /SIGTRAP/],
+  ['breaks its memory', 'signal-self', 'SIGSEGV', 'MAPPER_CRASHED', /SIGSEGV/],
   ['writes nonsense on the management plane', 'garbage', '3', 'MAPPER_PROTOCOL', /protocol/],
   ['writes nonsense on the data plane', 'garbage', '4', 'MAPPER_PROTOCOL', /protocol/],
   ['closes its pipes and runs on', 'close-pipes', 'go', 'MAPPER_EXITED', /exit code 0/],
