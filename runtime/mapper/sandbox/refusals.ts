@@ -26,8 +26,8 @@ export function countRefusals(): () => Refusals {
   for (const name of NODES) {
     subscribe(`node:permission-model:${name}`, (what) => {
       const { permission, resource } = what as { permission?: string; resource?: string };
-      // Node itself looks for them above a module.
-      if (resource?.endsWith('/package.json')) return;
+      // Node itself looks for them above a module, and first whether it may look into the folder.
+      if (resource?.endsWith('/package.json') || resource === import.meta.dirname) return;
       note([permission, resource].filter(Boolean).join(' '));
     });
   }
