@@ -48,7 +48,6 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
     outExtension: { '.js': '.mjs' },
     bundle: true,
     minify: true,
-    keepNames: true, // error and class names are part of the log
     splitting: true,
     format: 'esm',
     platform: 'node',
@@ -79,7 +78,9 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
 
 /**
  * Node's own modules, fetched as CommonJS does. An ES import reads every export of a module once, and some
- * are getters that load what the edge never uses: `node:http` alone brings undici.
+ * are getters that load what the edge never uses: `node:http` alone brings undici. What is imported by name is
+ * fetched by name, if it is used: esbuild would wrap every export of a CommonJS module in a getter, again for
+ * each file that imports it.
  */
 function lazyBuiltins(): Plugin {
   return {
@@ -88,18 +89,33 @@ function lazyBuiltins(): Plugin {
       const names = new Set(builtinModules);
       build.onResolve({ filter: /^(node:)?[a-z_0-9/]+$/ }, ({ path, kind }) => {
         const name = path.replace(/^node:/, '');
+        if (!names.has(name)) return undefined;
         // A chunk of its own would have no named exports.
-        if (kind === 'dynamic-import' && names.has(name)) {
-          return { path: `node:${name}`, external: true };
-        }
-        return names.has(name) ? { path: name, namespace: 'builtin' } : undefined;
+        if (kind === 'dynamic-import') return { path: `node:${name}`, external: true };
+        const namespace = kind === 'import-statement' ? 'imported' : 'required';
+        return { path: name, namespace, sideEffects: false };
       });
-      build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      build.onLoad({ filter: /./, namespace: 'required' }, ({ path }) => ({
         contents: WHEN_USED.has(path) ? whenUsed(path) : `module.exports = ${builtin(path)};`,
+        loader: 'js',
+      }));
+      build.onLoad({ filter: /./, namespace: 'imported' }, ({ path }) => ({
+        contents: byName(path),
         loader: 'js',
       }));
     },
   };
+}
+
+/** An ES module whose every export is left out unless somebody imports it. */
+function byName(name: string): string {
+  const keys = Object.keys(process.getBuiltinModule(name) as object).filter(
+    (key) => key !== 'default',
+  );
+  const lazily = (what: string): string => `/* @__PURE__ */ (() => ${what})()`;
+  const lines = keys.map((key) => `const its_${key} = ${lazily(`${builtin(name)}.${key}`)};`);
+  const names = keys.map((key) => `its_${key} as ${key}`).join(', ');
+  return `${lines.join('\n')}\nexport { ${names} };\nexport default ${lazily(builtin(name))};\n`;
 }
 
 /** Named at the top by ws, and used only for wss:// or compression: 1.3 MiB together. */

@@ -2,23 +2,7 @@
 import path from 'node:path';
 import process from 'node:process';
 import { type ChildCommand } from './mapper-process.ts';
-
-/** Those of the edge's launcher, for the same reasons; the ceiling of the heap is the budget's business. */
-const FLAGS = [
-  '--max-semi-space-size=1',
-  '--optimize-for-size',
-  '--v8-pool-size=0',
-  '--no-maglev',
-  '--memory-balancer',
-  '--memory-balancer-c-value=3e-9',
-];
-const ENVIRONMENT = {
-  MALLOC_ARENA_MAX: '1',
-  MALLOC_TRIM_THRESHOLD_: '16384',
-  MALLOC_MMAP_THRESHOLD_: '16384',
-  MALLOC_TOP_PAD_: '0',
-  UV_THREADPOOL_SIZE: '1',
-};
+import { NODE_ENVIRONMENT, NODE_FLAGS } from './node-flags.ts';
 
 export interface CommandOptions {
   readonly protocol: string;
@@ -35,7 +19,7 @@ export function mapperCommand({ protocol, module, flags = [] }: CommandOptions):
   return {
     file: process.execPath,
     args: [
-      ...FLAGS,
+      ...NODE_FLAGS,
       ...(sources ? ['--conditions=source'] : []),
       ...flags,
       entry,
@@ -43,7 +27,7 @@ export function mapperCommand({ protocol, module, flags = [] }: CommandOptions):
       ...(module === undefined ? [] : [`--module=${module}`]),
     ],
     env: {
-      ...ENVIRONMENT,
+      ...NODE_ENVIRONMENT,
       ...(process.env['TZ'] !== undefined && { TZ: process.env['TZ'] }),
     },
   };
