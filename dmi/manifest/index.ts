@@ -3,7 +3,7 @@ export { checkSettings, checkVisitors } from './check-mapper-parts.ts';
 export { checkResource, idOf } from './check-resource.ts';
 export { duration, formatDuration } from './duration.ts';
 export { type Fault, faultsOf, formatFaults, type Position } from './fault.ts';
-export { isJson } from './json.ts';
+export { isJson, jsonFault } from './json.ts';
 export { nearest, suggestion } from './nearest.ts';
 export { checkDocument, type Located, parseManifests } from './parse.ts';
 export { formatQuantity, parseQuantity, quantity } from './quantity.ts';
@@ -47,5 +47,11 @@ export type {
   WantedResource,
   WantedRow,
 } from './rows.ts';
-export { type CheckedValue, checkOrder, checkValue, type ValueCode } from './value-check.ts';
+export {
+  type CheckedValue,
+  checkOrder,
+  checkValue,
+  MAX_VALUE_BYTES,
+  type ValueCode,
+} from './value-check.ts';
 export { locateAll } from './yaml.ts';

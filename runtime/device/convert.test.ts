@@ -1,8 +1,8 @@
 import { Refused, type Value } from '@limpet/dmi';
-import { type Property } from '@limpet/dmi/manifest';
+import { isJson, MAX_VALUE_BYTES, type Property } from '@limpet/dmi/manifest';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answer, MAX_VALUE_BYTES, nextReported, same, toValue } from './convert.ts';
+import { answer, nextReported, same, toValue } from './convert.ts';
 
 type Type = Property['type'];
 const said = (type: Type, value: Value, more: Partial<Property> = {}) =>
@@ -23,6 +23,25 @@ test('values become JSON by the type of the property', () => {
   ];
   for (const [type, value, json] of table) {
     assert.deepEqual(said(type, value), { ok: true, value: json }, `${type} ${typeof value}`);
+  }
+});
+
+// The cloud counts a value as it is written out, and would leave out what the edge took.
+test('what is taken is JSON that the cloud takes too', () => {
+  let deep: Value = 'x';
+  for (let level = 0; level < 100; level++) deep = [deep];
+  const [most, quotes] = ['x'.repeat(MAX_VALUE_BYTES - 2), '"'.repeat(40_000)];
+  const table: [Type, Value, string | undefined][] = [
+    ['string', most, undefined],
+    ['string', `${most}x`, 'VALUE_TOO_LONG'],
+    ['string', quotes, 'VALUE_TOO_LONG'],
+    ['json', { text: 'é'.repeat(40_000) }, 'VALUE_TOO_LONG'],
+    ['json', deep, 'VALUE_TYPE'],
+  ];
+  for (const [type, value, code] of table) {
+    const result = said(type, value);
+    assert.equal(result.ok ? undefined : result.reason.code, code, type);
+    if (result.ok) assert.ok(isJson(result.value, MAX_VALUE_BYTES));
   }
 });
 

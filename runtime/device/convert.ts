@@ -3,7 +3,13 @@
  * never made up: what cannot be converted is bad with its reason, and the last good value stays.
  */
 import { type Json, type Reading, type Value } from '@limpet/dmi';
-import { type Property, type Reason, type Reported } from '@limpet/dmi/manifest';
+import {
+  jsonFault,
+  MAX_VALUE_BYTES,
+  type Property,
+  type Reason,
+  type Reported,
+} from '@limpet/dmi/manifest';
 import { isDeepStrictEqual } from 'node:util';
 import { reasonOf } from './reaction.ts';
 
@@ -13,9 +19,6 @@ type Shape = Pick<Property, 'name' | 'type' | 'minimum' | 'maximum' | 'unit' | '
 export type Answer =
   | { readonly ok: true; readonly value: Json; readonly reason?: Reason }
   | { readonly ok: false; readonly reason: Reason };
-
-/** The ceiling of one text, bytes or json value, in bytes of its JSON form. */
-export const MAX_VALUE_BYTES = 65_536;
 
 /** What a reading says, by the property's type and limits. */
 export function answer(property: Shape, reading: Reading): Answer {
@@ -117,15 +120,19 @@ function toPlain(property: Shape, value: Value): Answer {
     if (text === undefined) return mismatch(property, value);
     return text.length > MAX_VALUE_BYTES
       ? tooLong(property)
-      : { ok: true, value: JSON.parse(text) };
+      : bounded(property, JSON.parse(text) as Json);
   } catch {
     // Cycles and bigints within: not JSON, and the device's mapper is at fault, not this process.
     return mismatch(property, value);
   }
 }
 
-function bounded(property: Shape, value: string): Answer {
-  return Buffer.byteLength(value) > MAX_VALUE_BYTES ? tooLong(property) : { ok: true, value };
+/** As the cloud's door judges it: what that refused would never be seen there. */
+function bounded(property: Shape, value: Json): Answer {
+  const fault = jsonFault(value, MAX_VALUE_BYTES);
+  if (fault === undefined) return { ok: true, value };
+  if (fault.tooLarge) return tooLong(property);
+  return bad('VALUE_TYPE', `"${property.name}" ${fault.message}: read a part of it.`);
 }
 
 function outOfRange(property: Shape, value: Json): Reason | undefined {
@@ -157,7 +164,7 @@ function mismatch({ name, type }: Shape, value: Value): Answer {
 function tooLong({ name }: Shape): Answer {
   return bad(
     'VALUE_TOO_LONG',
-    `"${name}" is longer than ${MAX_VALUE_BYTES} bytes: read a shorter part of it.`,
+    `"${name}" is longer than ${MAX_VALUE_BYTES} bytes as JSON: read a shorter part of it.`,
   );
 }
 

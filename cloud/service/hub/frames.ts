@@ -1,6 +1,6 @@
 /** The door: text from an edge becomes a checked message, or a sentence that says what is wrong with it. */
 import type { Json } from '@limpet/dmi';
-import { isJson } from '@limpet/dmi/manifest';
+import { isJson, MAX_VALUE_BYTES } from '@limpet/dmi/manifest';
 import type { FromEdge, StateRow } from '#protocol';
 import * as v from 'valibot';
 import { Facts, Reason, Short, Time } from './facts.ts';
@@ -9,8 +9,6 @@ import { Facts, Reason, Short, Time } from './facts.ts';
 export type Frame =
   | { readonly ok: true; readonly message: FromEdge; readonly spoiled: number }
   | { readonly ok: false; readonly fault: string };
-
-const MAX_VALUE_BYTES = 65_536;
 
 const Counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
