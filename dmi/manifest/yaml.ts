@@ -13,6 +13,7 @@ import {
   type Range,
 } from 'yaml';
 import { type Fault, type Path, parsePath, type Position } from './fault.ts';
+import { parseInPieces, type Piece } from './yaml-list.ts';
 
 /** The ceiling of one file. */
 const MAX_TEXT_BYTES = 16_777_216;
@@ -20,8 +21,11 @@ const MAX_TEXT_BYTES = 16_777_216;
 /** The most that one document may have where the caller says nothing: some 220 MB while it is parsed. */
 const MAX_LEXEMES = 1_000_000;
 
-/** JSON beyond this is parsed as such, a hundred times cheaper, without places. */
-const LONG_JSON = 65_536;
+/** Beyond this JSON is parsed as such, a hundred times cheaper, without places; a long list of properties in pieces. */
+const LARGE = 65_536;
+
+/** So many times what is parsed at once a document may have that is parsed in pieces: its value takes 10 bytes a lexeme. */
+const PIECES = 8;
 
 /** After so many errors the parser only guesses. */
 const MAX_ERRORS = 20;
@@ -40,7 +44,7 @@ export interface YamlDocument {
 /**
  * Every document of `text` that is not empty, one after the other: of each only its text is kept, because a parsed one
  * takes up to 250 times as much. Never throws on bad text: it becomes faults. `lexemes`: the most that one document may
- * have; each takes some 220 bytes while its document is parsed.
+ * have at once; each takes some 220 bytes while it is parsed. Of a model with many properties that is a part of them.
  */
 export function* parseYaml(
   text: string,
@@ -51,19 +55,38 @@ export function* parseYaml(
     yield spoiled(`the file must be at most ${MAX_TEXT_BYTES} bytes: split it`, file, 1);
     return;
   }
-  for (const piece of pieces(text)) {
-    if (isTooLong(piece.text, lexemes)) {
-      const message = `the document is too long for YAML (more than ${lexemes} words and signs): split it, or write it as JSON`;
-      yield spoiled(message, file, piece.above + 1);
-      continue;
+  const source = { file, lexemes, latest: new Latest() };
+  const parse = (piece: Piece): readonly YamlDocument[] => parseBounded(piece, source);
+  try {
+    for (const piece of pieces(text)) {
+      const large = piece.text.length > LARGE && !isTooLong(piece.text, lexemes * PIECES);
+      const document = large ? parseInPieces(piece, parse) : undefined;
+      if (document === undefined) yield* parse(piece);
+      else yield document;
     }
-    try {
-      yield* parsePiece(piece, file);
-    } catch (error) {
-      // The parser recurses: nesting of some thousand levels ends its stack.
-      if (!(error instanceof RangeError)) throw error;
-      yield spoiled('the file is nested too deeply: flatten it', file, piece.above + 1);
-    }
+  } finally {
+    source.latest.forget();
+  }
+}
+
+interface Source {
+  readonly file: string;
+  readonly lexemes: number;
+  readonly latest: Latest;
+}
+
+function parseBounded(piece: Piece, source: Source): readonly YamlDocument[] {
+  const { file, lexemes } = source;
+  if (isTooLong(piece.text, lexemes)) {
+    const message = `the document is too long for YAML (more than ${lexemes} words and signs): split it, or write it as JSON`;
+    return [spoiled(message, file, piece.above + 1)];
+  }
+  try {
+    return parsePiece(piece, source);
+  } catch (error) {
+    // The parser recurses: nesting of some thousand levels ends its stack.
+    if (!(error instanceof RangeError)) throw error;
+    return [spoiled('the file is nested too deeply: flatten it', file, piece.above + 1)];
   }
 }
 
@@ -105,12 +128,6 @@ export function locateAll(
   }));
 }
 
-interface Piece {
-  readonly text: string;
-  /** Lines of the file before this piece. */
-  readonly above: number;
-}
-
 /**
  * The text cut at its `---` lines. A line that begins so is a marker wherever it stands (YAML 1.2.2, 9.1.2), yet
  * the parser reads past it inside an unclosed bracket: one wrong document would swallow those that follow.
@@ -144,33 +161,55 @@ function parse({ text }: Piece): Parsed {
   return { documents: [...documents].filter((document) => !isEmpty(document)), lines };
 }
 
-function parsePiece(piece: Piece, file: string): YamlDocument[] {
-  const long = piece.text.length > LONG_JSON ? asJson(piece.text) : undefined;
+/**
+ * What was parsed last, for whoever wants places in it. One for all documents of a file, which would otherwise keep what
+ * they were parsed to, or WeakRefs to it: those keep their targets as long as the file is being read.
+ */
+class Latest {
+  #piece: Piece | undefined;
+  #parsed: Parsed | undefined;
+
+  parse(piece: Piece): Parsed {
+    if (this.#parsed !== undefined && this.#piece === piece) return this.#parsed;
+    this.forget();
+    const parsed = parse(piece);
+    [this.#piece, this.#parsed] = [piece, parsed];
+    return parsed;
+  }
+
+  forget(): void {
+    [this.#piece, this.#parsed] = [undefined, undefined];
+  }
+}
+
+function parsePiece(piece: Piece, { file, latest }: Source): YamlDocument[] {
+  const long = piece.text.length > LARGE ? asJson(piece.text) : undefined;
   if (long !== undefined) {
     // Places within it would cost what parsing it as JSON saved.
     const at = { file, line: piece.above + 1, column: 1 };
     return [{ value: long.value, faults: [], locate: () => at }];
   }
-  const first = parse(piece);
-  let kept = new WeakRef(first);
-  const parsed = (): Parsed => {
-    const still = kept.deref();
-    if (still !== undefined) return still;
-    const again = parse(piece);
-    kept = new WeakRef(again);
-    return again;
+  const { documents, lines } = latest.parse(piece);
+  const place = { file, above: piece.above };
+  return documents.map((document, index) =>
+    convert(document, locator(latest, piece, { file, index }), (offset) =>
+      position(lines, offset, place),
+    ),
+  );
+}
+
+/** Apart from where it is parsed: a function keeps all that others of its scope use. */
+function locator(
+  latest: Latest,
+  piece: Piece,
+  { file, index }: { readonly file: string; readonly index: number },
+): YamlDocument['locate'] {
+  return (path, part = 'value') => {
+    const { documents, lines } = latest.parse(piece);
+    const document = documents[index];
+    const offset = document === undefined ? 0 : find(document, parsePath(path), part);
+    return position(lines, offset, { file, above: piece.above });
   };
-  return first.documents.map((document, index) => {
-    const locate: YamlDocument['locate'] = (path, part = 'value') => {
-      const { documents, lines } = parsed();
-      const again = documents[index];
-      const offset = again === undefined ? 0 : find(again, parsePath(path), part);
-      return position(lines, offset, { file, above: piece.above });
-    };
-    return convert(document, locate, (offset) =>
-      position(first.lines, offset, { file, above: piece.above }),
-    );
-  });
 }
 
 function position(
