@@ -41,6 +41,17 @@ test('the last lines of one that is not well are told, cut to a size', () => {
   assert.ok(told.every((line) => line.length <= 300));
 });
 
+// The cloud takes names of 128 characters: one folder with a longer name, and the node was sent away for good.
+test('a name or a reason of any length is told, cut to what the cloud takes', () => {
+  const reason = { code: 'MAPPER_BROKEN', message: 'm'.repeat(5_000) };
+  const long = { protocol: 'p'.repeat(255), version: `${'1'.repeat(200)}.0.0`, reason };
+  const [facts] = mapperFacts([{ ...MAPPER, ...long }], () => undefined);
+  assert.deepEqual(
+    [facts?.protocol.length, facts?.version.length, facts?.reason?.message.length],
+    [128, 128, 2_000],
+  );
+});
+
 test('however many mappers chatter, the facts stay small', () => {
   const lines = Array.from({ length: 20 }, () => 'x'.repeat(500));
   const many = Array.from({ length: 500 }, () => ({ ...MAPPER, state: 'broken' as const, lines }));

@@ -25,6 +25,9 @@ interface Taken {
 /** Facts go with each hello: lines of a hundred chattering mappers must not fill it. */
 const LINES = 10;
 const LINE_CHARACTERS = 300;
+/** What the cloud takes of them: a frame with a longer one would be refused whole. */
+const NAME_CHARACTERS = 128;
+const MESSAGE_CHARACTERS = 2_000;
 const ALL_LINES = 200;
 const MAPPERS = 100;
 
@@ -40,7 +43,7 @@ export function mapperFacts(
     room -= lines.length;
     return {
       ...factsOf(mapper, taken(mapper.protocol)),
-      ...(lines.length > 0 && { lines: lines.map(clip) }),
+      ...(lines.length > 0 && { lines: lines.map((line) => clip(line, LINE_CHARACTERS)) }),
     };
   });
 }
@@ -48,11 +51,13 @@ export function mapperFacts(
 function factsOf(mapper: HostedMapper, taken: Taken | undefined): MapperFacts {
   const { protocol, version, hosting, state, reason, restarts, importance, superseded } = mapper;
   return {
-    protocol,
-    version,
+    protocol: clip(protocol, NAME_CHARACTERS),
+    version: clip(version, NAME_CHARACTERS),
     hosting,
     state,
-    ...(reason !== undefined && { reason }),
+    ...(reason !== undefined && {
+      reason: { ...reason, message: clip(reason.message, MESSAGE_CHARACTERS) },
+    }),
     restarts,
     since: new Date(mapper.sinceMs).toISOString(),
     ...(mapper.budgetBytes !== undefined &&
@@ -63,6 +68,6 @@ function factsOf(mapper: HostedMapper, taken: Taken | undefined): MapperFacts {
   };
 }
 
-function clip(line: string): string {
-  return line.length <= LINE_CHARACTERS ? line : `${line.slice(0, LINE_CHARACTERS - 1)}…`;
+function clip(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

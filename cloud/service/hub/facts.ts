@@ -62,7 +62,8 @@ const Budget = v.object({
         note: v.optional(Text),
       }),
     ),
-    v.maxLength(200),
+    // Of 100 mappers two each, and what the node has itself.
+    v.maxLength(250),
   ),
   shed: v.pipe(
     v.array(
