@@ -156,6 +156,29 @@ test(
   },
 );
 
+test(
+  'serial: a line that another process is about to give up is waited for, and one in use is not for long',
+  BOUND,
+  async (t) => {
+    const pty = await terminal(t);
+    if (pty === undefined) return;
+    const [old, next] = [line(pty.path), line(pty.path)];
+    const part = await old.dial(old.a);
+    const refused = {
+      name: 'Unreachable',
+      code: 'PORT_OPEN',
+      message: /is another program using it/,
+    };
+    const start = performance.now();
+    await assert.rejects(next.dial(next.a), refused);
+    assert.ok(performance.now() - start < 5_000);
+    const dialled = next.dial(next.a);
+    await setTimeout(200);
+    part.end();
+    (await dialled).destroy();
+  },
+);
+
 test('serial: a character device that is no terminal is PORT_OPEN', BOUND, async () => {
   const seat = new Ports({ clock: systemClock }).join(undefined, 'default/a');
   await assert.rejects(seat.dial('serial:/dev/null', NEVER), {

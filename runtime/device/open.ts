@@ -78,11 +78,10 @@ async function openSerial(address: SerialAddress, signal: AbortSignal): Promise<
     if (port.isOpen) port.close((failed) => done(error ?? failed));
     else done(error);
   };
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  port.open((error) => (error ? reject(error) : resolve()));
   try {
-    await promise;
+    await opened((told) => port.open(told), signal);
   } catch (error) {
+    if (signal.aborted) throw signal.reason;
     const message = `cannot open serial path ${path}: ${messageOf(error)}; is another program using it?`;
     throw new Unreachable('PORT_OPEN', message, { cause: error });
   }
@@ -92,6 +91,27 @@ async function openSerial(address: SerialAddress, signal: AbortSignal): Promise<
     throw signal.reason;
   }
   return port;
+}
+
+/**
+ * A process that gives the line up, as a mapper that a new version replaces, closes it in these moments: so long a line in
+ * use is asked for again. serialport has no code for it.
+ */
+const HANDOVER_MS = 2_000;
+const AGAIN_MS = 20;
+const IN_USE = /cannot lock port|resource busy/i;
+
+async function opened(
+  open: (told: (error: Error | null) => void) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = performance.now() + HANDOVER_MS;
+  for (;;) {
+    const error = await new Promise<Error | null>(open);
+    if (!error) return;
+    if (signal.aborted || !IN_USE.test(error.message) || performance.now() > end) throw error;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
 }
 
 /** Says beforehand, and better than the driver would, why a path cannot be opened. All of it can pass: a device is plugged in, udev sets rights a moment later. */
