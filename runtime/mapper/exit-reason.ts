@@ -13,11 +13,8 @@ export interface Exit {
 export function exitReason({ code, signal, lines, reason }: Exit): Reason {
   if (reason !== undefined) return reason;
   const said = lastWords(lines);
-  if (lines.some((line) => line.includes('heap out of memory'))) {
-    const message =
-      'its JavaScript heap is full: it leaks, or needs a larger "memory" in its manifest or in limpet.yaml';
-    return { code: 'MAPPER_MEMORY', message };
-  }
+  const full = heapFull(lines);
+  if (full !== undefined) return full;
   if (signal === 'SIGXFSZ') {
     const message = 'it wrote a file larger than its "disk" allows';
     return { code: 'MAPPER_DISK', message };
@@ -30,8 +27,16 @@ export function exitReason({ code, signal, lines, reason }: Exit): Reason {
   return { code: 'MAPPER_EXITED', message: `it ended with exit code ${code}${said}` };
 }
 
+/** Of a process that V8 ended because its heap is full, also while it started. */
+export function heapFull(lines: readonly string[]): Reason | undefined {
+  if (!lines.some((line) => line.includes('heap out of memory'))) return undefined;
+  const message =
+    'its JavaScript heap is full: it leaks, or needs a larger "memory" in its manifest or in limpet.yaml';
+  return { code: 'MAPPER_MEMORY', message };
+}
+
 /** The line of a stack trace that names the error says more than the last one, which is a place or Node's version. */
-function lastWords(lines: readonly string[]): string {
+export function lastWords(lines: readonly string[]): string {
   const named = lines.findLast((line) => /^\s*(\w*Error|Uncaught)\b/.test(line));
   const last =
     named ?? lines.findLast((line) => line.trim() !== '' && !line.startsWith('Node.js v'));

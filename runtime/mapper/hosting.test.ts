@@ -232,3 +232,11 @@ test('a mapper that crashes natively, or throws in a timer, is restarted and nam
   assert.equal(statusOf(host).restarts, 2);
   assert.ok(statusOf(host).lines?.some((line) => line.includes('oops')));
 });
+
+test('a mapper whose heap is full before it is ready is named for that, not for its last line', async (t) => {
+  const folder = new MapperFolder(t);
+  folder.write('knock', 'const kept = []; for (;;) kept.push({ n: kept.length });');
+  const host = await folder.open(t);
+  await assert.rejects(host.mapper('knock'), { code: 'MAPPER_DOWN', message: /heap is full/ });
+  assert.equal(statusOf(host).reason?.code, 'MAPPER_MEMORY');
+});

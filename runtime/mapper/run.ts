@@ -2,7 +2,7 @@
 import { type Clock, type Mapper, Misconfigured } from '@limpet/dmi';
 import { type Reason } from '@limpet/dmi/manifest';
 import { GOOD_CONDUCT, objection } from './conduct.ts';
-import { exitReason } from './exit-reason.ts';
+import { exitReason, heapFull } from './exit-reason.ts';
 import { type Edition, type Hosted, type MemoryGuard, type Spawned } from './hosted.ts';
 
 export interface RunOptions {
@@ -134,6 +134,7 @@ export class Run {
     const { code = 'MAPPER_FAULT' } = error as { code?: string };
     const message = error instanceof Error ? error.message : String(error);
     const broken = error instanceof Misconfigured;
-    this.#options.told.failed(this, this.#killed ?? memory ?? { code, message }, broken);
+    const reason = this.#killed ?? memory ?? heapFull(this.lines()) ?? { code, message };
+    this.#options.told.failed(this, reason, broken);
   }
 }

@@ -129,7 +129,7 @@ test('a process that never gets ready, or says so in words of its own, is ended'
   await assert.rejects(run(t, `send(3, { t: 'ready', wire: 2 })`), { message: /another version/ });
   await assert.rejects(run(t, `console.error('no such board'); process.exit(3)`), {
     code: 'MAPPER_DOWN',
-    message: /exit code 3; it last printed: no such board/,
+    message: /exit code 3; it printed: no such board/,
   });
   const command = { file: '/nowhere/node', args: [], env: {} };
   const options = { command, protocol: 'bad', clock: systemClock, log: silentLog() };

@@ -3,6 +3,7 @@ import { type Clock, type Log, type Mapper, Misconfigured, Unreachable } from '@
 import { type Reason } from '@limpet/dmi/manifest';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type Duplex, type Readable } from 'node:stream';
+import { exitReason, lastWords } from '../exit-reason.ts';
 import { countOf, fieldsOf, ProtocolFault, type Ready } from './checks.ts';
 import { FrameError } from './frame.ts';
 import { Link } from './link.ts';
@@ -235,21 +236,17 @@ export class MapperProcess {
 
   #exited(code: number | null, signal: string | null, error?: Error): void {
     const { protocol } = this.#options;
-    const how = error?.message ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
-    const reason = this.#reason;
-    const last = this.lines().at(-1);
-    const said = [
-      reason?.message ?? how,
-      ...(last === undefined ? [] : [`it last printed: ${last}`]),
-    ];
+    const [lines, reason] = [this.lines(), this.#reason];
+    const exit = { code, signal, lines, ...(reason && { reason }) };
+    const told = reason ? `${reason.message}${lastWords(lines)}` : exitReason(exit).message;
     const down = new Unreachable(
       'MAPPER_DOWN',
-      `the process of the mapper "${protocol}" has ended: ${said.join('; ')}`,
+      `the process of the mapper "${protocol}" has ended: ${error?.message ?? told}`,
     );
     this.#ready.promise.catch(() => undefined);
     this.#ready.reject(down);
     this.#link.end(down);
     this.#printed.stop();
-    this.#exit.resolve({ code, signal, lines: this.lines(), ...(reason && { reason }) });
+    this.#exit.resolve(exit);
   }
 }
