@@ -67,9 +67,13 @@ export class Child {
     await this.#end('SIGTERM');
   }
 
-  /** Resolves once it has ended by itself and its output is whole. */
-  async ended(): Promise<void> {
+  /** Resolves once it has ended by itself and its output is whole; one that does not is killed. */
+  async ended(timeoutMs = 30_000): Promise<void> {
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), timeoutMs);
     await this.#closed;
+    clearTimeout(late);
+    if (this.#child.signalCode === null) return;
+    throw new Error(`${this.name} was ended (${this.#ending()}):\n${this.lastLines}`);
   }
 
   /** Resolves once `probe` does; fails at once, with the last lines, when the process ends before. */
