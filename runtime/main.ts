@@ -110,10 +110,11 @@ interface Measured {
 
 function metricsOf({ facts, store, devices, lag, broker }: Measured) {
   return (counts: FrontCounts): string => {
-    const { states, missedCycles } = devices.status;
+    const { states, missedCycles, superseded } = devices.status;
     return metricsText(facts(), {
       devices: states,
       missedCycles,
+      superseded,
       lagMs: lag.lagMs,
       store: { ...store.counters },
       bus: broker?.counters() ?? {},

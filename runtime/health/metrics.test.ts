@@ -48,6 +48,7 @@ const FACTS: NodeFacts = {
 const COUNTED = {
   devices: { online: 2, offline: 1 },
   missedCycles: 4,
+  superseded: 6,
   lagMs: 12.5,
   store: { commits: 9 },
   bus: { clients: 3, BUS_SLOW_CLIENT: 1 },
@@ -105,6 +106,8 @@ test('the metrics are what Prometheus reads, with names of ours, counters ending
   assert.equal(value('limpet_disk_written_today_bytes', ''), 3e6);
   assert.equal(value('limpet_shed_total', '{step="caches"}'), 2);
   assert.equal(value('limpet_bus', '{what="BUS_SLOW_CLIENT"}'), 1);
+  assert.equal(value('limpet_missed_cycles_total', ''), 4);
+  assert.equal(value('limpet_told_superseded_total', ''), 6);
   assert.equal(value('limpet_event_loop_late_seconds', ''), 0.0125);
 });
 

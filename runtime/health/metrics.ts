@@ -16,6 +16,8 @@ interface Family {
 export interface Counted {
   readonly devices: Readonly<Record<string, number>>;
   readonly missedCycles: number;
+  /** Readings that devices told by themselves and that later ones replaced before they were reported. */
+  readonly superseded: number;
   readonly lagMs: number;
   readonly store: Readonly<Record<string, number>>;
   readonly bus: Readonly<Record<string, number>>;
@@ -157,12 +159,25 @@ function mapperFamilies({ mappers }: NodeFacts): Family[] {
   ];
 }
 
-function counters({ devices, missedCycles, lagMs, store, bus, api }: Counted): Family[] {
+function counters({
+  devices,
+  missedCycles,
+  superseded,
+  lagMs,
+  store,
+  bus,
+  api,
+}: Counted): Family[] {
   const named = (figures: Readonly<Record<string, number>>, label: string) =>
     Object.entries(figures).map(([name, value]) => ({ labels: { [label]: name }, value }));
   return [
     gauge('devices', 'Devices of this node by state.', named(devices, 'state')),
     counter('missed_cycles_total', 'Polling cycles due and not kept.', [{ value: missedCycles }]),
+    counter(
+      'told_superseded_total',
+      'Readings told by devices, replaced before they were reported.',
+      [{ value: superseded }],
+    ),
     gauge('event_loop_late_seconds', 'How late the event loop was at the last look.', [
       { value: lagMs / 1_000 },
     ]),
