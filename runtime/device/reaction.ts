@@ -15,11 +15,17 @@ export function reactionTo(error: unknown): Reaction {
 
 /** The error as a reason; a bug is the mapper's, whatever it says. */
 export function reasonOf(error: unknown): { readonly code: string; readonly message: string } {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : thrown(error);
   if (reactionTo(error) === 'bug') {
     return { code: 'MAPPER_FAULT', message: `a fault in the mapper, please report it: ${message}` };
   }
   return { code: String((error as DmiError).code), message };
+}
+
+/** What was thrown, or stands in the place of an error, and is none. */
+export function thrown(what: unknown): string {
+  if (what === undefined) return 'neither a value nor an error was given';
+  return typeof what === 'string' ? what : `a value of type ${typeof what} that is no error`;
 }
 
 /** Whether a wire cut because of another device is at the bottom of this: mappers say it in their own words. */

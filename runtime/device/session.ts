@@ -5,6 +5,7 @@
 import { type Clock, type Connection, type Log, type Reading, Unreachable } from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
 import { within } from './ceiling.ts';
+import { checkConnection } from './connection-shape.ts';
 import { type Asked, type Task } from './conversation.ts';
 import { type DevicePlan, type PlannedProperty } from './plan.ts';
 import { Polling } from './polling.ts';
@@ -176,6 +177,7 @@ export class Session {
     const open = async (inner: AbortSignal): Promise<void> => {
       const { mapper, settings } = this.#plan;
       const connection = await mapper.connect(settings, context, inner);
+      checkConnection(connection);
       // Too late: nobody waits for it any more, so it is closed here.
       if (inner.aborted) await connection.close();
       else this.#connection = connection;

@@ -135,3 +135,12 @@ test('a package that is taken away while it is read is none, and no fault of the
   await moved;
   assert.ok(kinds.has('other'), [...kinds].join());
 });
+
+test('a package.json that is not JSON is told so, also where it would pass as YAML', async (t) => {
+  const folder = new MapperFolder(t);
+  folder.write('knock', source());
+  const file = path.join(folder.mappers, 'knock/package.json');
+  writeFileSync(file, '{ "version": "1.0.0", "limpet": { "protocol": "knock", } }');
+  const { broken } = await read(folder);
+  assert.match(broken[0]?.fault ?? '', /knock\/package\.json is not JSON: .*double-quoted/);
+});

@@ -240,3 +240,50 @@ test('a mapper whose heap is full before it is ready is named for that, not for 
   await assert.rejects(host.mapper('knock'), { code: 'MAPPER_DOWN', message: /heap is full/ });
   assert.equal(statusOf(host).reason?.code, 'MAPPER_MEMORY');
 });
+
+test('what a mapper does wrong is told in words of its author’s, with the place in its file', async (t) => {
+  const folder = new MapperFolder(t);
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ['return undefined;', /^connect gave no connection: an object with read, write and close/],
+    ['return { read: 5, write() {} };', /^its connection lacks read, close: each must be a fun/],
+    ['return settings.a.b;', /^Cannot read properties of undefined .* \(mapper\.js:7:\d+\)$/],
+    ["throw 'no route';", /^no route$/],
+  ];
+  folder.write(
+    'knock',
+    source({ connect: wrong.map(([code], n) => `if (settings.n === ${n}) { ${code} }`).join(' ') }),
+  );
+  const host = await folder.open(t);
+  const mapper = await host.mapper('knock');
+  const context = {
+    device: 'd/1',
+    clock: systemClock,
+    log: silentLog(),
+    dial: () => assert.fail(),
+  };
+  for (const [n, [code, message]] of wrong.entries()) {
+    await assert.rejects(
+      mapper.connect({ n }, context, signal()),
+      { name: 'Error', message },
+      code,
+    );
+  }
+  const bad = [
+    ['5', /list of readings/],
+    ['[7]', /neither a value nor an error/],
+  ] as const;
+  for (const [answer, message] of bad) {
+    folder.write(
+      answer,
+      source({
+        protocol: `p${answer.length}`,
+        connect: `return { read: async () => (${answer}), async write() {}, async close() {} };`,
+      }),
+      { protocol: `p${answer.length}` },
+    );
+    await host.refresh();
+    const connection = await connect(host, `p${answer.length}`);
+    const said = await read(connection).catch((error: unknown) => error);
+    assert.match((said as Error).message, message);
+  }
+});

@@ -37,11 +37,16 @@ export async function readPackageFolder(given: string): Promise<ReadFolder> {
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'other' };
     return wrong(given, `${file} cannot be read (${code}): check who may read it`);
   }
-  const fields = plainFields(source);
-  if (fields !== undefined && fields['limpet'] === undefined) return { kind: 'other' };
+  let fields: Fields;
+  try {
+    fields = plainFields(source);
+  } catch (error) {
+    return wrong(given, `${file} is not JSON: ${(error as SyntaxError).message}`);
+  }
+  if (fields['limpet'] === undefined) return { kind: 'other' };
   const read = readPackage(source, file);
   if (!read.ok) return wrong(given, formatFaults(read.faults), fields);
-  const entry = await entryOf(folder, fields ?? {});
+  const entry = await entryOf(folder, fields);
   if (entry === undefined) {
     const fault = `${file}: "exports" or "main" must name a file of its own that is there, such as "./mapper.js"`;
     return wrong(given, fault, fields);
@@ -61,14 +66,10 @@ function wrong(folder: string, fault: string, fields: Fields = {}): ReadFolder {
   return { kind: 'wrong', name: named ? protocol : path.basename(folder), fault };
 }
 
-/** `undefined` for what is not JSON, which the check of the manifest tells better. */
-function plainFields(source: string): Fields | undefined {
-  try {
-    const parsed: unknown = JSON.parse(source);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Fields) : {};
-  } catch {
-    return undefined;
-  }
+/** @throws SyntaxError: Node takes nothing else than JSON, though much of it would pass as YAML */
+function plainFields(source: string): Fields {
+  const parsed: unknown = JSON.parse(source);
+  return typeof parsed === 'object' && parsed !== null ? (parsed as Fields) : {};
 }
 
 async function entryOf(folder: string, fields: Fields): Promise<string | undefined> {

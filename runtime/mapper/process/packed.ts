@@ -11,6 +11,7 @@ import {
   Unreachable,
   type Value,
 } from '@limpet/dmi';
+import { thrown } from '../../device/reaction.ts';
 
 export type Packed =
   | null
@@ -67,12 +68,21 @@ export function packReadings(readings: readonly Reading[], mostBytes: number): P
 }
 
 export function packError(error: unknown, depth = 0): PackedError {
-  if (!(error instanceof Error)) return ['Error', null, clip(`thrown: ${typeof error}`)];
+  if (!(error instanceof Error)) return ['Error', null, clip(thrown(error))];
   const { code, cause } = error as { code?: unknown; cause?: unknown };
   const told = typeof code === 'string' ? code : null;
-  const packed = [className(error), told, clip(String(error.message))] as const;
+  const name = className(error);
+  // A bug: whoever wrote the mapper sees no more of it than this.
+  const place = depth === 0 && name === 'Error' ? placeOf(error) : '';
+  const packed = [name, told, clip(`${error.message}${place}`)] as const;
   if (!(cause instanceof Error) || depth + 1 >= MAX_CAUSES) return packed;
   return [...packed, packError(cause, depth + 1)];
+}
+
+/** ` (mapper.js:3:7)`: where in a file it was thrown, as far as its stack tells. */
+export function placeOf({ stack = '' }: Error): string {
+  const [, place] = /file:\/\/\S*?([^/\s]+:\d+(?::\d+)?)\)?(?:\n|$)/.exec(String(stack)) ?? [];
+  return place === undefined ? '' : ` (${place})`;
 }
 
 /** Of the DMI, also where the mapper made a class of its own of it, or brings its own copy of the DMI. */

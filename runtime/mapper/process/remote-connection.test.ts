@@ -131,6 +131,8 @@ test('a subscription that was given up in the moment of its answer is ended in t
       told = signal;
       return Promise.resolve([]);
     },
+    read: () => Promise.resolve([]),
+    write: () => Promise.resolve(1),
     close: () => Promise.resolve(),
   });
   const { connection, heard } = await open(t, { ...bench, connect });

@@ -8,8 +8,10 @@ import { systemClock } from '../../../kernel/clock.ts';
 import { createLog } from '../../../kernel/log.ts';
 import { type Refusals } from '../../sandbox/refusals.ts';
 import { mapperFaults } from '../../shape.ts';
+import { thrown } from '../../../device/reaction.ts';
 import { Channel } from '../channel.ts';
 import { type ToChild, WIRE_VERSION } from '../messages.ts';
+import { placeOf } from '../packed.ts';
 import { MapperServer } from './mapper-server.ts';
 
 export interface ChildOptions {
@@ -75,7 +77,7 @@ async function load({ carried = {} }: ChildOptions): Promise<Loaded> {
   try {
     loaded = typeof module === 'string' ? await import(module) : await carried[protocol]?.();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = error instanceof Error ? `${error.message}${placeOf(error)}` : thrown(error);
     return { faults: [`it cannot be loaded: ${why}`] };
   }
   const mapper = (loaded as { default?: unknown } | null | undefined)?.default;

@@ -7,6 +7,7 @@ import {
   type Reading,
   type Value,
 } from '@limpet/dmi';
+import { checkConnection } from '../../../device/connection-shape.ts';
 import { type Seat } from '../../../device/seat.ts';
 import { unlessAborted } from '../../../kernel/unless-aborted.ts';
 import { type Outbox } from '../outbox.ts';
@@ -50,6 +51,7 @@ export class ServedConnection {
       seat.dial(address, AbortSignal.any([dialling, this.#end.signal]));
     await this.#turn('poll', signal, async () => {
       const connection = await mapper.connect(settings, { device, dial, ...context }, signal);
+      checkConnection(connection);
       // Too late: nobody waits for it any more, so it is closed here.
       if (signal.aborted) await connection.close();
       else this.#connection = connection;
@@ -74,7 +76,11 @@ export class ServedConnection {
 
   read(numbers: readonly number[], signal: AbortSignal): Promise<readonly Reading[]> {
     const visitors = numbers.map((number) => this.#visitors[number]);
-    return this.#turn('poll', signal, () => this.#open().read(visitors, signal));
+    return this.#turn('poll', signal, async () => {
+      const readings: unknown = await this.#open().read(visitors, signal);
+      if (Array.isArray(readings)) return readings as Reading[];
+      throw new TypeError('its read must answer with a list of readings, one for each visitor');
+    });
   }
 
   write(number: number, value: Value, signal: AbortSignal): Promise<Value> {

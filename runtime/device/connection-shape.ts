@@ -1,0 +1,16 @@
+/** Whether what a mapper's `connect` gave is a connection, as far as can be seen without calling it (pure). */
+const METHODS = ['read', 'write', 'close'] as const;
+
+/** @throws TypeError a fault of the mapper, which names what is missing */
+export function checkConnection(candidate: unknown): void {
+  if (typeof candidate !== 'object' || candidate === null) {
+    throw new TypeError('connect gave no connection: an object with read, write and close');
+  }
+  const has = candidate as Readonly<Record<string, unknown>>;
+  const missing = METHODS.filter((name) => typeof has[name] !== 'function');
+  if (has['subscribe'] !== undefined && typeof has['subscribe'] !== 'function') {
+    throw new TypeError('"subscribe" of its connection must be a function, or left out');
+  }
+  if (missing.length === 0) return;
+  throw new TypeError(`its connection lacks ${missing.join(', ')}: each must be a function`);
+}
