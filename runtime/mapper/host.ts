@@ -167,11 +167,9 @@ export class MapperHost {
       fresh.set(protocol, { entry, print });
     }
     if (this.#stopped) return;
-    this.#watch.follow([
-      ...folders,
-      ...named(terms),
-      ...catalog.broken.flatMap(({ folder }) => folder ?? []),
-    ]);
+    const watched = [...named(terms), ...catalog.broken.flatMap(({ folder }) => folder ?? [])];
+    // What changed between the reading and the watch is seen by another look.
+    if (this.#watch.follow([...folders, ...watched])) this.#again = true;
     this.#catalog = catalog;
     this.#tellBroken();
     this.#apply(fresh);

@@ -74,14 +74,17 @@ export class FilesWatch {
     this.#options = options;
   }
 
-  follow(folders: readonly string[]): void {
+  /** True when some of them were not watched until now: what changed before was not seen. */
+  follow(folders: readonly string[]): boolean {
     const wanted = new Set(folders);
     for (const [folder, watcher] of this.#watchers) {
       if (wanted.has(folder)) continue;
       watcher.close();
       this.#watchers.delete(folder);
     }
+    const before = this.#watchers.size;
     for (const folder of wanted) if (!this.#watchers.has(folder)) this.#watch(folder);
+    return this.#watchers.size > before;
   }
 
   stop(): void {
@@ -103,8 +106,11 @@ export class FilesWatch {
     const { clock, changed } = this.#options;
     this.#cancel();
     this.#cancel = clock.after(SETTLE_MS, () => {
-      // A folder that was put in the place of another has the name, and not the watch, of the old one.
+      // A folder that was put in the place of another has the name, and not the watch, of the old one. Before the files
+      // are read, so that what changes meanwhile is seen.
+      const folders = [...this.#watchers.keys()];
       this.follow([]);
+      this.follow(folders);
       changed();
     });
   }
