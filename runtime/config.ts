@@ -1,10 +1,15 @@
 /** `limpet.yaml`: read once at the door, all faults at once, paths made absolute against the file's folder. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { checkDocument, exact, type Fault, must, quantity, text } from '@limpet/dmi/manifest';
+import { checkDocument, exact, type Fault, must, text } from '@limpet/dmi/manifest';
 import * as v from 'valibot';
 import { type DiskConfig, diskOf, DiskWords } from './health/disk-config.ts';
-import { type MapperOverride, overrideSchema, protocolName } from './mapper/manifest.ts';
+import {
+  type MapperOverride,
+  memorySize,
+  overrideSchema,
+  protocolName,
+} from './mapper/manifest.ts';
 
 export interface EdgeConfig {
   /** The node's name, an RFC 1123 label. */
@@ -30,7 +35,6 @@ export interface EdgeConfig {
   readonly mappers: Readonly<Record<string, MapperOverride>>;
 }
 
-const LEAST_MEMORY = 12 * 2 ** 20;
 const DEFAULT_BUS = '127.0.0.1:1883';
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -52,22 +56,11 @@ const Config = exact({
     }),
   ),
   manifests: v.optional(filePath),
-  memory: v.optional(exact({ ceiling: v.optional(memorySize()), core: v.optional(memorySize()) })),
+  memory: v.optional(exact({ ceiling: v.optional(memorySize), core: v.optional(memorySize) })),
   disk: v.optional(DiskWords),
   mapperFolder: v.optional(filePath),
   mappers: v.optional(v.record(protocolName, overrideSchema, must('an object by protocol'))),
 });
-
-/** Node alone has 8 MiB: whoever writes `30` meant MiB. */
-function memorySize(): v.GenericSchema<unknown, number> {
-  return v.pipe(
-    quantity(),
-    v.check(
-      (bytes) => bytes >= LEAST_MEMORY,
-      'must be at least 12Mi: with less Node does not start',
-    ),
-  );
-}
 
 export type ReadConfig =
   | { readonly ok: true; readonly config: EdgeConfig }

@@ -289,12 +289,9 @@ export async function runEdge(mappers?: MapperTable): Promise<void> {
   });
   const stop = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
+  let edge: Edge;
   try {
-    const edge = await startEdge({ config: read.config, log, ...(mappers && { mappers }) });
-    await stop.promise;
-    await edge.close();
-    log.info('edge stopped', { node: read.config.node });
-    process.exit(0);
+    edge = await startEdge({ config: read.config, log, ...(mappers && { mappers }) });
   } catch (error) {
     // A table is for people: the log keeps it on one line.
     if (error instanceof Misconfigured && error.message.includes('\n')) {
@@ -304,6 +301,15 @@ export async function runEdge(mappers?: MapperTable): Promise<void> {
     log.error('edge cannot start', known ? { code: error.code, reason: error.message } : { error });
     process.exit(error instanceof Misconfigured ? 78 : 1);
   }
+  await stop.promise;
+  try {
+    await edge.close();
+  } catch (error) {
+    log.error('edge stopped, and not all of it in good order', { error });
+    process.exit(1);
+  }
+  log.info('edge stopped', { node: read.config.node });
+  process.exit(0);
 }
 
 type Level = 'debug' | 'info' | 'warn' | 'error';

@@ -32,8 +32,6 @@ export interface MapperManifest {
 
 const MIB = 2 ** 20;
 const DEFAULTS = { memoryBytes: 24 * MIB, diskBytes: 16 * MIB, importance: 50 };
-/** Less does not even start Node. */
-const LEAST_MEMORY = 12 * MIB;
 const MAX_LIST = 64;
 
 const PROTOCOL = /^[a-z][a-z0-9-]{0,31}$/;
@@ -77,12 +75,16 @@ const permissions = exact({
   addons: v.optional(v.boolean(must('true or false'))),
 });
 
-const LEAST = 'a size of at least 12Mi, like 26Mi or 30M';
+/** Private memory of a process. Less does not even start Node; whoever writes `30` meant MiB. */
+export const memorySize = v.pipe(
+  quantity(),
+  v.minValue(12 * MIB, must('a size of at least 12Mi, like 26Mi or 30M')),
+);
 
 /** What a manifest and limpet.yaml can both say. */
 const terms = {
   hosting: v.optional(oneOf(['inline', 'process'])),
-  memory: v.optional(v.pipe(quantity(), v.minValue(LEAST_MEMORY, must(LEAST)))),
+  memory: v.optional(memorySize),
   disk: v.optional(quantity()),
   importance: v.optional(
     v.pipe(
