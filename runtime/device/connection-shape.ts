@@ -1,16 +1,23 @@
 /** Whether what a mapper's `connect` gave is a connection, as far as can be seen without calling it (pure). */
 const METHODS = ['read', 'write', 'close'] as const;
 
-/** @throws TypeError a fault of the mapper, which names what is missing */
+/** @throws Error a fault of the mapper, which names what is missing */
 export function checkConnection(candidate: unknown): void {
   if (typeof candidate !== 'object' || candidate === null) {
-    throw new TypeError('connect gave no connection: an object with read, write and close');
+    throw mapperFault('connect gave no connection: an object with read, write and close');
   }
   const has = candidate as Readonly<Record<string, unknown>>;
   const missing = METHODS.filter((name) => typeof has[name] !== 'function');
   if (has['subscribe'] !== undefined && typeof has['subscribe'] !== 'function') {
-    throw new TypeError('"subscribe" of its connection must be a function, or left out');
+    throw mapperFault('"subscribe" of its connection must be a function, or left out');
   }
   if (missing.length === 0) return;
-  throw new TypeError(`its connection lacks ${missing.join(', ')}: each must be a function`);
+  throw mapperFault(`its connection lacks ${missing.join(', ')}: each must be a function`);
+}
+
+/** What a mapper does wrong, and we notice: where that is in our files is of no use to its author. */
+export function mapperFault(message: string): Error {
+  const fault = new Error(message);
+  fault.stack = message;
+  return fault;
 }

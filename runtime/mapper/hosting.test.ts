@@ -244,8 +244,11 @@ test('a mapper whose heap is full before it is ready is named for that, not for 
 test('what a mapper does wrong is told in words of its author’s, with the place in its file', async (t) => {
   const folder = new MapperFolder(t);
   const wrong: readonly (readonly [string, RegExp])[] = [
-    ['return undefined;', /^connect gave no connection: an object with read, write and close/],
-    ['return { read: 5, write() {} };', /^its connection lacks read, close: each must be a fun/],
+    ['return undefined;', /^connect gave no connection: an object with read, write and close$/],
+    [
+      'return { read: 5, write() {} };',
+      /^its connection lacks read, close: each must be a function$/,
+    ],
     ['return settings.a.b;', /^Cannot read properties of undefined .* \(mapper\.js:7:\d+\)$/],
     ["throw 'no route';", /^no route$/],
   ];
@@ -269,7 +272,7 @@ test('what a mapper does wrong is told in words of its author’s, with the plac
     );
   }
   const bad = [
-    ['5', /list of readings/],
+    ['5', /list of readings, one for each visitor$/],
     ['[7]', /neither a value nor an error/],
   ] as const;
   for (const [answer, message] of bad) {

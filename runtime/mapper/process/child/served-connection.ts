@@ -7,7 +7,7 @@ import {
   type Reading,
   type Value,
 } from '@limpet/dmi';
-import { checkConnection } from '../../../device/connection-shape.ts';
+import { checkConnection, mapperFault } from '../../../device/connection-shape.ts';
 import { type Seat } from '../../../device/seat.ts';
 import { unlessAborted } from '../../../kernel/unless-aborted.ts';
 import { type Outbox } from '../outbox.ts';
@@ -79,7 +79,7 @@ export class ServedConnection {
     return this.#turn('poll', signal, async () => {
       const readings: unknown = await this.#open().read(visitors, signal);
       if (Array.isArray(readings)) return readings as Reading[];
-      throw new TypeError('its read must answer with a list of readings, one for each visitor');
+      throw mapperFault('its read must answer with a list of readings, one for each visitor');
     });
   }
 
