@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { build as bundle, type Plugin } from 'esbuild';
 import { LAUNCHER } from './launcher.ts';
 import { modbusCodec } from './modbus-codec.ts';
+import { bundleYaml, yamlOnLoan } from './yaml-on-loan.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -61,13 +62,19 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
       // Its arguments were an eighth of all garbage of a busy bus, and its output nobody's.
       debug: './cross-build/no-debug.cjs',
     },
-    plugins: [lazyBuiltins(), modbusCodec(), prebuiltSerialport(TARGETS[target].serial)],
+    plugins: [
+      yamlOnLoan(),
+      lazyBuiltins(),
+      modbusCodec(),
+      prebuiltSerialport(TARGETS[target].serial),
+    ],
     // CommonJS dependencies call require() for Node's own modules.
     banner: {
       js: "const limpetRequire=process.getBuiltinModule('module').createRequire(import.meta.url),require=limpetRequire;",
     },
     logLevel: 'warning',
   });
+  await bundleYaml(root, outdir);
   await writeFile(path.join(outdir, 'limpet-edge'), LAUNCHER);
   await chmod(path.join(outdir, 'limpet-edge'), 0o755);
   // Here Node's search for a file's package ends: above it a confined mapper may not look.
