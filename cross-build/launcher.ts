@@ -8,6 +8,14 @@ export const LAUNCHER = `#!/bin/sh
 # Runs the Limpet edge with the memory settings it is measured with. NODE names another node binary,
 # LIMPET_HEAP_MIB another ceiling of the JavaScript heap.
 here=$(dirname "$(readlink -f "$0")")
+found=$("\${NODE:-node}" --version 2>/dev/null)
+case "$found" in
+v2[2-9].* | v[3-9][0-9].*) ;;
+*)
+  echo "limpet-edge: Node 22 or later is needed, found \${found:-none}: put it on the PATH, or name its binary in NODE" >&2
+  exit 78
+  ;;
+esac
 export ${environment.join(' ')}
 exec "\${NODE:-node}" ${NODE_FLAGS.join(' ')} \\
   --max-old-space-size="\${LIMPET_HEAP_MIB:-64}" "$here/limpet-edge.mjs" "$@"

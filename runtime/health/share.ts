@@ -42,12 +42,14 @@ const CORE_LEAST = 16 * MI;
 const CORE_USUAL = 48 * MI;
 /** Private memory of the core beside V8's heap, at most: its code, stacks, buffers, SQLite. */
 const BESIDE_HEAP = 16 * MI;
+/** Of Node's own code, what a busy edge cannot do without: the kernel charges it to a hard limit as well. */
+const FILE_PAGES = 9 * MI;
 /** Beyond this nobody meant a mapper or a core by default. */
 const CEILING_MOST = 512 * MI;
 
 /**
  * Whatever the file leaves open is derived. Ceiling: a quarter of the machine, at most 512 MiB; under a hard limit three
- * quarters of that, because the kernel charges pages of files to it as well. Core: 48 MiB or a quarter of the ceiling,
+ * quarters of that, and 9 MiB less at least, because the kernel charges pages of files to it as well. Core: 48 MiB or a quarter of the ceiling,
  * whichever is more, as far as V8's heap reaches and the mappers leave it; never less than 16 MiB, so that what cannot fit is refused.
  */
 export function shareMemory(wish: MemoryWish, machine: Machine, sharers: readonly Sharer[]): Share {
@@ -65,10 +67,10 @@ export function shareMemory(wish: MemoryWish, machine: Machine, sharers: readonl
 function ceilingOf({ ceiling }: MemoryWish, { total, limit }: Machine) {
   if (ceiling !== undefined) return { bytes: ceiling, from: 'memory.ceiling' };
   if (limit !== undefined && limit < total) {
-    const bytes = whole(Math.min((limit * 3) / 4, CEILING_MOST));
+    const bytes = whole(Math.min((limit * 3) / 4, limit - FILE_PAGES, CEILING_MOST));
     return {
       bytes,
-      from: `three quarters of the ${inMi(limit)} this process is limited to`,
+      from: `the ${inMi(limit)} this process is limited to, less room for pages of files`,
     };
   }
   const bytes = whole(Math.min(total / 4, CEILING_MOST));

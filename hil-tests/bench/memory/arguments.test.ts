@@ -22,6 +22,7 @@ test('a slip is told with what was expected, not measured as nothing', () => {
     [['--hours', 'all'], /--hours must be a number of hours/],
     [['--hours', '0.001'], /--hours/],
     [['--only', 'limted'], /--only must be of unlimited, limited, process, node-red, not "limted"/],
+    [['--save', '--only', 'limited'], /--save keeps the whole table/],
     [['--fast'], /Unknown option '--fast'/],
   ];
   for (const [args, message] of slips)

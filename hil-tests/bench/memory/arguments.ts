@@ -32,6 +32,8 @@ export function asked(args: readonly string[]): Asked {
     },
   });
   const { runs, hours, only, ...rest } = values;
+  if (rest.save && only !== undefined)
+    throw new Error('--save keeps the whole table: without --only');
   return {
     ...rest,
     runs: runs === undefined ? undefined : count(runs),
