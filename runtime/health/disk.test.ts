@@ -160,6 +160,23 @@ function counting(t: TestContext, data = folder(t)) {
   return { clock, log, file, open, write };
 }
 
+test('a file system that does not say what is free is told once, and no number is made up for it', (t) => {
+  const [clock, log] = [fakeClock(), recordingLog()];
+  const free = (): number => {
+    throw new Error('EACCES');
+  };
+  const share = shareDisk(WISH, []);
+  const watch = new DiskWatch({ data: folder(t), share: () => share, clock, log, free });
+  watch.start();
+  watch.start();
+  watch.stop();
+  const told = log.lines.filter(({ message }) => message === 'cannot ask how full the disk is');
+  assert.equal(told.length, 1);
+  const note = watch.rows().find(({ what }) => what === 'data folder')?.note;
+  assert.equal(note, 'not known how much is free on the file system');
+  assert.equal(watch.low(), false);
+});
+
 test('a flood of commits makes the interval longer, quiet makes it short again', async (t) => {
   const { clock, open, write } = counting(t);
   const wear = open();

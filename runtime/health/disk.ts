@@ -51,7 +51,8 @@ export class DiskWatch {
     this.#shareOut();
     this.note(WHOLE, () => {
       const more = this.#left < 0 ? `; more than ${MOST_FILES} files, not all counted` : '';
-      return `${mebibytes(this.#free)} free on the file system${more}`;
+      const free = this.#blind ? 'not known how much is' : mebibytes(this.#free);
+      return `${free} free on the file system${more}`;
     });
   }
 
