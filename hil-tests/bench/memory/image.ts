@@ -1,5 +1,5 @@
 /**
- * A disk like a board's: an ext4 of its own with 128 KiB of readahead, which decides how much of a binary a memory limit has to
+ * A disk like a board's: an ext4 of its own with 16 KiB of readahead, which decides how much of a binary a memory limit has to
  * hold. Each configuration gets private copies of Node, its libraries and the bundle, so that no page of them is paid for by others.
  */
 import { execFile } from 'node:child_process';
@@ -38,7 +38,7 @@ export class Image {
       // Direct: no second copy of each page in the cache of the disk below.
       const shown = await run('losetup', ['--direct-io=on', '--find', '--show', parts.file]);
       device = shown.stdout.trim();
-      await run('blockdev', ['--setra', '256', device]); // in sectors of 512 bytes: 128 KiB
+      await run('blockdev', ['--setra', '32', device]); // in sectors of 512 bytes: 16 KiB
       await run('mount', [device, parts.folder]);
       return new Image({ ...parts, device });
     } catch (error) {
@@ -62,7 +62,7 @@ export class Image {
 
   /** What is said of it in the report. */
   get about(): string {
-    if (this.plain === undefined) return 'ext4 on a loop device of its own, 128 KiB readahead';
+    if (this.plain === undefined) return 'ext4 on a loop device of its own, 16 KiB readahead';
     const why = this.plain.split('\n')[0];
     return `the machine's own disk with the machine's readahead (${path.basename(this.#file)}: ${why})`;
   }

@@ -31,7 +31,9 @@ export class LimpetSubject implements Subject {
   private constructor({ key, cgroup, copies }: Parts, rig: Rig) {
     this.key = key;
     this.cgroup = cgroup;
-    this.#environment = copies.environment;
+    // What a board sets whose limit is this tight.
+    const tight = key === 'limited' && { LIMPET_INTERPRET: '1' };
+    this.#environment = { ...copies.environment, ...tight };
     this.#rig = rig;
   }
 
