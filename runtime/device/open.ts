@@ -3,6 +3,7 @@ import { type DmiError, Unreachable } from '@limpet/dmi';
 import { constants } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type Duplex } from 'node:stream';
+import { systemClock } from '../kernel/clock.ts';
 import { type Address, type SerialAddress, type TcpAddress, wireKey } from './address.ts';
 import { failAtHangUp } from './hang-up.ts';
 
@@ -105,11 +106,11 @@ async function opened(
   open: (told: (error: Error | null) => void) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const end = performance.now() + HANDOVER_MS;
+  const end = systemClock.monotonic() + HANDOVER_MS;
   for (;;) {
     const error = await new Promise<Error | null>(open);
     if (!error) return;
-    if (signal.aborted || !IN_USE.test(error.message) || performance.now() > end) throw error;
+    if (signal.aborted || !IN_USE.test(error.message) || systemClock.monotonic() > end) throw error;
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
 }
