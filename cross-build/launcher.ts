@@ -5,12 +5,12 @@ const environment = Object.entries(NODE_ENVIRONMENT).map(([name, value]) => `${n
 
 /**
  * `LIMPET_HEAP_MIB`: room for 10,000 properties; what is used below it is not more by it. `LIMPET_INTERPRET`: without V8's
- * compiler less of Node's code is ever touched, so that 30 MB hold it; for twice the time of the processor.
+ * compiler less of Node's code is ever touched, so that 30 MB hold it; for 1.6 times the time of the processor.
  */
 export const LAUNCHER = `#!/bin/sh
 # Runs the Limpet edge with the memory settings it is measured with. NODE names another node binary,
 # LIMPET_HEAP_MIB another ceiling of the JavaScript heap. LIMPET_INTERPRET=1 is for a memory limit below 40 MB:
-# it takes less of Node's code, and twice the time of the processor.
+# it takes less of Node's code, and 1.6 times the time of the processor.
 here=$(dirname "$(readlink -f "$0")")
 found=$("\${NODE:-node}" --version 2>/dev/null)
 case "$found" in

@@ -24,6 +24,7 @@ test('the bundled Modbus mapper carries no ports and no serialport, and reads an
     platform: 'node',
     conditions: ['source'],
     metafile: true,
+    alias: { debug: './cross-build/no-debug.cjs' },
     plugins: [modbusCodec()],
     banner: {
       js: "const require=process.getBuiltinModule('module').createRequire(import.meta.url);",

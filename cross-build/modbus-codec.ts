@@ -22,14 +22,11 @@ export function modbusCodec(): Plugin {
         left.add(path.replaceAll('\\', '/'));
         return { contents: 'module.exports = () => undefined;', loader: 'js' };
       });
-      build.onResolve({ filter: /^(debug|serialport)$/ }, ({ path, importer }) =>
+      build.onResolve({ filter: /^serialport$/ }, ({ path, importer }) =>
         /modbus-serial[/\\]index\.js$/.test(importer) ? { path, namespace: 'unused' } : undefined,
       );
-      build.onLoad({ filter: /./, namespace: 'unused' }, ({ path }) => ({
-        contents:
-          path === 'debug'
-            ? 'module.exports = () => Object.assign(() => undefined, { enabled: false });'
-            : 'module.exports = {};',
+      build.onLoad({ filter: /./, namespace: 'unused' }, () => ({
+        contents: 'module.exports = {};',
         loader: 'js',
       }));
       build.onEnd(() => {
