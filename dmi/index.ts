@@ -1,6 +1,8 @@
 /** `@limpet/dmi`: what a mapper author imports. */
+export type { Found, Search, Suggested, SuggestedModel } from './discovery.ts';
 export { DmiError, Garbled, Misconfigured, Refused, Unreachable } from './errors.ts';
 export {
+  type Argument,
   type Clock,
   type Connection,
   defineMapper,
@@ -8,10 +10,17 @@ export {
   type Mapper,
   type MapperContext,
   type MaybeLater,
+  type MethodShape,
   type PropertyShape,
   type Reading,
   type Sink,
   type Wish,
 } from './mapper.ts';
+export {
+  defineSimulator,
+  type SimulatedDevice,
+  type SimulatedProperty,
+  type Simulator,
+} from './simulator.ts';
 export type { Schema, SchemaIssue, SchemaResult } from './standard-schema.ts';
 export type { Json, PropertyType, Value } from './value.ts';

@@ -1,5 +1,6 @@
 /** The device mapper interface: what the runtime asks of a mapper, and what it gives to one. */
 import type { Duplex } from 'node:stream';
+import type { Found, Search } from './discovery.ts';
 import type { DmiError } from './errors.ts';
 import type { Schema } from './standard-schema.ts';
 import type { PropertyType, Value } from './value.ts';
@@ -16,6 +17,19 @@ export interface PropertyShape {
   readonly access: 'read' | 'readWrite';
 }
 
+/** What a mapper may know of a method when it checks that a visitor can serve it. */
+export interface MethodShape {
+  readonly name: string;
+  readonly input: readonly Argument[];
+  readonly output: readonly Argument[];
+}
+
+/** One value that goes into a method, or comes out of it. */
+export interface Argument {
+  readonly name: string;
+  readonly type: PropertyType;
+}
+
 /** Teaches the runtime one protocol. Holds no state; all state lives in the connections it opens. */
 export interface Mapper<Settings, Visitor> {
   /** The name device models use, e.g. `modbus`. */
@@ -29,6 +43,8 @@ export interface Mapper<Settings, Visitor> {
    * mapper runs in a process of its own; a mapper itself answers at once.
    */
   fits?(visitor: Visitor, property: PropertyShape): MaybeLater<string | undefined>;
+  /** The same for a method; a mapper without it has no methods. */
+  serves?(visitor: Visitor, method: MethodShape): MaybeLater<string | undefined>;
   /**
    * The bus this device shares, e.g. `tcp://10.0.0.5:502`. The runtime calls into at most one
    * connection per port at a time. Without it, or without the method, a device has a port of its own.
@@ -44,6 +60,12 @@ export interface Mapper<Settings, Visitor> {
     context: MapperContext,
     signal: AbortSignal,
   ): Promise<Connection<Visitor>>;
+  /**
+   * What there is, told as it is found, until `signal` aborts or everything was looked at. Only ever asked for by a
+   * person at a command line, never by the runtime.
+   * @throws Unreachable, Misconfigured
+   */
+  discover?(search: Search, context: MapperContext, signal: AbortSignal): AsyncIterable<Found>;
 }
 
 /** An answer, or the promise of one. */
@@ -92,6 +114,12 @@ export interface Connection<Visitor> {
     sink: Sink,
     signal: AbortSignal,
   ): Promise<readonly number[]>;
+  /**
+   * Only where the protocol has methods: runs one, and answers its outputs in the order of its declaration. Never
+   * repeated by the runtime: a call that was not answered may have been carried out.
+   * @throws Refused, Misconfigured, Unreachable
+   */
+  call?(visitor: Visitor, input: readonly Value[], signal: AbortSignal): Promise<readonly Value[]>;
   /** Frees what `connect` took. Called once, also after a failure; must not throw. */
   close(): Promise<void>;
 }
@@ -109,6 +137,11 @@ export interface MapperContext {
   readonly dial: (address: string, signal: AbortSignal) => Promise<Duplex>;
   readonly clock: Clock;
   readonly log: Log;
+  /**
+   * A folder of the mapper's own that outlives it, for certificates and the like: its scratch folder, `disk` of its
+   * manifest large. Absent where it runs inline.
+   */
+  readonly folder?: string;
 }
 
 /** Time as an argument, so that tests need no sleeps. */

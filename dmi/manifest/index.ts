@@ -33,6 +33,8 @@ export {
   type Kind,
   type Metadata,
   type Node,
+  type Method,
+  type MethodArgument,
   type Property,
   type Resource,
 } from './resource.ts';

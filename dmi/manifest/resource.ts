@@ -39,6 +39,25 @@ export interface Property {
   readonly visitor: { readonly [key: string]: Json };
 }
 
+/** Something that a device can be told to do at once. A call is never stored: it is answered, or fails. */
+export interface Method {
+  readonly name: string;
+  readonly description?: string;
+  readonly input?: readonly MethodArgument[];
+  readonly output?: readonly MethodArgument[];
+  /** Where the method lives on the wire; checked by the mapper of the model's protocol. */
+  readonly visitor: { readonly [key: string]: Json };
+}
+
+/** One value that goes into a method, or comes out of it. */
+export interface MethodArgument {
+  readonly name: string;
+  readonly type: PropertyType;
+  readonly description?: string;
+  /** UCUM code: `Cel`, `kW`, `%`. */
+  readonly unit?: string;
+}
+
 export interface DeviceModel {
   readonly apiVersion: typeof API_VERSION;
   readonly kind: 'DeviceModel';
@@ -47,6 +66,7 @@ export interface DeviceModel {
     readonly protocol: string;
     readonly description?: string;
     readonly properties: readonly Property[];
+    readonly methods?: readonly Method[];
   };
 }
 
