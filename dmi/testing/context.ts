@@ -23,14 +23,17 @@ export function fakeContext(options: {
   readonly device?: string;
   readonly wire: Serve | Readonly<Record<string, Serve>>;
   readonly clock?: FakeClock;
+  /** Without it the mapper has none, as inline. */
+  readonly folder?: string;
 }): FakeContext {
-  const { device = 'default/device-1', wire, clock = fakeClock() } = options;
+  const { device = 'default/device-1', wire, clock = fakeClock(), folder } = options;
   const dialled: string[] = [];
   return {
     device,
     clock,
     log: recordingLog(),
     dialled,
+    ...(folder !== undefined && { folder }),
     // eslint-disable-next-line typescript/require-await -- rejects, never throws, like the real one
     async dial(address, signal) {
       signal.throwIfAborted();

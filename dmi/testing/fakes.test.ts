@@ -79,4 +79,6 @@ test('a fake context dials what it is given and nothing else', async () => {
   await assert.rejects(context.dial('tcp://b:1', never), Unreachable);
   await assert.rejects(context.dial('tcp://a:1', AbortSignal.abort()), { name: 'AbortError' });
   assert.deepEqual(context.dialled, ['tcp://a:1', 'tcp://b:1']);
+  assert.ok(!('folder' in context), 'as inline');
+  assert.equal(fakeContext({ wire: {}, folder: '/var/x' }).folder, '/var/x');
 });

@@ -123,10 +123,12 @@ export class ProcessMapper {
     const { clock, log } = this.#around;
     const { manifest, module, folder, version } = entry;
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const sandbox = { ...manifest, folder, scratch: await realpath(this.#folder) };
+    const scratch = await realpath(this.#folder);
+    const sandbox = { ...manifest, folder, scratch };
     const plain = mapperCommand({
       protocol: this.#protocol,
       ...(module !== undefined && { module }),
+      folder: scratch,
       flags: sandboxFlags(sandbox),
     });
     const permissions = permissionsText(manifest.permissions);

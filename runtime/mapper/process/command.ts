@@ -8,14 +8,16 @@ export interface CommandOptions {
   readonly protocol: string;
   /** Its module as a file URL; without it the bundle carries the mapper. */
   readonly module?: string;
+  /** The folder of its own that the mapper is told of. */
+  readonly folder?: string;
   /** More flags for Node: heap ceiling, permissions. */
   readonly flags?: readonly string[];
 }
 
-export function mapperCommand({ protocol, module, flags = [] }: CommandOptions): ChildCommand {
+export function mapperCommand(options: CommandOptions): ChildCommand {
+  const { protocol, module, folder, flags = [] } = options;
   const sources = import.meta.filename.endsWith('.ts');
-  const folder = import.meta.dirname;
-  const entry = path.join(folder, sources ? 'child/main.ts' : 'limpet-mapper.mjs');
+  const entry = path.join(import.meta.dirname, sources ? 'child/main.ts' : 'limpet-mapper.mjs');
   return {
     file: process.execPath,
     args: [
@@ -25,6 +27,7 @@ export function mapperCommand({ protocol, module, flags = [] }: CommandOptions):
       entry,
       `--protocol=${protocol}`,
       ...(module === undefined ? [] : [`--module=${module}`]),
+      ...(folder === undefined ? [] : [`--folder=${folder}`]),
     ],
     env: {
       ...NODE_ENVIRONMENT,

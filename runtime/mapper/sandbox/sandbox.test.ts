@@ -23,6 +23,7 @@ const HOSTILE = {
   };`,
   connect: `let wire; return {
     read: (visitors) => Promise.all(visitors.map(async ({ key }) => {
+      if (key === 'folder') return { ok: true, value: context.folder };
       if (key.startsWith('dial ')) {
         try { wire = await context.dial(key.slice(5), signal); return { ok: true, value: 'done' }; }
         catch (error) { return { ok: true, value: error.name + ' ' + error.code + ' ' + error.message }; }
@@ -86,6 +87,7 @@ test('a mapper that declares nothing reads its own folder, writes its scratch fo
   );
   assert.equal(readFileSync(path.join(scratch, 'note'), 'utf8'), 'x');
   assert.equal(await ask('return process.cwd()'), `done ${scratch}`);
+  assert.equal(await ask('folder'), scratch, 'the mapper is told which it is');
   const own = path.join(folder.mappers, 'knock', 'mapper.js');
   assert.match(await ask(`${fs} return fs.readFileSync('${own}').length`), /^done \d+/);
   const outside = path.join(folder.root, 'outside');

@@ -16,6 +16,8 @@ export interface MapperServerOptions {
   readonly mapper: Mapper<unknown, unknown>;
   readonly clock: Clock;
   readonly log: Log;
+  /** The mapper's own, which outlives it. */
+  readonly folder?: string;
   readonly open?: Open;
   readonly refusals?: () => Refusals;
 }
@@ -105,10 +107,10 @@ export class MapperServer {
     { connection, device, settings }: Extract<Ask, { t: 'connect' }>,
     signal: AbortSignal,
   ): Promise<{ readonly subscribes: boolean }> {
-    const { mapper, clock, log } = this.#options;
+    const { mapper, clock, log, folder } = this.#options;
     const parsed = await parsedSettings(mapper, settings);
     const seat = this.#ports.join(await mapper.port?.(parsed), device);
-    const context = { clock, log: log.with({ device }) };
+    const context = { clock, log: log.with({ device }), ...(folder !== undefined && { folder }) };
     const served = new ServedConnection({ mapper, device, seat, context, unended: this.#unended });
     try {
       await served.connect(parsed, signal);

@@ -23,7 +23,7 @@ export interface ChildOptions {
   readonly refusals?: () => Refusals;
 }
 
-/** `--protocol modbus [--module file:///…]`; the core is on file descriptors 3 and 4. */
+/** `--protocol modbus [--module file:///…] [--folder PATH]`; the core is on file descriptors 3 and 4. */
 export async function runMapperChild(options: ChildOptions = {}): Promise<void> {
   // Ctrl-C and systemd send them to the whole group: when this ends, the core says.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -47,7 +47,8 @@ export async function runMapperChild(options: ChildOptions = {}): Promise<void> 
     return own;
   };
   const [management, data] = [channel(3), channel(4)];
-  const loaded = await load(options);
+  const named = parseArgs({ options: NAMED, strict: false }).values;
+  const loaded = await load(named, options);
   if ('faults' in loaded) {
     management.send({ t: 'broken', faults: loaded.faults });
     process.exitCode = 1;
@@ -55,24 +56,34 @@ export async function runMapperChild(options: ChildOptions = {}): Promise<void> 
   }
   const { mapper } = loaded;
   const { open, refusals } = options;
-  const given = { ...(open && { open }), ...(refusals && { refusals }) };
+  const { folder } = named;
+  const given = {
+    ...(open && { open }),
+    ...(refusals && { refusals }),
+    ...(typeof folder === 'string' && { folder }),
+  };
   server = new MapperServer({ mapper, clock, log, ...given });
   server.attach(data);
   const has = { fits: mapper.fits !== undefined, port: mapper.port !== undefined };
   management.send({ t: 'ready', wire: WIRE_VERSION, ...has });
 }
 
+const NAMED = {
+  protocol: { type: 'string' },
+  module: { type: 'string' },
+  folder: { type: 'string' },
+} as const;
+
+/** What the arguments say; `true` where one stands without its value. */
+type Named = { readonly [name in keyof typeof NAMED]?: string | boolean };
+
 type Loaded =
   | { readonly mapper: Mapper<unknown, unknown> }
   | { readonly faults: readonly string[] };
 
-async function load({ carried = {} }: ChildOptions): Promise<Loaded> {
-  const { values } = parseArgs({
-    options: { protocol: { type: 'string' }, module: { type: 'string' } },
-    strict: false,
-  });
-  const protocol = String(values['protocol']);
-  const module = values['module'];
+async function load(named: Named, { carried = {} }: ChildOptions): Promise<Loaded> {
+  const { module } = named;
+  const protocol = String(named.protocol);
   let loaded: unknown;
   try {
     loaded = typeof module === 'string' ? await import(module) : await carried[protocol]?.();

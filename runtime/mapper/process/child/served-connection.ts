@@ -20,7 +20,7 @@ export interface ServedOptions {
   readonly mapper: Mapper<unknown, unknown>;
   readonly device: string;
   readonly seat: Seat;
-  readonly context: Pick<MapperContext, 'clock' | 'log'>;
+  readonly context: Pick<MapperContext, 'clock' | 'log' | 'folder'>;
   readonly unended: Unended;
 }
 
