@@ -7,7 +7,14 @@ import type { PropertyType, Value } from './value.ts';
 
 /** One property's answer. A refused register is a value, not an exception: the batch goes on. */
 export type Reading =
-  | { readonly ok: true; readonly value: Value }
+  | {
+      readonly ok: true;
+      readonly value: Value;
+      /** When the value came about, as the device says, in ms since 1970. Absent, or in the future: now. */
+      readonly at?: number;
+      /** Why the device itself does not vouch for the value: it is reported, as bad and with this reason. */
+      readonly doubt?: DmiError;
+    }
   | { readonly ok: false; readonly error: DmiError };
 
 /** What a mapper may know of a property when it checks that a visitor can serve it. */

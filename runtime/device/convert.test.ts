@@ -1,4 +1,4 @@
-import { Refused, type Value } from '@limpet/dmi';
+import { type Reading, Refused, type Value } from '@limpet/dmi';
 import { isJson, MAX_VALUE_BYTES, type Property } from '@limpet/dmi/manifest';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -146,4 +146,32 @@ test('numbers are the same up to what binary fractions cannot say', () => {
   assert.ok(!same(55, 55.1));
   assert.ok(same({ a: [1] }, { a: [1] }));
   assert.ok(!same('1', 1));
+});
+
+test('a value has the time that the device gives it, but none from the future', () => {
+  const property = { name: 'p', type: 'float' } as const;
+  const table: [number | undefined, number][] = [
+    [900, 900],
+    [0, 0],
+    [1_000, 1_000],
+    [1_001, 1_000],
+    [-1, 1_000],
+    [NaN, 1_000],
+    [undefined, 1_000],
+  ];
+  for (const [at, expected] of table) {
+    const reading: Reading = { ok: true, value: 1, ...(at !== undefined && { at }) };
+    const next = nextReported(property, undefined, answer(property, reading), 1_000);
+    assert.deepEqual(next, { value: 1, at: expected, quality: 'good' }, String(at));
+  }
+});
+
+test('a value that the device does not vouch for is kept, and bad with the reason it gives', () => {
+  const property = { name: 'p', type: 'float', maximum: 10 } as const;
+  const doubt = new Refused('PLANT_SENSOR', 'the sensor is not accurate');
+  const said = answer(property, { ok: true, value: 11, doubt });
+  const reason = { code: 'PLANT_SENSOR', message: 'the sensor is not accurate' };
+  assert.deepEqual(said, { ok: true, value: 11, reason });
+  const next = nextReported(property, undefined, said, 5);
+  assert.deepEqual(next, { value: 11, at: 5, quality: 'bad', reason });
 });

@@ -15,9 +15,9 @@ import { reasonOf } from './reaction.ts';
 
 type Shape = Pick<Property, 'name' | 'type' | 'minimum' | 'maximum' | 'unit' | 'deadband'>;
 
-/** A reading as JSON. `reason` beside a value: the device says so, but it is not to be trusted. */
+/** A reading as JSON. `reason` beside a value: the device says so, but it is not to be trusted. `at` as it says. */
 export type Answer =
-  | { readonly ok: true; readonly value: Json; readonly reason?: Reason }
+  | { readonly ok: true; readonly value: Json; readonly reason?: Reason; readonly at?: number }
   | { readonly ok: false; readonly reason: Reason };
 
 /** What a reading says, by the property's type and limits. */
@@ -25,8 +25,10 @@ export function answer(property: Shape, reading: Reading): Answer {
   if (!reading.ok) return { ok: false, reason: reasonOf(reading.error) };
   const converted = toJson(property, reading.value);
   if (!converted.ok) return converted;
-  const beyond = outOfRange(property, converted.value);
-  return beyond === undefined ? converted : { ...converted, reason: beyond };
+  const { at, doubt } = reading;
+  const reason = doubt === undefined ? outOfRange(property, converted.value) : reasonOf(doubt);
+  if (reason === undefined && at === undefined) return converted;
+  return { ...converted, ...(reason && { reason }), ...(at !== undefined && { at }) };
 }
 
 /**
@@ -45,8 +47,13 @@ export function nextReported(
   if (last.quality === quality && last.reason?.code === reason?.code) {
     if (!said.ok || still(property, last.value, said.value)) return undefined;
   }
-  const { value, at } = said.ok ? { value: said.value, at: atMs } : last;
+  const { value, at } = said.ok ? { value: said.value, at: told(said.at, atMs) } : last;
   return { value, at, quality, ...(reason && { reason }) };
+}
+
+/** What a device says of the past is taken as it is; its clock may be wrong, but nothing is reported from the future. */
+function told(at: number | undefined, now: number): number {
+  return at !== undefined && at >= 0 && at < now ? at : now;
 }
 
 /** A checked JSON value (see `checkOrder`) as the DMI takes it. */

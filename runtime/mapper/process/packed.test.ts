@@ -127,3 +127,22 @@ test('readings that are too large together lose the long ones, and fit one frame
   }
   assert.deepEqual(packReadings(readings.slice(0, 50), 1_000_000), values.slice(0, 50));
 });
+
+test('the time and the doubt that a device puts beside a value cross with it', () => {
+  const doubt = new Refused('PLANT_SENSOR', 'the sensor is not accurate');
+  const table: Reading[] = [
+    { ok: true, value: 21.5, at: 1_700_000_000_000 },
+    { ok: true, value: Uint8Array.of(1), at: 0 },
+    { ok: true, value: { v: 1 }, at: 1.5 },
+  ];
+  for (const reading of table) {
+    assert.deepEqual(unpackReading(crossed(packReading(reading))), reading);
+  }
+  const back = unpackReading(crossed(packReading({ ok: true, value: 1, doubt })));
+  assert.ok(back.ok && back.doubt instanceof Refused && back.doubt.code === 'PLANT_SENSOR');
+  const odd = packReading({ ok: true, value: 1, at: Number.NaN });
+  assert.deepEqual(unpackReading(crossed(odd)), { ok: true, value: 1 });
+  for (const wrong of [{ v: 1, a: '1' }, { v: 1, a: null }, { v: 1, d: 'no' }, { v: { x: 1 } }]) {
+    assert.throws(() => unpackReading(wrong), TypeError, JSON.stringify(wrong));
+  }
+});

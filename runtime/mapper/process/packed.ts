@@ -1,6 +1,7 @@
 /**
  * Values, readings and errors as plain JSON and back (pure). What JSON cannot say is tagged: `{n}` a big integer,
- * `{b}` bytes in base64, `{f}` a number that is not finite, `{j}` an object or list as text, `{e}` an error.
+ * `{b}` bytes in base64, `{f}` a number that is not finite, `{j}` an object or list as text, `{e}` an error,
+ * `{v, a, d}` a reading with the device's time or doubt.
  */
 import {
   type DmiError,
@@ -23,7 +24,10 @@ export type Packed =
   | { readonly f: string }
   | { readonly j: string };
 
-export type PackedReading = Packed | { readonly e: PackedError };
+export type PackedReading =
+  | Packed
+  | { readonly e: PackedError }
+  | { readonly v: Packed; readonly a?: number; readonly d?: PackedError };
 
 /** Class, code, message, cause. */
 export type PackedError = readonly [string, string | null, string, PackedError?];
@@ -44,10 +48,17 @@ export function packValue(value: Value): Packed {
 
 export function packReading(reading: Reading): PackedReading {
   try {
-    return reading.ok ? packValue(reading.value) : { e: packError(reading.error) };
+    return reading.ok ? packGood(reading) : { e: packError(reading.error) };
   } catch (error) {
     return { e: packError(error) };
   }
+}
+
+function packGood({ value, at, doubt }: Reading & { readonly ok: true }): PackedReading {
+  const v = packValue(value);
+  if (at === undefined && doubt === undefined) return v;
+  const a = typeof at === 'number' && Number.isFinite(at) ? { a: at } : {};
+  return { v, ...a, ...(doubt !== undefined && { d: packError(doubt) }) };
 }
 
 /**
@@ -112,7 +123,15 @@ export function unpackReading(packed: unknown): Reading {
   if (typeof packed === 'object' && packed !== null && 'e' in packed) {
     return { ok: false, error: unpackError(packed.e) as DmiError };
   }
+  if (typeof packed === 'object' && packed !== null && 'v' in packed) return unpackGood(packed);
   return { ok: true, value: unpackValue(packed) };
+}
+
+function unpackGood(packed: { v: unknown; a?: unknown; d?: unknown }): Reading {
+  const { v, a, d } = packed;
+  if (a !== undefined && typeof a !== 'number') throw new TypeError('a time that is no number');
+  const doubt = d === undefined ? {} : { doubt: unpackError(d) as DmiError };
+  return { ok: true, value: unpackValue(v), ...(a !== undefined && { at: a }), ...doubt };
 }
 
 const CLASSES = { Unreachable, Refused, Garbled, Misconfigured } as const;
@@ -144,6 +163,11 @@ function errorOf(name: string, code: unknown, args: [string, ErrorOptions]): Err
 export function packedBytes(packed: PackedReading): number {
   if (typeof packed === 'string') return packed.length + 16;
   if (typeof packed !== 'object' || packed === null) return 24;
+  if ('v' in packed) {
+    return (
+      32 + packedBytes(packed.v) + (packed.d === undefined ? 0 : JSON.stringify(packed.d).length)
+    );
+  }
   const [content] = Object.values(packed) as (string | PackedError)[];
   return 32 + (typeof content === 'string' ? content.length : JSON.stringify(content).length);
 }

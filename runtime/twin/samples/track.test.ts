@@ -85,3 +85,24 @@ test('a clock that went back does not hold a property back until it has caught u
   ]);
   assert.deepEqual(kept, ['1000000=1', '50=2', '61=3']);
 });
+
+test('the time of the device counts, unless it lies before what is known already', () => {
+  const { kept } = run(begin(0), [
+    [good(1, 1_000), 5_000],
+    [good(2, 1_500), 5_500],
+    [stale(1_500), 9_000, 6_000],
+    [good(2, 1_500), 10_000],
+    [good(3, 1_600), 10_100],
+    [stale(1_600), 12_000, 11_000],
+    [good(4, 11_500), 13_000],
+  ]);
+  assert.deepEqual(kept, [
+    '1000=1',
+    '1500=2',
+    'away 6000-10000',
+    '10000=2',
+    '10100=3',
+    'away 11000-11500',
+    '11500=4',
+  ]);
+});

@@ -56,13 +56,21 @@ export function heard(
   { now, seen = now }: { readonly now: number; readonly seen?: number | undefined },
 ): Heard {
   if (reported.quality === 'stale') return away(track, Math.min(now, seen));
-  // Of a bad one `at` is when it was last good.
-  const at = reported.quality === 'good' ? reported.at : now;
+  const at = momentOf(track, reported, now);
   const sample = { at, quality: reported.quality, value: reported.value };
   if (track.open === undefined) return taken(track, sample);
   const { open, ...rest } = track;
   const gap = { ...open, to: Math.max(open.from, at) };
   return { track: { ...rest, sampledAt: at }, gap, samples: [sample] };
+}
+
+/**
+ * Of a bad one `at` is when it was last good. A device's own time that lies before what is known already, for its clock
+ * is wrong or it told nothing while it was away, is of no use: then it is the edge's.
+ */
+function momentOf(track: Track, { quality, at }: Reported<number>, now: number): number {
+  const known = track.open?.from ?? track.sampledAt;
+  return quality === 'good' && at >= known ? at : now;
 }
 
 /** What was held back, once it has stood for as long as a sample must. */
