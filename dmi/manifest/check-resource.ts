@@ -3,13 +3,14 @@ import * as v from 'valibot';
 import { duration } from './duration.ts';
 import { type Fault, fault, faultsOf } from './fault.ts';
 import { kindOf } from './json.ts';
+import { methods, nameOf, TYPES, unit } from './methods.ts';
+import { namedList } from './named-list.ts';
 import { suggestion } from './nearest.ts';
 import { API_VERSION, type Kind, type Resource } from './resource.ts';
 import {
   documentFault,
   exact,
   isLabel,
-  isPropertyName,
   jsonObject,
   must,
   oneOf,
@@ -80,14 +81,11 @@ const history = v.union(
 
 const property = v.pipe(
   exact({
-    name: text(
-      'a property name: a letter or "_", then letters, digits, "_" and "-", at most 63',
-      isPropertyName,
-    ),
-    type: oneOf(['bool', 'int', 'float', 'string', 'bytes', 'json']),
+    name: nameOf('a property name'),
+    type: oneOf(TYPES),
     access: v.optional(oneOf(['read', 'readWrite'])),
     description,
-    unit: v.optional(text('a UCUM unit such as "Cel"', (unit) => unit !== '' && unit.length <= 63)),
+    unit: v.optional(unit),
     minimum: limit,
     maximum: limit,
     every: v.optional(period),
@@ -104,20 +102,11 @@ const property = v.pipe(
   }),
 );
 
-const properties = v.pipe(
-  v.array(property, must('a list of properties')),
-  v.maxLength(MAX_PROPERTIES, `must hold at most ${MAX_PROPERTIES} properties: split the model`),
-  v.rawCheck(({ dataset, addIssue }) => {
-    const input: unknown = dataset.value;
-    if (!Array.isArray(input)) return;
-    for (const [index, message] of duplicates(input)) {
-      const value: unknown = input[index];
-      const path = [{ type: 'array' as const, origin: 'value' as const, input, key: index, value }];
-      addIssue({ message, path: path as [(typeof path)[0]] });
-    }
-  }),
-  v.description('a list of properties'),
-);
+const properties = namedList(property, {
+  what: 'properties',
+  most: MAX_PROPERTIES,
+  advice: 'split the model',
+});
 
 const apiVersion = text(`"${API_VERSION}"`, (value) => value === API_VERSION);
 const kind = oneOf(KINDS);
@@ -128,7 +117,7 @@ const SCHEMAS: Readonly<Record<Kind, v.GenericSchema>> = {
     apiVersion,
     kind,
     metadata,
-    spec: exact({ protocol: name, description, properties }),
+    spec: exact({ protocol: name, description, properties, methods: v.optional(methods) }),
     status,
   }),
   Device: exact({
@@ -207,18 +196,5 @@ function* limitFaults(value: unknown): Generator<readonly [string, string]> {
   for (const field of ['minimum', 'maximum', 'deadband']) {
     if (!Object.hasOwn(value, field)) continue;
     yield [field, `must stand on int and float properties only; this one is ${type}: remove it`];
-  }
-}
-
-function* duplicates(list: readonly unknown[]): Generator<readonly [number, string]> {
-  const first = new Map<unknown, number>();
-  for (const [index, item] of list.entries()) {
-    const called =
-      typeof item === 'object' && item !== null && 'name' in item ? item.name : undefined;
-    if (typeof called !== 'string') continue;
-    const earlier = first.get(called);
-    if (earlier === undefined) first.set(called, index);
-    else
-      yield [index, `must have a name of its own: "${called}" is already properties[${earlier}]`];
   }
 }

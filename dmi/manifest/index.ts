@@ -1,5 +1,16 @@
 /** `@limpet/dmi/manifest`: resources, their status, and the checks that both halves and the CLI share. */
-export { checkSettings, checkVisitors } from './check-mapper-parts.ts';
+export {
+  type ArgumentFault,
+  type Arguments,
+  CALL_TIMEOUT_MS,
+  type CallDoor,
+  type CallFailure,
+  type CallOutcome,
+  checkCall,
+  MAX_CALL_BYTES,
+  MAX_CALL_TIMEOUT_MS,
+} from './call.ts';
+export { checkMethods, checkSettings, checkVisitors } from './check-mapper-parts.ts';
 export { checkResource, idOf } from './check-resource.ts';
 export { duration, formatDuration } from './duration.ts';
 export { type Fault, faultsOf, formatFaults, type Position } from './fault.ts';

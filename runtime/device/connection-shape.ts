@@ -1,5 +1,15 @@
 /** Whether what a mapper's `connect` gave is a connection, as far as can be seen without calling it (pure). */
+import { Refused } from '@limpet/dmi';
+
 const METHODS = ['read', 'write', 'close'] as const;
+const OPTIONAL = ['subscribe', 'call'] as const;
+
+/** A method was carried out, and what it gave cannot be told: the one error after which the caller knows that it ran. */
+export function unusableOutput(why: string): Refused {
+  return new Refused(OUTPUT_UNUSABLE, `it was carried out, but its output cannot be told: ${why}`);
+}
+
+export const OUTPUT_UNUSABLE = 'OUTPUT_UNUSABLE';
 
 /** @throws Error a fault of the mapper, which names what is missing */
 export function checkConnection(candidate: unknown): void {
@@ -8,8 +18,9 @@ export function checkConnection(candidate: unknown): void {
   }
   const has = candidate as Readonly<Record<string, unknown>>;
   const missing = METHODS.filter((name) => typeof has[name] !== 'function');
-  if (has['subscribe'] !== undefined && typeof has['subscribe'] !== 'function') {
-    throw mapperFault('"subscribe" of its connection must be a function, or left out');
+  for (const name of OPTIONAL) {
+    if (has[name] === undefined || typeof has[name] === 'function') continue;
+    throw mapperFault(`"${name}" of its connection must be a function, or left out`);
   }
   if (missing.length === 0) return;
   throw mapperFault(`its connection lacks ${missing.join(', ')}: each must be a function`);

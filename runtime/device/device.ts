@@ -3,8 +3,9 @@
  * changes. Whatever its mapper does stays within this device.
  */
 import { type Clock, type Log, Unreachable } from '@limpet/dmi';
-import { type Id } from '@limpet/dmi/manifest';
+import { type CallOutcome, type Id } from '@limpet/dmi/manifest';
 import { unlessAborted } from '../kernel/unless-aborted.ts';
+import { Caller, type CallAsked } from './caller.ts';
 import { type DevicePlan, type Plans } from './plan.ts';
 import { type Ports } from './ports.ts';
 import { isPeersCut, reactionTo, reasonOf } from './reaction.ts';
@@ -34,6 +35,7 @@ export class DeviceLife {
   readonly #log: Log;
   readonly #reporter: Reporter;
   readonly #reconciler: Reconciler;
+  readonly #caller: Caller;
   readonly #retry: Retry;
   readonly #standing: Standing;
   #wanted: Wanted;
@@ -63,6 +65,12 @@ export class DeviceLife {
       log: this.#log,
       model: () => this.#session?.plan.model,
       session: () => this.#session,
+    });
+    this.#caller = new Caller({
+      device: id,
+      clock,
+      session: () => this.#session,
+      condition: () => store.twin(id)?.condition,
     });
     this.id = id;
   }
@@ -101,6 +109,11 @@ export class DeviceLife {
   /** The property was ordered to be something else. */
   order(property: string): void {
     this.#reconciler.order(property);
+  }
+
+  /** Runs a method of it, now or not at all. */
+  call(asked: CallAsked, signal: AbortSignal): Promise<CallOutcome> {
+    return this.#caller.call(asked, signal);
   }
 
   /** New manifests. What can be changed on the open connection is; other settings need a new one. */

@@ -1,5 +1,6 @@
 /** For the tests of this folder: a plant of devices in memory, their mapper, and devices running over a real store. */
 import {
+  type Connection,
   Garbled,
   type Mapper,
   Refused,
@@ -18,45 +19,7 @@ import { type TestContext } from 'node:test';
 import * as v from 'valibot';
 import { TwinStore } from '../twin/store.ts';
 import { Devices } from './registry.ts';
-
-export type Mood = 'well' | 'dead' | 'hung' | 'garbled' | 'buggy' | 'mute on writes';
-
-/** One device as it is out there. */
-export class Thing {
-  readonly values = new Map<string, Value>();
-  readonly refused = new Set<string>();
-  mood: Mood = 'well';
-  /** How long an answer, or its absence, takes. */
-  answerMs = 5;
-  /** So many of the next replies get lost, each after a second. */
-  lostReplies = 0;
-  /** What a write of this key leaves behind instead of the value. */
-  readonly rounds = new Map<string, (value: Value) => Value>();
-  /** A written value shows only after so many reads. */
-  appliesLate = 0;
-  connects = 0;
-  open = 0;
-  readonly writes: [string, Value][] = [];
-  readonly readTimes: number[] = [];
-  /** What this device tells by itself; without it, it knows no subscriptions. */
-  tells: ReadonlySet<string> | 'refuses' | undefined;
-  readonly subscriptions: Subscription[] = [];
-
-  /** Tells a reading of the latest subscription, whatever became of it. */
-  tell(key: string, value: Value): void {
-    const { wishes, sink } = this.subscriptions.at(-1) ?? {};
-    this.values.set(key, value);
-    sink?.reading(wishes?.indexOf(key) ?? -1, { ok: true, value });
-  }
-}
-
-export interface Subscription {
-  /** The keys wished for, and how often. */
-  readonly wishes: readonly string[];
-  readonly everyMs: readonly number[];
-  readonly sink: Sink;
-  readonly signal: AbortSignal;
-}
+import { Thing, type Visitor } from './thing.fixture.ts';
 
 class Plant {
   readonly clock: FakeClock;
@@ -98,6 +61,7 @@ class Plant {
       if (this.down) throw new Unreachable('PLANT_DOWN', 'the mapper is being restarted');
       return this.knows ? undefined : 'no such key';
     },
+    serves: ({ key }) => (key === 'unserved' ? 'no such method' : undefined),
     port: ({ port }) => port,
     connect: async ({ name, port }, context, signal) => {
       const thing = this.thing(name);
@@ -141,10 +105,7 @@ class Plant {
           else thing.values.set(key, kept);
           return kept;
         },
-        ...(thing.tells && {
-          subscribe: (wishes: readonly Wish<{ key: string }>[], sink: Sink, life: AbortSignal) =>
-            this.#subscribe(name, { wishes, sink, life }),
-        }),
+        ...this.#abilities(name, thing),
         close: async () => void (thing.open -= 1),
       };
     },
@@ -155,6 +116,30 @@ class Plant {
     this.connectingMost = Math.max(this.connectingMost, this.connecting);
     await this.clock.sleep(this.connectMs, signal);
     this.connecting -= 1;
+  }
+
+  /** What its connection has beyond reading and writing. */
+  #abilities(name: string, thing: Thing): Pick<Connection<Visitor>, 'subscribe' | 'call'> {
+    return {
+      ...(thing.tells && {
+        subscribe: (wishes, sink, life) => this.#subscribe(name, { wishes, sink, life }),
+      }),
+      ...(thing.methods && {
+        call: ({ key }, input, end) => this.#call(name, { key, input }, end),
+      }),
+    };
+  }
+
+  async #call(
+    name: string,
+    { key, input }: { readonly key: string; readonly input: readonly Value[] },
+    signal: AbortSignal,
+  ): Promise<readonly Value[]> {
+    const thing = this.thing(name);
+    this.events.push(`${name} call ${key}`);
+    thing.calls.push([key, input]);
+    await this.#answer(name, thing, signal);
+    return thing.methods?.[key]?.(input) ?? [];
   }
 
   async #subscribe(

@@ -1,12 +1,14 @@
 /** What is to be done for one device: its manifest and model, checked by its mapper, every fault at once. */
 import { Misconfigured, type Mapper } from '@limpet/dmi';
 import {
+  checkMethods,
   checkSettings,
   checkVisitors,
   type Device,
   type DeviceModel,
   duration,
   type Fault,
+  type Method,
   type Property,
   type Reason,
 } from '@limpet/dmi/manifest';
@@ -20,6 +22,11 @@ export interface PlannedProperty {
   readonly everyMs: number;
 }
 
+export interface PlannedMethod {
+  readonly method: Method;
+  readonly visitor: unknown;
+}
+
 export interface DevicePlan {
   readonly mapper: Mapper<unknown, unknown>;
   readonly settings: unknown;
@@ -28,11 +35,13 @@ export interface DevicePlan {
   readonly model: DeviceModel;
   /** By name, in the order of the model; one map for all devices of a model. */
   readonly properties: ReadonlyMap<string, PlannedProperty>;
+  readonly methods: ReadonlyMap<string, PlannedMethod>;
 }
 
 /** A model as its mapper sees it. */
 interface CheckedModel {
   readonly properties: ReadonlyMap<string, PlannedProperty>;
+  readonly methods: ReadonlyMap<string, PlannedMethod>;
   readonly faults: readonly Fault[];
 }
 
@@ -59,13 +68,13 @@ export class Plans {
     }
     const mapper = await this.#find(model.spec.protocol);
     const settings = await checkSettings(mapper, device);
-    const { properties, faults } = await this.#model(mapper, model);
+    const { properties, methods, faults } = await this.#model(mapper, model);
     const all = [...(settings.ok ? [] : settings.faults), ...faults];
     if (!settings.ok || all.length > 0) {
       throw new Misconfigured('DEVICE_INVALID', listed(all));
     }
     const port = await mapper.port?.(settings.settings);
-    return { mapper, settings: settings.settings, port, model, properties };
+    return { mapper, settings: settings.settings, port, model, properties, methods };
   }
 
   /** A mapper was replaced: what the one before said of models counts no longer. */
@@ -97,7 +106,12 @@ async function checkModel(
     const visitor = visitors.get(name);
     properties.set(name, { index, property, visitor, everyMs: everyMs(property) });
   }
-  return { properties, faults };
+  const called = await checkMethods(mapper, model);
+  const methods = new Map<string, PlannedMethod>();
+  for (const method of model.spec.methods ?? []) {
+    methods.set(method.name, { method, visitor: called.visitors.get(method.name) });
+  }
+  return { properties, methods, faults: [...faults, ...called.faults] };
 }
 
 /** Manifests are checked at the door, so a wrong period is a fault of ours. */

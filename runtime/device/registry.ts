@@ -1,6 +1,6 @@
 /** The devices of this node: follows the store's resources, and keeps one life running for each. */
 import { type Clock, type Log, type Mapper } from '@limpet/dmi';
-import { type Device, type DeviceState, type Id } from '@limpet/dmi/manifest';
+import { type CallDoor, type Device, type DeviceState, type Id } from '@limpet/dmi/manifest';
 import { KeyedQueue } from '../kernel/keyed-queue.ts';
 import { DeviceLife } from './device.ts';
 import { type Open } from './open.ts';
@@ -86,6 +86,14 @@ export class Devices {
     }
     return { states, missedCycles, superseded, ports: this.#ports.figures() };
   }
+
+  /** Runs a method of a device of this node. */
+  readonly call: CallDoor = async (id, asked, signal) => {
+    const life = this.#lives.get(id);
+    if (life !== undefined) return life.call(asked, signal);
+    const message = `node "${this.#options.node}" runs no device "${id}"`;
+    return { ok: false, at: 'edge', code: 'DEVICE_UNKNOWN', message, ran: 'no' };
+  };
 
   /** The mapper of this protocol is another one now: its devices plan and connect again, no others. */
   remapped(protocol: string): void {

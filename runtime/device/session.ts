@@ -4,6 +4,7 @@
  */
 import { type Clock, type Connection, type Log, type Reading, Unreachable } from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
+import { unlessAborted } from '../kernel/unless-aborted.ts';
 import { within } from './ceiling.ts';
 import { checkConnection } from './connection-shape.ts';
 import { type Asked, type Task } from './conversation.ts';
@@ -72,6 +73,10 @@ export class Session {
 
   get plan(): DevicePlan {
     return this.#plan;
+  }
+
+  get connected(): boolean {
+    return this.#connection !== undefined && !this.#end.signal.aborted;
   }
 
   /** Everything was read or told once on this connection: the twin is what the device says. */
@@ -146,6 +151,31 @@ export class Session {
       else this.#failed(rank, error);
       throw error;
     }
+  }
+
+  /**
+   * Calls the mapper in a turn of this device for as long as `patience` allows. What is given up then does not lose the
+   * device: it can be slow in this one thing.
+   * @throws what `task` throws; the reason of the end, or of `patience`
+   */
+  async callPatiently<T>(patience: AbortSignal, task: Task<T>): Promise<T> {
+    const signal = AbortSignal.any([patience, this.#end.signal]);
+    return this.#options.seat.turn({ rank: 'order', signal }, async () => {
+      // The one before can have lost the device.
+      signal.throwIfAborted();
+      const connection = this.#connection;
+      if (connection === undefined) throw new Unreachable(SESSION_ENDED, 'not connected');
+      try {
+        const result = await unlessAborted(task(connection, signal), signal);
+        this.#silence.broken();
+        return result;
+      } catch (error) {
+        if (patience.aborted) throw patience.reason;
+        if (isVerdict('order', error)) this.#silence.broken();
+        else this.#failed('order', error);
+        throw error;
+      }
+    });
   }
 
   /** About to read back an order: what was told of the property before is older, what is told from now on may be newer. */

@@ -11,7 +11,8 @@ import {
   type Verdict,
 } from '@limpet/dmi/manifest';
 
-interface Condition {
+/** How a device fares. */
+export interface Condition {
   readonly state: DeviceState;
   readonly reason?: Reason;
   /** ms since 1970. */

@@ -10,7 +10,12 @@ export interface Wanted {
 
 /** Nothing that devices do depends on what is different (labels, descriptions, another order). */
 export function sameWork(a: Wanted, b: Wanted): boolean {
-  return sameReach(a, b) && isDeepStrictEqual(a.model?.spec.properties, b.model?.spec.properties);
+  const [before, after] = [a.model?.spec, b.model?.spec];
+  return (
+    sameReach(a, b) &&
+    isDeepStrictEqual(before?.properties, after?.properties) &&
+    isDeepStrictEqual(before?.methods, after?.methods)
+  );
 }
 
 /** The same connection serves both. */

@@ -1,7 +1,8 @@
 import { Unreachable } from '@limpet/dmi';
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { BOILER, device, model, rig, type Rig, type Thing } from './fixtures.ts';
+import { BOILER, device, model, rig, type Rig } from './fixtures.ts';
+import { type Thing } from './thing.fixture.ts';
 
 const ID = 'default/boiler-1';
 const GOOD = (value: unknown) => ({ value, quality: 'good', code: undefined });

@@ -6,7 +6,7 @@ export function mapperOf(
   protocol: string,
   live: () => Mapper<unknown, unknown>,
 ): Mapper<unknown, unknown> {
-  return {
+  const facade: Mapper<unknown, unknown> = {
     protocol,
     get settings() {
       return live().settings;
@@ -19,4 +19,9 @@ export function mapperOf(
     // A rejection, also when there is none at this moment.
     connect: async (settings, context, signal) => live().connect(settings, context, signal),
   };
+  const serves: Mapper<unknown, unknown>['serves'] = (visitor, method) =>
+    live().serves?.(visitor, method);
+  // Whether it has methods at all is what having this says.
+  const get = (): unknown => ('serves' in live() ? serves : undefined);
+  return Object.defineProperty(facade, 'serves', { enumerable: true, get });
 }

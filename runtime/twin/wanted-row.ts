@@ -40,14 +40,29 @@ function deviceFault(spec: Record<string, unknown>): string | undefined {
   return isObject(spec['settings']) ? undefined : 'doc.spec.settings must be an object';
 }
 
-function modelFault({ protocol, properties }: Record<string, unknown>): string | undefined {
+function modelFault({
+  protocol,
+  properties,
+  methods = [],
+}: Record<string, unknown>): string | undefined {
   if (typeof protocol !== 'string') return 'doc.spec.protocol must be a string';
   if (!Array.isArray(properties)) return 'doc.spec.properties must be a list';
-  const sound = properties.every(
-    (each: unknown) =>
-      isObject(each) && typeof each['name'] === 'string' && typeof each['type'] === 'string',
-  );
-  return sound ? undefined : 'each of doc.spec.properties must have a name and a type';
+  if (!Array.isArray(methods) || !methods.every(isMethod)) {
+    return 'doc.spec.methods must be a list, each with a name, and lists of arguments';
+  }
+  return properties.every(isTyped)
+    ? undefined
+    : 'each of doc.spec.properties must have a name and a type';
+}
+
+function isTyped(value: unknown): boolean {
+  return isObject(value) && typeof value['name'] === 'string' && typeof value['type'] === 'string';
+}
+
+function isMethod(value: unknown): boolean {
+  if (!isObject(value) || typeof value['name'] !== 'string') return false;
+  const { input = [], output = [] } = value;
+  return [input, output].every((each) => Array.isArray(each) && each.every(isTyped));
 }
 
 function desiredFault(row: Record<string, unknown>): string | undefined {

@@ -38,6 +38,12 @@ export function errorOf(value: unknown): Error {
   return orFault('an error', () => unpackError(value));
 }
 
+/** @throws ProtocolFault */
+export function truthOf(value: unknown, what: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new ProtocolFault(`it does not say whether it has "${what}"`);
+}
+
 /** What `unpack` gives. @throws ProtocolFault */
 export function orFault<T>(what: string, unpack: () => T): T {
   try {
@@ -78,12 +84,13 @@ function issueOf(value: unknown): SchemaIssue {
 
 export interface Ready {
   readonly fits: boolean;
+  readonly serves: boolean;
   readonly port: boolean;
 }
 
 /** What the process says once it has loaded its mapper; texts: why it could not. @throws ProtocolFault */
 export function readyOf(message: unknown, wireVersion: number): Ready | readonly string[] {
-  const { t, wire, fits, port, faults } = fieldsOf(message);
+  const { t, wire, fits, serves, port, faults } = fieldsOf(message);
   if (t === 'broken') {
     return listOf(faults, MAX_ISSUES, 'faults').map((fault) => String(fault).slice(0, MAX_TEXT));
   }
@@ -93,8 +100,9 @@ export function readyOf(message: unknown, wireVersion: number): Ready | readonly
       `it speaks another version (${String(wire).slice(0, 10)}) than the core`,
     );
   }
-  if (typeof fits !== 'boolean' || typeof port !== 'boolean') {
-    throw new ProtocolFault('ready does not say what the mapper has');
-  }
-  return { fits, port };
+  return {
+    fits: truthOf(fits, 'fits'),
+    serves: truthOf(serves, 'serves'),
+    port: truthOf(port, 'port'),
+  };
 }

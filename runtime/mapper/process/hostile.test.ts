@@ -13,7 +13,8 @@ import { encodeFrame } from './frame.ts';
 import { type Exit, MapperProcess } from './mapper-process.ts';
 import { remoteMapper } from './remote-mapper.ts';
 
-const READY = { t: 'ready', wire: 1, fits: true, port: true };
+const HAS = { fits: true, serves: true, port: true };
+const READY = { t: 'ready', wire: 1, ...HAS };
 const signal = new AbortController().signal;
 const context = { device: 'd/1', clock: systemClock, log: silentLog(), dial: () => assert.fail() };
 
@@ -26,7 +27,11 @@ const hostile = fc.oneof(
       {
         t: fc.constantFrom('answer', 'failed', 'push', 'ready', '__proto__', 5),
         id: number,
-        r: fc.oneof(fc.array(reading), fc.record({ subscribes: fc.jsonValue() }), fc.jsonValue()),
+        r: fc.oneof(
+          fc.array(reading),
+          fc.record({ subscribes: fc.boolean(), calls: fc.jsonValue() }),
+          fc.jsonValue(),
+        ),
         e: fc.oneof(fc.tuple(fc.string(), fc.string(), fc.string()), fc.jsonValue()),
         l: fc.oneof(fc.array(fc.jsonValue()), fc.constant([])),
         s: number,
@@ -46,7 +51,7 @@ test('whatever a process says, the core goes on: every call ends, and a sink hea
       const { link, far, faults } = coreEnd();
       far.management.resume().write(encodeFrame(READY));
       far.data.resume();
-      const mapper = remoteMapper('bench', { fits: true, port: true }, link);
+      const mapper = remoteMapper('bench', HAS, link);
       const shape = { name: 'p', type: 'int', access: 'read' } as const;
       const heard: number[] = [];
       // Numbers 1 to 4; whatever comes back for them.

@@ -1,4 +1,4 @@
-import { type Connection, Misconfigured, type Sink, Unreachable } from '@limpet/dmi';
+import { type Connection, Misconfigured, type Sink, Unreachable, type Value } from '@limpet/dmi';
 import { silentLog } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -100,6 +100,27 @@ test('every kind of value crosses, and what is no value is one bad reading', asy
   }
 });
 
+test('a method is called with every kind of value, and its outputs come back', async (t) => {
+  const { mapper } = await start(t);
+  const shape = { name: 'm', input: [{ name: 'a', type: 'int' }], output: [] } as const;
+  assert.equal(await mapper.serves?.({ key: 'text' }, shape), 'text cannot be called');
+  assert.equal(await mapper.serves?.({ key: 'echo' }, shape), undefined);
+  const settings = { name: 'one' };
+  const context = { device: 'default/one', clock, log: silentLog(), dial: () => assert.fail() };
+  const connection = await mapper.connect(settings, context, soon());
+  const all = [2n ** 63n, new Uint8Array([0, 255]), 'grün', null, { list: [1] }, -0.5];
+  const call = async (key: string, input: readonly Value[]) =>
+    connection.call?.({ key }, input, soon());
+  assert.deepEqual(await call('echo', all), all);
+  assert.deepEqual(await call('echo', []), []);
+  const refused = { name: 'Refused', code: 'BENCH_NO', message: 'locked' };
+  await assert.rejects(call('refused', []), refused);
+  const unusable = { name: 'Refused', code: 'OUTPUT_UNUSABLE' };
+  await assert.rejects(call('cycle', []), unusable);
+  const many = Array.from({ length: 30 }, () => 'x'.repeat(60_000));
+  await assert.rejects(call('echo', many), { code: 'FRAME_TOO_LARGE' });
+});
+
 test('errors keep their class, code, message and cause', async (t) => {
   const child = await start(t);
   await assert.rejects(connect(child, { connect: 'unreachable' }), (error: Error) => {
@@ -118,21 +139,23 @@ test('errors keep their class, code, message and cause', async (t) => {
 
 test('a call that is aborted ends within 100 ms here and there, and the connection goes on', async (t) => {
   const connection = await connect(await start(t));
-  for (const kind of ['read', 'write'] as const) {
+  for (const kind of ['read', 'write', 'call'] as const) {
     const asked = performance.now();
     await connection.write({ key: 'other' }, 1, soon());
     const quietMs = performance.now() - asked;
     const abort = new AbortController();
-    const call =
-      kind === 'read'
-        ? connection.read(keys('hang'), abort.signal)
-        : connection.write({ key: 'hang' }, 1, abort.signal);
+    const [visitor = { key: '' }] = keys('hang');
+    const call = {
+      read: () => connection.read([visitor], abort.signal),
+      write: () => connection.write(visitor, 1, abort.signal),
+      call: async () => connection.call?.(visitor, [1], abort.signal),
+    }[kind]();
     await sleep(50);
     const since = performance.now();
     abort.abort(new Error('enough'));
     await assert.rejects(call, /enough/);
     const [reading] = await connection.read(keys('aborted'), soon());
-    assert.deepEqual(reading, { ok: true, value: 1 });
+    assert.deepEqual(reading, { ok: true, value: kind === 'call' ? 2 : 1 });
     // Beside what any call takes on a machine that is as busy as this one.
     assert.ok(performance.now() - since < 100 + 5 * quietMs);
   }

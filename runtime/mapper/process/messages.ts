@@ -1,5 +1,5 @@
 /** What the core and a mapper's process say to each other. Only the core judges what it hears; see `checks`. */
-import { type PropertyShape, type SchemaIssue } from '@limpet/dmi';
+import { type MethodShape, type PropertyShape, type SchemaIssue } from '@limpet/dmi';
 import { type Packed, type PackedError } from './packed.ts';
 
 /** Told by `ready`: both come with the same program, unless somebody mixed two of them. */
@@ -8,7 +8,8 @@ export const WIRE_VERSION = 1;
 /** A question about manifests: settings and visitors go as they stand there. */
 export type Check =
   | { readonly part: 'settings' | 'visitor' | 'port'; readonly value: unknown }
-  | { readonly part: 'fits'; readonly value: unknown; readonly shape: PropertyShape };
+  | { readonly part: 'fits'; readonly value: unknown; readonly shape: PropertyShape }
+  | { readonly part: 'serves'; readonly value: unknown; readonly shape: MethodShape };
 
 /** Issues, a text, or null: nothing to object, no text. */
 export type Checked = null | string | readonly SchemaIssue[] | { readonly e: PackedError };
@@ -34,6 +35,13 @@ export type ManagementAsk =
       readonly connection: number;
       readonly visitor: number;
       readonly value: Packed;
+    }
+  /** Runs the method that lives at the visitor. */
+  | {
+      readonly t: 'call';
+      readonly connection: number;
+      readonly visitor: number;
+      readonly input: readonly Packed[];
     }
   /** The number of the ask is the number of the subscription. */
   | {

@@ -1,17 +1,25 @@
 /** An open device of a mapper in a process of its own. Its visitors go over once; after that they are numbers. */
 import { type Connection, type Reading, type Sink, type Value, type Wish } from '@limpet/dmi';
-import { countOf, fieldsOf, listOf, orFault, ProtocolFault } from './checks.ts';
+import { countOf, fieldsOf, listOf, orFault, ProtocolFault, truthOf } from './checks.ts';
 import { isTooLarge, type Link } from './link.ts';
 import { packValue, unpackReading, unpackValue } from './packed.ts';
 
 /** Visitors that one connection remembers; beyond, it forgets all and learns anew those that are asked for. */
 const MAX_VISITORS = 10_000;
 const AT_A_TIME = 250;
+/** More than any model may declare. */
+const MAX_OUTPUTS = 100;
 
 interface Opened {
   readonly connection: number;
   readonly device: string;
   readonly settings: unknown;
+}
+
+/** What it has beyond reading and writing. */
+interface Abilities {
+  readonly subscribes: boolean;
+  readonly calls: boolean;
 }
 
 export class RemoteConnection implements Connection<unknown> {
@@ -22,29 +30,31 @@ export class RemoteConnection implements Connection<unknown> {
   readonly #subscriptions = new Set<number>();
   #defined = Promise.resolve();
   readonly subscribe?: NonNullable<Connection<unknown>['subscribe']>;
+  readonly call?: NonNullable<Connection<unknown>['call']>;
 
-  private constructor(link: Link, connection: number, subscribes: boolean) {
+  private constructor(link: Link, connection: number, { subscribes, calls }: Abilities) {
     this.#link = link;
     this.#connection = connection;
     if (subscribes) {
       this.subscribe = (wishes, sink, signal) => this.#subscribe(wishes, sink, signal);
     }
+    if (calls) this.call = (visitor, input, signal) => this.#call(visitor, input, signal);
   }
 
   /** @throws what the mapper's connect throws */
   static async open(link: Link, opened: Opened, signal: AbortSignal): Promise<RemoteConnection> {
     const { connection } = opened;
-    const subscribes = await link.calls.ask(
+    const abilities = await link.calls.ask(
       link.management,
       { t: 'connect', ...opened },
       {
-        take: (answer) => fieldsOf(answer)['subscribes'] === true,
+        take: abilitiesOf,
         // Opened too late: nobody has it, so nobody else would close it.
         late: () => void close(link, connection),
         signal,
       },
     );
-    return new RemoteConnection(link, connection, subscribes);
+    return new RemoteConnection(link, connection, abilities);
   }
 
   async read(visitors: readonly unknown[], signal: AbortSignal): Promise<readonly Reading[]> {
@@ -75,6 +85,27 @@ export class RemoteConnection implements Connection<unknown> {
     for (const subscription of this.#subscriptions) this.#link.pushes.close(subscription);
     this.#subscriptions.clear();
     await close(this.#link, this.#connection);
+  }
+
+  async #call(
+    visitor: unknown,
+    input: readonly Value[],
+    signal: AbortSignal,
+  ): Promise<readonly Value[]> {
+    const { calls, management } = this.#link;
+    const [number = 0] = await this.#define([visitor], signal);
+    const packed = input.map(packValue);
+    return calls.ask(
+      management,
+      { t: 'call', connection: this.#connection, visitor: number, input: packed },
+      {
+        take: (answer) =>
+          listOf(answer, MAX_OUTPUTS, 'outputs').map((each) =>
+            orFault('an output', () => unpackValue(each)),
+          ),
+        signal,
+      },
+    );
   }
 
   async #subscribe(
@@ -161,6 +192,11 @@ export class RemoteConnection implements Connection<unknown> {
       for (const [index, visitor] of some.entries()) this.#numbers.set(visitor, from + index);
     }
   }
+}
+
+function abilitiesOf(answer: unknown): Abilities {
+  const { subscribes, calls } = fieldsOf(answer);
+  return { subscribes: truthOf(subscribes, 'subscribe'), calls: truthOf(calls, 'call') };
 }
 
 /** Never fails: a process that is gone has closed everything, and one that does not listen is ended before long. */

@@ -2,7 +2,14 @@
  * A mapper that runs in a process of its own, as the runtime sees it. Settings and visitors stay what the manifest
  * says (the process reads them again when it connects), so the core holds nothing of theirs twice.
  */
-import { Garbled, type Mapper, Misconfigured, type PropertyShape, type Schema } from '@limpet/dmi';
+import {
+  Garbled,
+  type Mapper,
+  type MethodShape,
+  Misconfigured,
+  type PropertyShape,
+  type Schema,
+} from '@limpet/dmi';
 import { within } from '../../device/ceiling.ts';
 import { checkedOf, type Ready } from './checks.ts';
 import { isTooLarge, type Link } from './link.ts';
@@ -19,6 +26,9 @@ export function remoteMapper(protocol: string, has: Ready, link: Link): Mapper<u
     visitor: schema(checks, 'visitor'),
     ...(has.fits && {
       fits: (value: unknown, shape: PropertyShape) => checks.text({ part: 'fits', value, shape }),
+    }),
+    ...(has.serves && {
+      serves: (value: unknown, shape: MethodShape) => checks.text({ part: 'serves', value, shape }),
     }),
     ...(has.port && { port: (value: unknown) => checks.text({ part: 'port', value }) }),
     connect: (settings, { device }, signal) =>

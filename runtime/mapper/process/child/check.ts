@@ -1,5 +1,5 @@
 /** The core's questions about manifests, put to the mapper. */
-import { type Mapper, Misconfigured } from '@limpet/dmi';
+import { type Mapper, type MaybeLater, Misconfigured } from '@limpet/dmi';
 import { type Check, type Checked } from '../messages.ts';
 import { packError } from '../packed.ts';
 
@@ -30,16 +30,25 @@ async function put(mapper: AnyMapper, check: Check): Promise<Checked> {
   }
   const schema = check.part === 'settings' ? mapper.settings : mapper.visitor;
   const result = await schema['~standard'].validate(check.value);
-  if (result.issues === undefined) {
-    return check.part === 'fits'
-      ? ((await mapper.fits?.(result.value, check.shape)) ?? null)
-      : null;
+  if (check.part === 'fits' || check.part === 'serves') {
+    if (result.issues !== undefined) return 'the visitor is wrong';
+    return (await misfit(mapper, result.value, check)) ?? null;
   }
-  if (check.part === 'fits') return 'the visitor is wrong';
+  if (result.issues === undefined) return null;
   return result.issues.slice(0, 100).map(({ message, path = [] }) => ({
     message,
     path: path.slice(0, 32).map(keyOf),
   }));
+}
+
+function misfit(
+  mapper: AnyMapper,
+  visitor: unknown,
+  check: Extract<Check, { part: 'fits' | 'serves' }>,
+): MaybeLater<string | undefined> {
+  return check.part === 'fits'
+    ? mapper.fits?.(visitor, check.shape)
+    : mapper.serves?.(visitor, check.shape);
 }
 
 function keyOf(step: PropertyKey | { readonly key: PropertyKey }): string | number {

@@ -1,5 +1,6 @@
 /** Answers what the core asks of the mapper in this process, each ask on the plane where it came. */
 import { type Clock, type Log, type Mapper, Misconfigured, type Value } from '@limpet/dmi';
+import { unusableOutput } from '../../../device/connection-shape.ts';
 import { type Open } from '../../../device/open.ts';
 import { Ports } from '../../../device/ports.ts';
 import { unlessAborted } from '../../../kernel/unless-aborted.ts';
@@ -26,6 +27,18 @@ export interface MapperServerOptions {
 const MAX_ANSWER_BYTES = 1_000_000;
 
 type Ask = Asked<ManagementAsk | DataAsk>;
+
+/** @throws Refused OUTPUT_UNUSABLE */
+function packOutput(output: readonly Value[]): ReturnType<typeof packValue>[] {
+  let packed: ReturnType<typeof packValue>[];
+  try {
+    packed = output.map(packValue);
+  } catch (error) {
+    throw unusableOutput((error as Error).message);
+  }
+  if (Buffer.byteLength(JSON.stringify(packed)) <= MAX_ANSWER_BYTES) return packed;
+  throw unusableOutput(`more than ${MAX_ANSWER_BYTES} bytes`);
+}
 
 export class MapperServer {
   readonly #options: MapperServerOptions;
@@ -89,6 +102,8 @@ export class MapperServer {
         return this.#of(ask).define(ask.from, ask.visitors, signal);
       case 'write':
         return this.#write(ask, signal);
+      case 'call':
+        return this.#call(ask, signal);
       case 'read':
         return this.#read(ask, signal);
       case 'subscribe':
@@ -106,7 +121,7 @@ export class MapperServer {
   async #connect(
     { connection, device, settings }: Extract<Ask, { t: 'connect' }>,
     signal: AbortSignal,
-  ): Promise<{ readonly subscribes: boolean }> {
+  ): Promise<object> {
     const { mapper, clock, log, folder } = this.#options;
     const parsed = await parsedSettings(mapper, settings);
     const seat = this.#ports.join(await mapper.port?.(parsed), device);
@@ -119,7 +134,7 @@ export class MapperServer {
       throw error;
     }
     this.#connections.set(connection, served);
-    return { subscribes: served.subscribes };
+    return { subscribes: served.subscribes, calls: served.calls };
   }
 
   async #write(
@@ -128,6 +143,15 @@ export class MapperServer {
   ): Promise<ReturnType<typeof packValue>> {
     const kept: Value = await this.#of(ask).write(ask.visitor, unpackValue(ask.value), signal);
     return packValue(kept);
+  }
+
+  async #call(
+    { connection, visitor, input }: Extract<Ask, { t: 'call' }>,
+    signal: AbortSignal,
+  ): Promise<ReturnType<typeof packValue>[]> {
+    const served = this.#of({ connection });
+    const output = await served.call(visitor, input.map(unpackValue), signal);
+    return packOutput(output);
   }
 
   async #read(ask: Extract<Ask, { t: 'read' }>, signal: AbortSignal): Promise<unknown> {

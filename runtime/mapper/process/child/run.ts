@@ -10,6 +10,7 @@ import { type Refusals } from '../../sandbox/refusals.ts';
 import { mapperFaults } from '../../shape.ts';
 import { thrown } from '../../../device/reaction.ts';
 import { Channel } from '../channel.ts';
+import { type Ready } from '../checks.ts';
 import { type ToChild, WIRE_VERSION } from '../messages.ts';
 import { placeOf } from '../packed.ts';
 import { MapperServer } from './mapper-server.ts';
@@ -64,8 +65,7 @@ export async function runMapperChild(options: ChildOptions = {}): Promise<void> 
   };
   server = new MapperServer({ mapper, clock, log, ...given });
   server.attach(data);
-  const has = { fits: mapper.fits !== undefined, port: mapper.port !== undefined };
-  management.send({ t: 'ready', wire: WIRE_VERSION, ...has });
+  management.send({ t: 'ready', wire: WIRE_VERSION, ...abilitiesOf(mapper) });
 }
 
 const NAMED = {
@@ -76,6 +76,11 @@ const NAMED = {
 
 /** What the arguments say; `true` where one stands without its value. */
 type Named = { readonly [name in keyof typeof NAMED]?: string | boolean };
+
+function abilitiesOf(mapper: Mapper<unknown, unknown>): Ready {
+  const has = (name: keyof Ready): boolean => mapper[name] !== undefined;
+  return { fits: has('fits'), serves: has('serves'), port: has('port') };
+}
 
 type Loaded =
   | { readonly mapper: Mapper<unknown, unknown> }

@@ -44,6 +44,10 @@ export class ServedConnection {
     return this.#connection?.subscribe !== undefined;
   }
 
+  get calls(): boolean {
+    return this.#connection?.call !== undefined;
+  }
+
   /** @throws what the mapper's connect throws */
   async connect(settings: unknown, signal: AbortSignal): Promise<void> {
     const { mapper, device, seat, context } = this.#options;
@@ -86,6 +90,17 @@ export class ServedConnection {
   write(number: number, value: Value, signal: AbortSignal): Promise<Value> {
     const visitor = this.#visitors[number];
     return this.#turn('order', signal, () => this.#open().write(visitor, value, signal));
+  }
+
+  call(number: number, input: readonly Value[], signal: AbortSignal): Promise<readonly Value[]> {
+    const visitor = this.#visitors[number];
+    return this.#turn('order', signal, async () => {
+      const connection = this.#open();
+      if (connection.call === undefined) throw new Error('this connection takes no calls');
+      const output: unknown = await connection.call(visitor, input, signal);
+      if (Array.isArray(output)) return output as Value[];
+      throw mapperFault('its call must answer with a list of outputs');
+    });
   }
 
   /** Readings go to `outbox` as those of `subscription`; `told` is called after each. */
