@@ -22,6 +22,8 @@ export function mapperCommand(options: CommandOptions): ChildCommand {
     file: process.execPath,
     args: [
       ...NODE_FLAGS,
+      // Taken from the mapper before it loads: see child/collector.
+      '--expose-gc',
       ...(sources ? ['--conditions=source'] : []),
       ...flags,
       entry,

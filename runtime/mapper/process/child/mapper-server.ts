@@ -10,6 +10,7 @@ import { type Asked, type DataAsk, type ManagementAsk, type ToChild } from '../m
 import { Outbox } from '../outbox.ts';
 import { packError, packReadings, packValue, unpackValue } from '../packed.ts';
 import { checkAll, parsedSettings } from './check.ts';
+import { type Collector } from './collector.ts';
 import { ServedConnection } from './served-connection.ts';
 import { Unended } from './unended.ts';
 
@@ -21,6 +22,7 @@ export interface MapperServerOptions {
   readonly folder?: string;
   readonly open?: Open;
   readonly refusals?: () => Refusals;
+  readonly collector?: Collector;
 }
 
 /** Well below what a frame holds. */
@@ -181,6 +183,8 @@ export class MapperServer {
     const { count, last } = this.#options.refusals?.() ?? { count: 0, last: '' };
     const refused = { count, last: last.slice(0, 300) };
     const { superseded } = this.#outbox;
+    // After the answer, which tells the core how quick this process is.
+    setImmediate(() => this.#options.collector?.look());
     return { heapBytes: heapUsed + external, superseded, refused, unended };
   }
 

@@ -13,6 +13,7 @@ import { Channel } from '../channel.ts';
 import { type Ready } from '../checks.ts';
 import { type ToChild, WIRE_VERSION } from '../messages.ts';
 import { placeOf } from '../packed.ts';
+import { Collector, takeCollect } from './collector.ts';
 import { MapperServer } from './mapper-server.ts';
 
 export interface ChildOptions {
@@ -30,6 +31,8 @@ export async function runMapperChild(options: ChildOptions = {}): Promise<void> 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => undefined);
   const clock = systemClock;
+  const collect = takeCollect();
+  const collector = collect && new Collector({ collect, clock });
   const log = createLog({ out: process.stderr, clock });
   let server: MapperServer | undefined;
   // As it is before a mapper can replace it, and without what a mapper does at an exit.
@@ -62,10 +65,12 @@ export async function runMapperChild(options: ChildOptions = {}): Promise<void> 
     ...(open && { open }),
     ...(refusals && { refusals }),
     ...(typeof folder === 'string' && { folder }),
+    ...(collector && { collector }),
   };
   server = new MapperServer({ mapper, clock, log, ...given });
   server.attach(data);
   management.send({ t: 'ready', wire: WIRE_VERSION, ...abilitiesOf(mapper) });
+  setImmediate(() => collector?.collect());
 }
 
 const NAMED = {
