@@ -44,6 +44,8 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
       'limpet-mapper': 'cross-build/mapper-entry.ts',
       // For mappers of a folder that bring no copy of their own.
       'limpet-dmi': 'dmi/index.ts',
+      'limpet-dmi-line': 'dmi/line/index.ts',
+      'limpet-dmi-http': 'dmi/http/index.ts',
     },
     outdir,
     outExtension: { '.js': '.mjs' },

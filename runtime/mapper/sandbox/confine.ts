@@ -36,11 +36,19 @@ export function confine(): Confined {
   guardModules({
     permissions,
     ours: (url) => isOurs(url, urls, sources),
-    dmi: sources
-      ? import.meta.resolve('@limpet/dmi')
-      : pathToFileURL(path.join(root, 'limpet-dmi.mjs')).href,
+    dmi: doors((door) =>
+      sources
+        ? import.meta.resolve(`@limpet/dmi${door && `/${door}`}`)
+        : pathToFileURL(path.join(root, `limpet-dmi${door && `-${door}`}.mjs`)).href,
+    ),
   });
   return { open: permittedOpen(permissions), refusals };
+}
+
+/** What a mapper may import of the DMI without bringing it. */
+function doors(url: (door: string) => string): Readonly<Record<string, string>> {
+  const names = ['', 'line', 'http'];
+  return Object.fromEntries(names.map((door) => [`@limpet/dmi${door && `/${door}`}`, url(door)]));
 }
 
 /** Opens what is declared and refuses the rest with what to declare. */

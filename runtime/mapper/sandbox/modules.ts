@@ -57,8 +57,8 @@ export interface ModuleOptions {
   readonly permissions: Permissions;
   /** Whether a module is part of this program, which may import what it likes. */
   readonly ours: (url: string) => boolean;
-  /** URL of this program's `@limpet/dmi`. */
-  readonly dmi: string;
+  /** URLs of this program's `@limpet/dmi` and of the doors beside it, by the names that mappers import. */
+  readonly dmi: Readonly<Record<string, string>>;
 }
 
 /** From now on, for whatever is imported or required. */
@@ -70,12 +70,12 @@ export function guardModules({ permissions, ours, dmi }: ModuleOptions): void {
       const library = parentURL?.includes('/node_modules/') === true;
       const why = refusal(specifier, permissions, library);
       if (why !== undefined) throw new Denied(why);
-      if (specifier !== '@limpet/dmi') return nextResolve(specifier, context);
+      if (!Object.hasOwn(dmi, specifier)) return nextResolve(specifier, context);
       try {
         return nextResolve(specifier, context);
       } catch {
         // The package brings none: ours, so that its errors are of our classes as well.
-        return { url: dmi, shortCircuit: true };
+        return { url: dmi[specifier] as string, shortCircuit: true };
       }
     },
   });

@@ -1,0 +1,120 @@
+/** A mapper made of the blocks, against the simulator derived from the same declaration. */
+import assert from 'node:assert/strict';
+import test, { suite } from 'node:test';
+import * as v from 'valibot';
+import { defineMapper } from '../mapper.ts';
+import type { SimulatedDevice } from '../simulator.ts';
+import {
+  checkMapper,
+  fakeClock,
+  fakeContext,
+  silentLog,
+  type SubjectItem,
+} from '../testing/index.ts';
+import type { PropertyType, Value } from '../value.ts';
+import { lineConnection } from './connection.ts';
+import { Line } from './line.ts';
+import { lineSimulator } from './simulator.ts';
+import { lineFits, type LineVisitor, lineVisitor } from './visitor.ts';
+import type { LineWire } from './wire.ts';
+
+const WIRES: Readonly<Record<string, LineWire>> = {
+  'lines that set are not answered': { end: '\n', refused: 'ERR' },
+  'lines that set are acknowledged': { end: '\r\n', answerEnd: '\r', refused: '?', ack: 'OK' },
+};
+
+function mapperFor(wire: LineWire) {
+  return defineMapper({
+    protocol: 'volt',
+    settings: v.strictObject({ address: v.string() }),
+    visitor: lineVisitor,
+    fits: lineFits,
+    async connect({ address }, context, signal) {
+      return lineConnection(await Line.open(address, context, wire, signal));
+    },
+  });
+}
+
+function item(
+  visitor: Partial<LineVisitor>,
+  type: PropertyType,
+  reads: Value,
+  writes?: readonly Value[],
+): SubjectItem {
+  const access = writes === undefined ? 'read' : 'readWrite';
+  const property = { name: visitor.ask ?? '', type, access } as const;
+  return { visitor, property, reads, ...(writes && { writes }) };
+}
+
+const items: [SubjectItem, ...SubjectItem[]] = [
+  item({ ask: 'MEAS:VOLT?' }, 'float', 11.98),
+  item({ ask: 'VOLT?', set: 'VOLT {}' }, 'float', 12, [5, -1.25]),
+  item({ ask: 'OUTP?', set: 'OUTP {}', type: 'bool', on: 'ON', off: 'OFF' }, 'bool', true, [
+    false,
+    true,
+  ]),
+  item({ ask: 'COUNT?', set: 'COUNT {}', answer: 'N={};', type: 'int' }, 'int', 3, [2n ** 60n, 7]),
+];
+
+function simulated(wire: LineWire): SimulatedDevice {
+  const properties = items.map(({ visitor, property, reads = null }) => ({
+    ...property,
+    value: reads,
+    visitor: v.parse(lineVisitor, visitor),
+  }));
+  const device = lineSimulator(wire).simulate(
+    { settings: {}, properties },
+    { clock: fakeClock(), log: silentLog() },
+  );
+  assert.ok(!(device instanceof Promise));
+  return device;
+}
+
+for (const [what, wire] of Object.entries(WIRES)) {
+  suite(what, () => {
+    const device = simulated(wire);
+    checkMapper(mapperFor(wire), {
+      serve: (stream) => device.accept?.(stream),
+      settings: { address: 'tcp://device:5025' },
+      items,
+      refused: { ask: 'NO:SUCH?' },
+      faults: 100,
+    });
+  });
+}
+
+test('the derived device holds what it is set to, and answers several values at once', async () => {
+  const signal = new AbortController().signal;
+  const visitors = [0, 2].map((field) =>
+    v.parse(lineVisitor, { ask: 'ALL?', answer: '<{}>', field }),
+  );
+  const device = await lineSimulator().simulate(
+    {
+      settings: {},
+      properties: visitors.map((visitor, at) => ({
+        name: `p${at}`,
+        type: 'float' as const,
+        access: 'read' as const,
+        visitor,
+        value: at,
+      })),
+    },
+    { clock: fakeClock(), log: silentLog() },
+  );
+  let lines = 0;
+  const serve = (stream: Parameters<NonNullable<SimulatedDevice['accept']>>[0]): void => {
+    stream.on('data', () => lines++);
+    device.accept?.(stream);
+  };
+  const context = fakeContext({ wire: serve });
+  const connection = await mapperFor({}).connect({ address: 'tcp://x:1' }, context, signal);
+  device.set('p1', 7.5);
+  assert.deepEqual(await connection.read(visitors, signal), [
+    { ok: true, value: 0 },
+    { ok: true, value: 7.5 },
+  ]);
+  assert.equal(lines, 1, 'one question for both');
+  assert.equal(device.get('p1'), 7.5);
+  assert.throws(() => device.set('p1', 'text'), { code: 'LINE_VALUE' });
+  await device.close();
+});
