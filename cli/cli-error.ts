@@ -7,12 +7,20 @@ export class CliError extends Error {
   /** Stable, for `--json`: `USAGE`, `UNREACHABLE`, … */
   readonly code: string;
   readonly exit: ExitCode;
+  /** More for programs. */
+  readonly details: object | undefined;
 
-  constructor(exit: ExitCode, code: string, message: string, options?: ErrorOptions) {
+  constructor(
+    exit: ExitCode,
+    code: string,
+    message: string,
+    options?: ErrorOptions & { readonly details?: object },
+  ) {
     super(message, options);
     this.name = 'CliError';
     this.exit = exit;
     this.code = code;
+    this.details = options?.details;
   }
 }
 
@@ -25,12 +33,14 @@ export interface Explained {
   readonly exit: ExitCode;
   readonly code: string;
   readonly message: string;
+  readonly details?: object | undefined;
 }
 
 /** Any error as exit code, stable code and sentence. Of a bug the stack is kept: it is meant for us. */
 export function explain(error: unknown): Explained {
   if (error instanceof CliError) {
-    return { exit: error.exit, code: error.code, message: error.message };
+    const { exit, code, message, details } = error;
+    return { exit, code, message, ...(details && { details }) };
   }
   if (!(error instanceof Error)) return { exit: 1, code: 'BUG', message: String(error) };
   const { code, reason } = error as { code?: unknown; reason?: unknown };

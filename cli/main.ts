@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { endQuietlyOnClosedPipe, report } from './output.ts';
 import { declareApply } from './verbs/apply.ts';
 import { declareBudget } from './verbs/budget.ts';
+import { declareCall } from './verbs/call.ts';
 import { declareCloud } from './verbs/cloud.ts';
 import { declareDelete } from './verbs/delete.ts';
 import { declareDemo } from './verbs/demo.ts';
@@ -58,6 +59,7 @@ function declare(act: Act): Command {
   declareApply(program, act);
   declareGet(program, act);
   declareSet(program, act);
+  declareCall(program, act);
   declareSamples(program, act);
   declareBudget(program, act);
   declareDelete(program, act);

@@ -30,8 +30,10 @@ export function processOutput(json: boolean): Output {
 
 /** Tells an error on standard error and answers with the exit code. */
 export function report(error: unknown, json: boolean): number {
-  const { exit, code, message } = explain(error);
-  const text = json ? JSON.stringify({ error: { code, message } }) : `limpet: ${message}`;
+  const { exit, code, message, details } = explain(error);
+  const text = json
+    ? JSON.stringify({ error: { code, message, ...details } })
+    : `limpet: ${message}`;
   process.stderr.write(`${text}\n`);
   return exit;
 }

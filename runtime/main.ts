@@ -3,7 +3,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { DmiError, type Log, Misconfigured } from '@limpet/dmi';
-import { formatFaults, type NodeFacts } from '@limpet/dmi/manifest';
+import { type CallDoor, formatFaults, type NodeFacts } from '@limpet/dmi/manifest';
 import packageJson from '../package.json' with { type: 'json' };
 import type { FrontCounts } from '#protocol/api';
 import { LocalApi } from './api/local-api.ts';
@@ -83,7 +83,8 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   lag.start();
 
   const { bus, broker } = await openBus(config, store, { log, scope });
-  const backend = new LocalBackend({ node, store, facts, clock, history });
+  const { call } = devices;
+  const backend = new LocalBackend({ node, store, facts, clock, history, call });
   scope.add(() => backend.close());
   budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');
@@ -94,7 +95,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   else
     joinCloud(
       url,
-      { config, store, facts, budgets, bus, files: refilled ? files : undefined },
+      { config, store, facts, budgets, bus, call, files: refilled ? files : undefined },
       { log, scope },
     );
   log.info('edge started', { node, data: config.data, bus: config.bus ?? 'off', cloud: url?.host });
@@ -222,18 +223,19 @@ interface Joining {
   readonly facts: () => NodeFacts;
   readonly budgets: Budgets;
   readonly bus: EventBus | undefined;
+  readonly call: CallDoor;
   readonly files: ManifestFolder | undefined;
 }
 
 function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): void {
-  const { config, store, facts, budgets, bus, files } = joining;
+  const { config, store, facts, budgets, bus, call, files } = joining;
   const dial = dialWebSocket({
     url,
     clock,
     ...(config.ca !== undefined && { ca: config.ca }),
     ...(config.tokenFile !== undefined && { tokenFile: config.tokenFile }),
   });
-  const link = new CloudLink({ node: config.node, twins: store, facts, dial, clock, log });
+  const link = new CloudLink({ node: config.node, twins: store, facts, dial, call, clock, log });
   scope.add(() => link.stop());
   budgets.onMapperState(() => link.factsChanged());
   link.onStatus(({ state }) => bus?.cloud(state));

@@ -1,6 +1,7 @@
 /** Everything that can be said of manifests before a server sees them: all faults of all files at once. */
 import type { Mapper } from '@limpet/dmi';
 import {
+  checkMethods,
   checkOrder,
   checkSettings,
   checkVisitors,
@@ -62,7 +63,9 @@ async function faultsOfParts(
       return [];
     case 'DeviceModel': {
       const mapper = await find.mapper(resource.spec.protocol);
-      return mapper === undefined ? [] : (await checkVisitors(mapper, resource)).faults;
+      if (mapper === undefined) return [];
+      const parts = [await checkVisitors(mapper, resource), await checkMethods(mapper, resource)];
+      return parts.flatMap(({ faults }) => faults);
     }
     case 'Device': {
       const model = await find.model(resource.metadata.namespace ?? 'default', resource.spec.model);

@@ -1,5 +1,5 @@
 /** From the words on a command line to an order: the place, and the value by the property's type. */
-import type { Json } from '@limpet/dmi';
+import type { Json, PropertyType } from '@limpet/dmi';
 import type { DeviceModel } from '@limpet/dmi/manifest';
 import { usage } from '../cli-error.ts';
 
@@ -28,6 +28,11 @@ export function parsePlace(text: string, namespace: string): Place {
 export function parseValue(model: DeviceModel, property: string, text: string): Json {
   if (text === 'null') return null;
   const type = model.spec.properties.find(({ name }) => name === property)?.type;
+  return parseAs(type, text);
+}
+
+/** The JSON that `text` stands for as a value of this type. */
+export function parseAs(type: PropertyType | undefined, text: string): Json {
   switch (type) {
     case 'bool':
       return switchWords.get(text.toLowerCase()) ?? text;
@@ -39,7 +44,7 @@ export function parseValue(model: DeviceModel, property: string, text: string): 
       return /^".*"$/s.test(text) ? jsonOr(text) : text;
     case 'json':
       return parseJson(text);
-    // An unknown property is refused by the check that follows, with the nearest name.
+    // What is unknown is refused by the check that follows, with the nearest name.
     case 'bytes':
     case undefined:
       return text;

@@ -1,7 +1,7 @@
 /** The cloud behind the API: checks what users send, and changes what is wanted in the store. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '@limpet/dmi';
-import type { Device, DeviceModel, Kind, Resource } from '@limpet/dmi/manifest';
+import type { CallOutcome, Device, DeviceModel, Kind, Resource } from '@limpet/dmi/manifest';
 import {
   alreadyExists,
   ApiError,
@@ -25,6 +25,7 @@ import {
   type Target,
   tooManyRequests,
 } from '#protocol/api';
+import { type CallAsked, callThrough, noRelay, type Relay } from './calls.ts';
 import { checkOrders, takeDocument } from './documents.ts';
 import { isNewOrder } from './orders.ts';
 import { StoreFailed } from './store/errors.ts';
@@ -46,9 +47,11 @@ interface Wish {
 
 export class CloudBackend implements Backend {
   readonly #store: CloudStore;
+  readonly #relay: Relay;
 
-  constructor(store: CloudStore) {
+  constructor(store: CloudStore, relay: Relay = noRelay) {
     this.#store = store;
+    this.#relay = relay;
   }
 
   version(): number {
@@ -80,6 +83,12 @@ export class CloudBackend implements Backend {
     const resource = this.#store.view.get(target.kind, keyOf(target));
     if (resource === undefined) throw notFound(target);
     return resource;
+  }
+
+  async call(target: Target, asked: CallAsked, signal: AbortSignal): Promise<CallOutcome> {
+    const { doc } = this.#existing(target);
+    if (doc.kind !== 'Device') throw notFound(target);
+    return callThrough(this.#relay, { device: doc, model: this.#modelOf(doc), asked }, signal);
   }
 
   look(kind: Kind, key: Key): Sight | undefined {

@@ -84,14 +84,6 @@ async function serve(
   const server = tls
     ? createTlsServer({ ...SERVER_OPTIONS, ...tls, minVersion: 'TLSv1.2' })
     : createServer(SERVER_OPTIONS);
-  const front = new ApiFront({
-    backend: new CloudBackend(store),
-    version: workspace.version,
-    clock,
-    log,
-    ...(known && { authorize: known }),
-    ailment: () => ailmentOf(store),
-  });
   const hub = new Hub({
     store,
     clock,
@@ -100,6 +92,14 @@ async function serve(
       authorized: ({ headers }: IncomingMessage) => known(bearerToken(headers.authorization) ?? ''),
     }),
     ...(heartbeatMs !== undefined && { heartbeatMs }),
+  });
+  const front = new ApiFront({
+    backend: new CloudBackend(store, (...asked) => hub.call(...asked)),
+    version: workspace.version,
+    clock,
+    log,
+    ...(known && { authorize: known }),
+    ailment: () => ailmentOf(store),
   });
   front.attach(server);
   hub.attach(server);

@@ -71,7 +71,13 @@ export function checkCall(
     return { ok: false, at, code: 'INPUT_INVALID', message, ran: 'no' };
   }
   const { input, faults } = checkArguments(method, given);
-  if (faults.length === 0) return { ok: true, method, input };
+  if (faults.length === 0) {
+    if (Buffer.byteLength(JSON.stringify(input)) <= MAX_CALL_BYTES) {
+      return { ok: true, method, input };
+    }
+    const message = `the input of "${method.name}" must be at most ${MAX_CALL_BYTES} bytes as JSON`;
+    return { ok: false, at, code: 'VALUE_TOO_LARGE', message, ran: 'no' };
+  }
   const told = faults.map(({ message }) => message).join(' ');
   const code = faults.length === 1 ? (faults[0] as ArgumentFault).code : 'INPUT_INVALID';
   const message = `the input of "${method.name}" is wrong: ${told}`;
@@ -103,9 +109,6 @@ function checkArguments(
     const known = names.length === 0 ? 'it takes none' : `it takes ${names.join(', ')}`;
     const message = `"${name.slice(0, 80)}" is no argument of this method; ${known}.${suggestion(name, names)}`;
     fault(name, 'ARGUMENT_UNKNOWN', message);
-  }
-  if (faults.length === 0 && Buffer.byteLength(JSON.stringify(input)) > MAX_CALL_BYTES) {
-    fault('', 'VALUE_TOO_LARGE', `all together must be at most ${MAX_CALL_BYTES} bytes as JSON.`);
   }
   return { input, faults };
 }

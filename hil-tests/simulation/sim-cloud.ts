@@ -49,6 +49,7 @@ export class SimCloud {
         connection.sendDown(message);
       },
       close: () => this.leave(connection),
+      after: () => () => undefined,
       admit: (node) => {
         // What was said in another conversation counts no more once this one begins.
         this.#claimed.delete(node);

@@ -2,6 +2,8 @@
 import type { Clock, Json } from '@limpet/dmi';
 import {
   API_VERSION,
+  type CallDoor,
+  type CallOutcome,
   type Device,
   type Kind,
   type Node,
@@ -43,6 +45,8 @@ export interface LocalBackendOptions {
   readonly facts: () => NodeFacts;
   readonly clock: Clock;
   readonly history?: Pick<HistoryDoor, 'history'>;
+  /** Runs methods of devices. */
+  readonly call?: CallDoor;
 }
 
 export class LocalBackend implements Backend {
@@ -114,6 +118,17 @@ export class LocalBackend implements Backend {
         ? `the model "${device.spec.model}" has no property "${property}"`
         : `no history of "${property}" is kept: add "history: true" to it in the model "${device.spec.model}"`;
     throw new ApiError('NotFound', why);
+  }
+
+  async call(
+    target: Target,
+    asked: Parameters<CallDoor>[1],
+    signal: AbortSignal,
+  ): Promise<CallOutcome> {
+    const { call } = this.#options;
+    if (call === undefined) throw methodNotAllowed('devices cannot be called here');
+    this.get(target);
+    return call(keyOf(target), asked, signal);
   }
 
   look(kind: Kind, key: Key): Sight | undefined {

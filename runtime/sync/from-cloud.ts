@@ -65,6 +65,16 @@ const Message = v.variant('type', [
   v.object({ type: v.literal('welcome'), seq: Counter }),
   v.object({ type: v.literal('ack'), seq: Counter }),
   v.object({
+    type: v.literal('call'),
+    id: Counter,
+    device: Id,
+    method: Name,
+    // As far as it is wrong, the caller is told.
+    input: v.record(v.string(), AnyJson),
+    ttl: Time,
+  }),
+  v.object({ type: v.literal('uncall'), id: Counter }),
+  v.object({
     type: v.literal('desire'),
     to: Counter,
     rows: v.array(v.variant('kind', [Resource, Desired])),

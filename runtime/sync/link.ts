@@ -3,7 +3,7 @@
  * backoff, for ever. Devices never notice.
  */
 import type { Clock, Log } from '@limpet/dmi';
-import type { NodeFacts } from '@limpet/dmi/manifest';
+import type { CallDoor, NodeFacts } from '@limpet/dmi/manifest';
 import { Backoff } from '../kernel/backoff.ts';
 import { diagnose, type Fault } from './diagnose.ts';
 import { FactsTeller } from './facts-teller.ts';
@@ -35,6 +35,8 @@ export interface LinkOptions {
   /** What the node tells of itself; asked on connecting and every 30 s, told when it changed. */
   readonly facts: () => NodeFacts;
   readonly dial: Dial;
+  /** Runs methods of this node's devices; without it, the cloud is told that there are no calls. */
+  readonly call?: CallDoor;
   readonly clock: Clock;
   readonly log: Log;
   /** Uniform in [0, 1), for the backoff. */
@@ -107,11 +109,12 @@ export class CloudLink {
 
   #connect(): void {
     this.#attempts++;
-    const { node, twins, dial, facts, clock } = this.#options;
+    const { node, twins, dial, facts, clock, call } = this.#options;
     let hello: NodeFacts | undefined;
     const session = new SyncSession({
       node,
       twins,
+      call,
       send: (message) => connection.wire?.send(JSON.stringify(message)),
       close: (end) => {
         connection.end = end;

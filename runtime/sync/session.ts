@@ -7,7 +7,8 @@
  * the store has returned from a durable merge; once closed, a session neither sends nor changes the store.
  */
 import { type FromCloud, type FromEdge, PROTOCOL, type StateRow, type WantedRow } from '#protocol';
-import type { NodeFacts } from '@limpet/dmi/manifest';
+import type { CallDoor, NodeFacts } from '@limpet/dmi/manifest';
+import { RelayedCalls } from './calls.ts';
 
 /** The part of the twin store a session needs. */
 export interface SyncedTwins {
@@ -40,6 +41,8 @@ export interface SessionOptions {
   readonly node: string;
   readonly twins: SyncedTwins;
   readonly send: (message: FromEdge) => void;
+  /** Runs methods of this node's devices. */
+  readonly call?: CallDoor | undefined;
   /** Asked once, when the conversation cannot go on. */
   readonly close: (end: SessionEnd) => void;
   /** The cloud has taken this node. */
@@ -61,10 +64,13 @@ type Phase =
 /** The edge's half of one conversation with the cloud. */
 export class SyncSession {
   readonly #options: SessionOptions;
+  readonly #calls: RelayedCalls | undefined;
   #phase: Phase = { kind: 'opening' };
 
   constructor(options: SessionOptions) {
+    const { call, send } = options;
     this.#options = options;
+    this.#calls = call && new RelayedCalls(call, (message) => this.#live(() => send(message)));
   }
 
   /** The socket is open. */
@@ -73,7 +79,8 @@ export class SyncSession {
     this.#phase = { kind: 'greeting' };
     const { node, twins, send } = this.#options;
     const { epoch } = twins;
-    send({ type: 'hello', protocol: PROTOCOL, node, epoch, rev: twins.rev(), facts });
+    const offers = this.#calls === undefined ? {} : { offers: ['call'] as const };
+    send({ type: 'hello', protocol: PROTOCOL, node, epoch, rev: twins.rev(), facts, ...offers });
   }
 
   /** A message arrived, already checked by `readFromCloud`. */
@@ -86,6 +93,10 @@ export class SyncSession {
         return this.#ack(message.seq);
       case 'desire':
         return this.#desire(message.rows, message.to);
+      case 'call':
+        return this.#live(() => void this.#calls?.call(message));
+      case 'uncall':
+        return this.#calls?.cancel(message.id);
       case 'refuse': {
         const { code, retryAfter } = message;
         const end = { kind: 'refused', code, message: message.message } as const;
@@ -113,6 +124,7 @@ export class SyncSession {
   /** The socket is gone: whatever still arrives is of a dead connection. */
   closed(): void {
     this.#phase = { kind: 'closed' };
+    this.#calls?.end();
   }
 
   #welcome(seq: number): void {
@@ -156,8 +168,12 @@ export class SyncSession {
     this.#end({ kind: 'own', code: 'SYNC_OUT_OF_ORDER', message });
   }
 
+  #live(task: () => void): void {
+    if (this.#phase.kind === 'live') task();
+  }
+
   #end(end: SessionEnd): void {
-    this.#phase = { kind: 'closed' };
+    this.closed();
     this.#options.close(end);
   }
 }

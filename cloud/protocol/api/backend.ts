@@ -10,7 +10,14 @@
  * 2. Listeners are told in version order.
  */
 import type { Json } from '@limpet/dmi';
-import type { API_VERSION, Kind, Quality, Resource } from '@limpet/dmi/manifest';
+import type {
+  API_VERSION,
+  CallDoor,
+  CallOutcome,
+  Kind,
+  Quality,
+  Resource,
+} from '@limpet/dmi/manifest';
 import type { Selection } from './selector.ts';
 
 /** A value, or a promise of it: a write resolves once it is on the disk. */
@@ -87,6 +94,8 @@ export interface Backend {
   remove(target: Target, options: RemoveOptions): Awaitable<Resource>;
   /** Only where history is kept, which is at the edge. @throws NotFound */
   samples?(target: Target, property: string, query: SamplesQuery): SampleList;
+  /** Only where devices can be reached: runs a method of one, see `CallDoor`. @throws NotFound */
+  call?(target: Target, asked: Parameters<CallDoor>[1], signal: AbortSignal): Promise<CallOutcome>;
   /** Synchronous, because a watch must compose an object and hand it on in one turn. */
   look(kind: Kind, key: Key): Sight | undefined;
   /**

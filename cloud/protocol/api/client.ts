@@ -48,6 +48,8 @@ export class ApiUnreachable extends Error {
 
 /** The server sends bookmarks every 15 s: one that is silent for this long is gone. */
 const SILENT_MS = 60_000;
+/** How much longer than a call an answer to it may take. */
+const GIVING_UP_MS = 10_000;
 const PAGE_ITEMS = 500;
 const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
 
@@ -151,6 +153,21 @@ export class ApiClient {
   ): Promise<SampleList> {
     const path = `${item(target)}/samples/${encodeURIComponent(property)}${queryOf({ ...select })}`;
     return (await this.#ask({ method: 'GET', path })) as unknown as SampleList;
+  }
+
+  /** Runs a method of a device, once. @throws ApiError with `details.call` saying where it stopped */
+  async call(
+    target: Target,
+    asked: { readonly method: string; readonly input: Document; readonly timeoutMs: number },
+    signal?: AbortSignal,
+  ): Promise<Document> {
+    const { method, input, timeoutMs } = asked;
+    const query = queryOf({ timeout: `${timeoutMs}ms` });
+    const path = `${item(target)}/methods/${encodeURIComponent(method)}${query}`;
+    // The server gives up first, and says where it stopped.
+    const silentMs = timeoutMs + GIVING_UP_MS;
+    const sent = { method: 'POST', path, body: { input }, type: JSON_TYPE, silentMs, signal };
+    return (await this.#ask(sent))['output'] as Document;
   }
 
   /** Ends when the server ends it (open the next one from the last version read) or the signal says so. */

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '@limpet/dmi';
 import { Answer, answerError, statusError } from './answer.ts';
 import type { Backend, Document, SampleList, Target } from './backend.ts';
+import { answerCall } from './call.ts';
 import { expectType, parseDocument, readBody } from './body.ts';
 import { discovery } from './discovery.ts';
 import { checkPatch, placeAt, placeNew, removeOptions } from './document.ts';
@@ -128,7 +129,7 @@ export class ApiFront {
 
   async #dispatch(asked: Route, request: IncomingMessage, answer: Answer): Promise<void> {
     const { backend } = this.#options;
-    if (asked.verb !== 'read') this.#expectRoom();
+    this.#expectRoom(asked);
     switch (asked.verb) {
       case 'options':
         answer.response.writeHead(204, { allow: asked.allow.join(', ') }).end();
@@ -156,14 +157,17 @@ export class ApiFront {
       }
       case 'samples':
         return answer.json(200, this.#samples(asked));
+      case 'call':
+        return answerCall(backend, asked, await documentOf(request), { answer, request });
       case 'remove':
         return this.#remove(asked.target, request, answer);
     }
   }
 
   /** @throws ApiError TooManyRequests */
-  #expectRoom(): void {
-    if (this.#unread.admits()) return;
+  #expectRoom({ verb }: Route): void {
+    // Health and metrics are asked for when things are bad.
+    if (verb === 'read' || this.#unread.admits()) return;
     this.#refused += 1;
     throw tooManyRequests('too much waits for readers that take nothing; try again', 5);
   }

@@ -17,6 +17,8 @@ export type Place =
   | { readonly at: 'item'; readonly target: Target }
   /** The past of one property of a device. */
   | { readonly at: 'samples'; readonly target: Target; readonly property: string }
+  /** A method of a device. */
+  | { readonly at: 'method'; readonly target: Target; readonly method: string }
   | { readonly at: 'document'; readonly path: string };
 
 /** Documents of their own that a front serves. */
@@ -38,6 +40,8 @@ export function methodsAt(place: Place): readonly string[] {
     case 'document':
     case 'samples':
       return ['GET', 'HEAD'];
+    case 'method':
+      return ['POST'];
     case 'collection': {
       const { kind, namespace } = place.scope;
       const complete = namespace !== undefined || !KINDS[kind].namespaced;
@@ -71,17 +75,20 @@ function placeUnder(parts: readonly string[]): Place | undefined {
   return more.length === 0 ? place : placeBelow(place, more);
 }
 
-/** What a device has below it: the past of its properties. */
-function placeBelow(place: Place, [word, property, ...more]: readonly string[]): Place | undefined {
+/** What a device has below it: the past of its properties, and its methods. */
+function placeBelow(place: Place, [word, name, ...more]: readonly string[]): Place | undefined {
   if (place.at !== 'item' || place.target.kind !== 'Device') return undefined;
-  if (word !== 'samples' || property === undefined || more.length > 0) return undefined;
-  return { at: 'samples', target: place.target, property: propertyIn(property) };
+  if (name === undefined || more.length > 0) return undefined;
+  const { target } = place;
+  if (word === 'samples') return { at: 'samples', target, property: partIn(name, 'property') };
+  if (word === 'methods') return { at: 'method', target, method: partIn(name, 'method') };
+  return undefined;
 }
 
-function propertyIn(segment: string): string {
+function partIn(segment: string, what: 'property' | 'method'): string {
   if (/^[A-Za-z_][A-Za-z0-9_-]{0,62}$/.test(segment)) return segment;
   throw badRequest(
-    `${quote(segment)} is no name of a property: expected a letter or _, then letters, digits, _ and -, at most 63`,
+    `${quote(segment)} is no name of a ${what}: expected a letter or _, then letters, digits, _ and -, at most 63`,
   );
 }
 

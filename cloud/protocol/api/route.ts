@@ -1,4 +1,5 @@
 /** What a request line asks for: method, path and query to a route. Pure; knows no backend. */
+import { type CallRoute, onMethod } from './call.ts';
 import type { Key, PatchOptions, Query, SamplesQuery, Target } from './backend.ts';
 import { KINDS } from './kinds.ts';
 import { Parameters, quote } from './parameters.ts';
@@ -37,6 +38,7 @@ export type Route =
   | { readonly verb: 'get' | 'replace' | 'remove'; readonly target: Target }
   | { readonly verb: 'patch'; readonly target: Target; readonly options: PatchOptions }
   | SamplesRoute
+  | CallRoute
   /** A document of its own: discovery, version, health. */
   | { readonly verb: 'read'; readonly path: string }
   /** OPTIONS: says what else the path understands. */
@@ -66,6 +68,8 @@ export function route(method: string, url: string): Route {
       return onItem(method, place.target, parameters);
     case 'samples':
       return onSamples(place, parameters);
+    case 'method':
+      return onMethod(place, parameters);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What goes wrong in the API, as Kubernetes `Status` objects, so that its clients understand it. */
+import type { CallFailure } from '@limpet/dmi/manifest';
 import { GROUP, KINDS } from './kinds.ts';
 import type { Target } from './backend.ts';
 
@@ -39,6 +40,8 @@ export interface StatusDetails {
   readonly uid?: string;
   readonly causes?: readonly Cause[];
   readonly retryAfterSeconds?: number;
+  /** Of a call that did not succeed: how far it came, our code, and whether the device has carried it out. */
+  readonly call?: Pick<CallFailure, 'at' | 'code' | 'ran'>;
 }
 
 /** As it stands in a response body. */

@@ -86,6 +86,20 @@ const Row = v.variant('kind', [
   ),
 ]);
 
+/** Of a call: the names of outputs are like those of properties. */
+const Outcome = v.variant('ok', [
+  v.object({ ok: v.literal(true), output: v.record(PropertyName, Value) }),
+  v.object({
+    ok: v.literal(false),
+    at: v.picklist(['edge', 'device']),
+    ...Reason.entries,
+    ran: v.picklist(['no', 'maybe', 'yes']),
+    faults: v.optional(
+      v.pipe(v.array(v.object({ argument: Short, ...Reason.entries })), v.maxLength(100)),
+    ),
+  }),
+]);
+
 const Message = v.variant('type', [
   v.object({
     type: v.literal('hello'),
@@ -95,6 +109,8 @@ const Message = v.variant('type', [
     epoch: Short,
     rev: Counter,
     facts: Facts,
+    // Of a newer edge: what is not known here is not asked for.
+    offers: v.optional(v.array(v.string())),
   }),
   v.object({
     type: v.literal('report'),
@@ -103,6 +119,7 @@ const Message = v.variant('type', [
   }),
   v.object({ type: v.literal('stored'), rev: Counter }),
   v.object({ type: v.literal('facts'), facts: Facts }),
+  v.object({ type: v.literal('called'), id: Counter, outcome: Outcome }),
 ]);
 
 /** Checks one text frame. Of a report single rows may be spoiled: the rest counts. */

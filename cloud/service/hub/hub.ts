@@ -5,9 +5,11 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '@limpet/dmi';
+import type { CallOutcome } from '@limpet/dmi/manifest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Changed } from '../store/touched.ts';
 import type { CloudStore } from '../store/store.ts';
+import { type CallAsked, notConnected } from './calls.ts';
 import { Connection } from './connection.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { CloudSession } from './session.ts';
@@ -70,6 +72,12 @@ export class Hub {
     };
   }
 
+  /** Runs a method of a device of this node, if its edge is here now. */
+  async call(node: string, asked: CallAsked, signal: AbortSignal): Promise<CallOutcome> {
+    const lastSeen = this.#options.store.nodes.get(node)?.lastSeen;
+    return this.#nodes.get(node)?.call(asked, signal) ?? notConnected(node, lastSeen);
+  }
+
   /** Sends everyone away; edges come back at times of their own. Resolves when all are gone. */
   close(): Promise<void> {
     this.#closing = true;
@@ -128,6 +136,7 @@ export class Hub {
         this.#nodes.set(node, session);
         connection.node = node;
       },
+      after: (ms, task) => clock.after(ms, task),
       retryAfter: () => this.#retryAfter(),
     });
     const closed = (): void => {

@@ -70,6 +70,7 @@ class Edge {
         sessions.get(node)?.fence();
         sessions.set(node, this.session);
       },
+      after: () => () => undefined,
     });
   }
 

@@ -6,11 +6,12 @@
  * closed or fenced, a session neither sends nor changes anything.
  */
 import type { Log } from '@limpet/dmi';
-import type { NodeFacts } from '@limpet/dmi/manifest';
+import type { CallOutcome, NodeFacts } from '@limpet/dmi/manifest';
 import { type FromCloud, type FromEdge, PROTOCOL, type StateRow } from '#protocol';
 import type { Outcome } from '../store/group-commit.ts';
 import type { CloudStore } from '../store/store.ts';
 import { type Ignored, MAX_STRAYS, ReportPage } from './apply-report.ts';
+import { type CallAsked, type CallsOptions, NodeCalls } from './calls.ts';
 import { DesirePages } from './desire-pages.ts';
 import { join, leave } from './presence.ts';
 
@@ -22,6 +23,8 @@ export interface CloudSessionOptions {
   readonly close: (code: number, reason: string) => void;
   /** This session now speaks for the node: fence the one that did. */
   readonly admit: (node: string) => void;
+  /** Ends calls that the edge does not answer. */
+  readonly after: CallsOptions['after'];
   /** ms an edge is asked to wait when the cloud cannot write. Default 5 s. */
   readonly retryAfter?: () => number;
 }
@@ -39,6 +42,7 @@ interface Life {
   strays: number;
   /** `to` of the desire page that the edge has not stored yet. */
   inFlight: number | undefined;
+  readonly calls: NodeCalls;
   /** A report is being written. */
   reporting: boolean;
 }
@@ -88,7 +92,14 @@ export class CloudSession {
         return this.#stored(phase.life, message.rev);
       case 'facts':
         return this.#facts(phase.life, message.facts);
+      case 'called':
+        return phase.life.calls.called(message.id, message.outcome);
     }
+  }
+
+  /** Runs a method of a device of this node; `undefined` when the node is not there yet. */
+  call(asked: CallAsked, signal: AbortSignal): Promise<CallOutcome> | undefined {
+    return this.#phase.kind === 'live' ? this.#phase.life.calls.call(asked, signal) : undefined;
   }
 
   /** There may be something new for this node. Safe to call any number of times. */
@@ -107,6 +118,7 @@ export class CloudSession {
     const phase = this.#phase;
     this.#phase = { kind: 'closed' };
     if (phase.kind !== 'joining' && phase.kind !== 'live') return;
+    if (phase.kind === 'live') phase.life.calls.end();
     const { node, epoch } = phase.kind === 'live' ? phase.life : phase;
     const { store, log } = this.#options;
     store.commit.add(
@@ -120,6 +132,7 @@ export class CloudSession {
   /** Another connection speaks for the node now. */
   fence(): void {
     if (this.#phase.kind === 'closed') return;
+    if (this.#phase.kind === 'live') this.#phase.life.calls.end();
     this.#phase = { kind: 'closed' };
     const message = 'Another connection with this node name took over. Is the name used twice?';
     this.#options.send({ type: 'refuse', code: 'SYNC_FENCED', message });
@@ -146,6 +159,9 @@ export class CloudSession {
       return this.refuse('SYNC_PROTOCOL', message);
     }
     admit(node);
+    const { send, after } = this.#options;
+    const offered = hello.offers?.includes('call') === true;
+    const calls = new NodeCalls({ node, send, after, offered });
     this.#phase = { kind: 'joining', node, epoch };
     store.commit.add(
       () => join(store, hello),
@@ -154,7 +170,7 @@ export class CloudSession {
         if (!outcome.ok) return this.#unable(outcome.error);
         const { seq, cursor, strays } = outcome.value;
         const pages = new DesirePages(store, node, cursor);
-        const life = { node, epoch, pages, inFlight: undefined, reporting: false };
+        const life = { node, epoch, calls, pages, inFlight: undefined, reporting: false };
         this.#phase = { kind: 'live', life: { ...life, strays: MAX_STRAYS - strays } };
         this.#options.send({ type: 'welcome', seq });
         this.wantedChanged();
