@@ -19,6 +19,7 @@ export {
 export {
   defineSimulator,
   type SimulatedDevice,
+  type SimulatedMethod,
   type SimulatedProperty,
   type Simulator,
 } from './simulator.ts';

@@ -40,9 +40,10 @@ const mapper = defineMapper({
 const never = new AbortController().signal;
 const connection = await mapper.connect({ address: 'a' }, fakeContext({ wire: () => {} }), never);
 const [reading] = await connection.read([{ key: 'hello' }], never);
-const item = { visitor: { key: 'x' }, property: { name: 'x', type: 'string', access: 'read' } } as const;
+const item = { visitor: { key: 'x' }, property: { name: 'x', type: 'string', access: 'read' }, reads: '' } as const;
+const simulator = { simulate: () => ({ accept: () => {}, get: () => '', set: () => {}, close: () => {} }) };
 const results = [];
-for await (const each of runConformance(mapper, { serve: () => {}, settings: { address: 'a' }, items: [item], faults: 1 })) results.push(each);
+for await (const each of runConformance(mapper, { simulator, settings: { address: 'a' }, items: [item], faults: 1 })) results.push(each);
 console.log(JSON.stringify({ reading, ms: duration('2s'), tried: results.length, first: results[0] }));
 `;
 

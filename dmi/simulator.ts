@@ -1,6 +1,6 @@
 /** A pretend device for a mapper: what it is developed and tested against. */
 import type { Duplex } from 'node:stream';
-import type { Clock, Log, MaybeLater, PropertyShape } from './mapper.ts';
+import type { Clock, Log, MaybeLater, MethodShape, PropertyShape } from './mapper.ts';
 import type { Json, Value } from './value.ts';
 
 /** One property that a simulated device shall have. */
@@ -10,6 +10,16 @@ export interface SimulatedProperty<Visitor> extends PropertyShape {
   readonly value: Value;
 }
 
+/** One method that a simulated device shall have. */
+export interface SimulatedMethod<Visitor> extends MethodShape {
+  readonly visitor: Visitor;
+  /**
+   * What it answers; runs once for each time that the device carries it out.
+   * @throws Refused where the device says no
+   */
+  run(input: readonly Value[]): readonly Value[];
+}
+
 /** Makes simulated devices: the export `simulator` of a mapper's module, or of `simulator.ts` beside it. */
 export interface Simulator<Settings, Visitor> {
   /** Takes as many wires as are dialled until it is closed. */
@@ -17,6 +27,7 @@ export interface Simulator<Settings, Visitor> {
     device: {
       readonly settings: Settings;
       readonly properties: readonly SimulatedProperty<Visitor>[];
+      readonly methods?: readonly SimulatedMethod<Visitor>[];
     },
     context: { readonly clock: Clock; readonly log: Log },
   ): MaybeLater<SimulatedDevice>;
@@ -28,7 +39,10 @@ export interface SimulatedDevice {
   accept?(wire: Duplex): void;
   /** `tcp://127.0.0.1:PORT`, where the mapper's library opens its own sockets. */
   readonly address?: string;
-  /** Settings with which the mapper reaches it through `address`, which may lead through something that harms it. */
+  /**
+   * Settings with which the mapper reaches it through `address`, which may lead through something that harms it; laid
+   * over those that the device was made with.
+   */
   settings?(address: string): { readonly [key: string]: Json };
   /** What the device holds now. */
   get(property: string): Value;

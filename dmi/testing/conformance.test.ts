@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import test, { suite } from 'node:test';
 import { checkMapper, runConformance } from './conformance.ts';
 import type { Assertion, Subject } from './subject.ts';
-import { type Quirk, tinyDevice, tinyMapper } from './tiny.fixture.ts';
+import { type DeviceQuirk, tinySimulator } from './tiny-device.fixture.ts';
+import { type Quirk, tinyMapper } from './tiny.fixture.ts';
 
 function subject(): Subject {
   const visitor = (key: string): { key: string } => ({ key });
   return {
-    serve: tinyDevice({ level: 5, name: 'north', open: true }),
+    simulator: tinySimulator(),
     settings: { address: 'tcp://127.0.0.1:1' },
     items: [
       {
@@ -24,6 +25,7 @@ function subject(): Subject {
       {
         visitor: visitor('open'),
         property: { name: 'open', type: 'bool', access: 'readWrite' },
+        reads: true,
         writes: [false, true],
       },
     ],
@@ -31,9 +33,13 @@ function subject(): Subject {
   };
 }
 
-async function failures(quirk: Quirk): Promise<Assertion[]> {
+async function failures(
+  mapper: ReturnType<typeof tinyMapper>,
+  subject: Subject,
+  only: readonly string[],
+): Promise<Assertion[]> {
   const failed: Assertion[] = [];
-  for await (const each of runConformance(tinyMapper(quirk), { ...subject(), faults: 40 })) {
+  for await (const each of runConformance(mapper, { ...subject, faults: 40 }, new Set(only))) {
     if (each.result === 'fail') failed.push(each);
   }
   return failed;
@@ -81,6 +87,18 @@ const CAUGHT: readonly (readonly [Quirk, string])[] = [
   ['loses twice', 'DMI-705'],
   ['tells everything thrice', 'DMI-706'],
   ['subscribes only once', 'DMI-707'],
+  ['reads only once', 'DMI-801'],
+  ['remembers what it wrote', 'DMI-802'],
+  ['writes a neighbour too', 'DMI-803'],
+  ['remembers what it wrote', 'DMI-804'],
+];
+
+const CAUGHT_DEVICES: readonly (readonly [DeviceQuirk, string])[] = [
+  ['has no ways', 'DMI-101'],
+  ['forgets what is set', 'DMI-801'],
+  ['says what was set, not what is', 'DMI-802'],
+  ['writes a neighbour too', 'DMI-803'],
+  ['forgets with the wire', 'DMI-804'],
 ];
 
 // Together, because a broken mapper is mostly waited for.
@@ -88,9 +106,22 @@ suite('each broken mapper is caught by the promise that it breaks', { concurrenc
   for (const quirk of new Set(CAUGHT.map(([each]) => each))) {
     const expected = CAUGHT.filter(([each]) => each === quirk).map(([, id]) => id);
     test(`"${quirk}" by ${expected.join(', ')}`, async () => {
-      const failed = await failures(quirk);
+      const failed = await failures(tinyMapper(quirk), subject(), expected);
       const ids = failed.map(({ id }) => id);
       for (const id of expected) assert.ok(ids.includes(id), `failed: ${JSON.stringify(failed)}`);
+    });
+  }
+});
+
+suite('a wrong simulator under a right mapper is caught too', { concurrency: true }, () => {
+  for (const [quirk, id] of CAUGHT_DEVICES) {
+    test(`"${quirk}" by ${id}`, async () => {
+      const wrong = { ...subject(), simulator: tinySimulator({ quirk }) };
+      const failed = await failures(tinyMapper(), wrong, [id]);
+      assert.deepEqual(
+        failed.map((each) => each.id),
+        [id],
+      );
     });
   }
 });
@@ -103,13 +134,13 @@ test('every promise but the first contact has a broken mapper that it catches', 
 });
 
 test('what a subject does not offer is not applicable, with the reason', async () => {
-  const { settings, serve, items } = subject();
+  const { settings, simulator, items } = subject();
   const [, name] = items;
   assert.ok(name);
   const results = new Map<string, Assertion>();
   for await (const each of runConformance(tinyMapper(), {
     settings,
-    serve,
+    simulator,
     items: [name],
     faults: 5,
   })) {

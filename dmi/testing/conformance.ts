@@ -1,15 +1,17 @@
-/** The conformance run: every promise of the DMI, tried on a mapper over in-memory wires. */
-import test from 'node:test';
+/** The conformance run: every promise of the DMI, tried on a mapper and its simulator against each other. */
+import test, { after } from 'node:test';
 import type { Mapper } from '../mapper.ts';
+import { NotApplicable } from './broken.ts';
+import { agreeing } from './agreeing.ts';
 import { closing, connecting } from './connecting.ts';
 import { declaring } from './declaring.ts';
 import { losing } from './losing.ts';
 import type { DmiPromise } from './promise.ts';
 import { randomFaults } from './random-faults.ts';
 import { reading } from './reading.ts';
-import { NotApplicable } from './rig.ts';
 import type { Assertion, Subject } from './subject.ts';
 import { telling } from './telling.ts';
+import { Trial } from './trial.ts';
 import { writing } from './writing.ts';
 
 const PROMISES: readonly DmiPromise[] = [
@@ -21,14 +23,23 @@ const PROMISES: readonly DmiPromise[] = [
   ...closing,
   ...randomFaults,
   ...telling,
+  ...agreeing,
 ];
 
-/** Tries the promises one after the other and says of each what became of it. */
+/** Tries the promises, or `only` those of these ids, one after the other, and says of each what became of it. */
 export async function* runConformance<Settings, Visitor>(
   mapper: Mapper<Settings, Visitor>,
   subject: Subject,
+  only?: ReadonlySet<string>,
 ): AsyncGenerator<Assertion> {
-  for (const promise of PROMISES) yield await tried(promise, mapper, subject);
+  const trial = new Trial(mapper, subject);
+  try {
+    for (const promise of PROMISES) {
+      if (only?.has(promise.id) ?? true) yield await tried(promise, trial);
+    }
+  } finally {
+    await trial.close();
+  }
 }
 
 /** Registers one node:test per promise; a promise that does not apply is skipped with its reason. */
@@ -36,22 +47,20 @@ export function checkMapper<Settings, Visitor>(
   mapper: Mapper<Settings, Visitor>,
   subject: Subject,
 ): void {
+  const trial = new Trial(mapper, subject);
+  after(() => trial.close());
   for (const promise of PROMISES) {
     test(`${promise.id}: ${promise.title}`, async (t) => {
-      const { result, reason } = await tried(promise, mapper, subject);
+      const { result, reason } = await tried(promise, trial);
       if (result === 'fail') throw new Error(`${promise.id}: ${reason}`);
       if (result === 'not-applicable') t.skip(reason);
     });
   }
 }
 
-async function tried(
-  { id, title, keep }: DmiPromise,
-  mapper: Mapper<unknown, unknown>,
-  subject: Subject,
-): Promise<Assertion> {
+async function tried({ id, title, keep }: DmiPromise, trial: Trial): Promise<Assertion> {
   try {
-    await keep(mapper, subject);
+    await keep(trial);
     return { id, title, result: 'pass' };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

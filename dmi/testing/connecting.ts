@@ -1,8 +1,11 @@
 /** DMI-1xx: opening a device, DMI-5xx: closing it. */
 import type { Connection } from '../mapper.ts';
+import { Broken } from './broken.ts';
 import { type DmiPromise, onRig } from './promise.ts';
-import { Broken, lost, type Outcome, type Rig, say, value } from './rig.ts';
+import { lost, type Outcome, type Rig, say, value } from './rig.ts';
 import { good } from './values.ts';
+
+const HEARD_CLOSED_MS = 250;
 
 export const connecting: readonly DmiPromise[] = [
   onRig('DMI-101', 'a device that answers can be opened and read', async (rig) => {
@@ -15,19 +18,19 @@ export const connecting: readonly DmiPromise[] = [
     'DMI-102',
     'a device that refuses the dial is Unreachable, in its own time',
     async (rig) => {
-      rig.dialling = 'refuses';
+      await rig.meet('refuses');
       const outcome = await openAndRead(rig);
       if (outcome.aborted) throw new Broken('it had to be aborted');
       lost(outcome, 'opening a dead address', 'no');
-      nothingLeft(rig, 'a failed connect');
+      await nothingLeft(rig, 'a failed connect');
     },
   ),
   onRig('DMI-103', 'a dial that hangs ends promptly when it is aborted', async (rig) => {
-    rig.dialling = 'hangs';
+    await rig.meet('hangs');
     const outcome = await openAndRead(rig);
     lost(outcome, 'a dial that hangs', 'no');
     noListeners(outcome, 'connect');
-    nothingLeft(rig, 'an aborted connect');
+    await nothingLeft(rig, 'an aborted connect');
   }),
 ];
 
@@ -36,20 +39,20 @@ export const closing: readonly DmiPromise[] = [
     const connection = await rig.connect();
     await rig.read(connection, rig.subject.items);
     await close(rig, connection);
-    nothingLeft(rig, 'close');
+    await nothingLeft(rig, 'close');
   }),
   onRig('DMI-502', 'close does not throw after the wire was lost', async (rig) => {
     const connection = await rig.connect();
     await rig.read(connection, rig.subject.items);
-    for (const wire of rig.wires) wire.cut();
+    await rig.cut();
     await close(rig, connection);
-    nothingLeft(rig, 'close after a cut');
+    await nothingLeft(rig, 'close after a cut');
   }),
   onRig('DMI-503', 'a second close does no harm', async (rig) => {
     const connection = await rig.connect();
     await close(rig, connection);
     await close(rig, connection);
-    nothingLeft(rig, 'a second close');
+    await nothingLeft(rig, 'a second close');
   }),
   onRig('DMI-504', 'after close the device can be opened anew', async (rig) => {
     const first = await rig.connect();
@@ -83,7 +86,10 @@ async function openAndRead(rig: Rig): Promise<Outcome<unknown>> {
 }
 
 /** Insists that every wire is given back and no timer waits. */
-export function nothingLeft(rig: Rig, what: string): void {
+export async function nothingLeft(rig: Rig, what: string): Promise<void> {
+  // That a socket was closed is heard a moment later.
+  const right = (): boolean => rig.wires.every(({ released }) => released);
+  if (!right()) await rig.until(right, HEARD_CLOSED_MS);
   const open = rig.wires.filter((wire) => !wire.released).length;
   if (open > 0) throw new Broken(`${what} left ${open} wires open: end() or destroy() them`);
   if (rig.clock.pending > 0) throw new Broken(`${what} left ${rig.clock.pending} timers waiting`);

@@ -3,8 +3,8 @@ import { kindOf } from '../manifest/json.ts';
 import { isLabel } from '../manifest/schema.ts';
 import type { Mapper } from '../mapper.ts';
 import type { PropertyType } from '../value.ts';
+import { Broken, NotApplicable } from './broken.ts';
 import { type DmiPromise, onRig } from './promise.ts';
-import { Broken, NotApplicable } from './rig.ts';
 
 const GARBAGE: readonly unknown[] = [undefined, null, true, 0, -1, '', 'x', [], [1], Symbol('x')];
 const TYPES: readonly PropertyType[] = ['bool', 'int', 'float', 'string', 'bytes', 'json'];
@@ -13,7 +13,7 @@ export const declaring: readonly DmiPromise[] = [
   {
     id: 'DMI-001',
     title: 'the protocol is named in lower-case letters, digits and "-"',
-    keep(mapper) {
+    keep({ mapper }) {
       if (!isLabel(mapper.protocol)) throw new Broken(`"${mapper.protocol}" is no such name`);
     },
   },
@@ -26,7 +26,7 @@ export const declaring: readonly DmiPromise[] = [
   {
     id: 'DMI-003',
     title: 'the schemas answer garbage with issues and never throw',
-    async keep(mapper) {
+    async keep({ mapper }) {
       for (const garbage of GARBAGE) {
         await refuses(mapper, 'settings', garbage, `a ${typeof garbage}`);
         await refuses(mapper, 'visitor', garbage, `a ${typeof garbage}`);
@@ -36,7 +36,7 @@ export const declaring: readonly DmiPromise[] = [
   {
     id: 'DMI-004',
     title: 'the schemas refuse a field that they do not know',
-    async keep(mapper, subject) {
+    async keep({ mapper, subject }) {
       const unknown = { 'no-such-field': 1 };
       await refuses(mapper, 'settings', { ...(subject.settings as object), ...unknown }, 'one');
       for (const { visitor } of subject.items) {
@@ -45,7 +45,8 @@ export const declaring: readonly DmiPromise[] = [
     },
   },
   onRig('DMI-005', 'a device has one port, whenever it is asked', async (rig) => {
-    const { mapper, settings } = rig;
+    const { mapper } = rig;
+    const settings = await rig.settings();
     if (mapper.port === undefined) throw new NotApplicable('the mapper names no ports');
     const ports = [await mapper.port(settings), await mapper.port(structuredClone(settings))];
     if (ports[0] !== ports[1]) throw new Broken(`first ${ports[0]}, then ${ports[1]}`);

@@ -3,4 +3,4 @@ export { type FakeClock, fakeClock } from './clock.ts';
 export { checkMapper, runConformance } from './conformance.ts';
 export { type FakeContext, fakeContext, type Serve } from './context.ts';
 export { type LogLine, recordingLog, type RecordingLog, silentLog } from './log.ts';
-export type { Assertion, Subject, SubjectItem } from './subject.ts';
+export type { Assertion, Subject, SubjectHarm, SubjectItem } from './subject.ts';

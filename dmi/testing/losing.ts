@@ -1,10 +1,11 @@
+import { Broken, NotApplicable } from './broken.ts';
 /** DMI-4xx: the wire, and what becomes of a call when it is cut, silent or garbled. */
 import { close, noListeners } from './connecting.ts';
 import { type DmiPromise, onRig } from './promise.ts';
 import { Random } from './random.ts';
 import { baseline } from './reading.ts';
-import { Broken, lost, type Outcome, type Rig, value } from './rig.ts';
-import type { Harm } from './wire.ts';
+import { lost, type Outcome, type Rig, value } from './rig.ts';
+import type { Harm } from './harm.ts';
 import { writable } from './writing.ts';
 
 const SILENCE: Harm = { kind: 'silence', after: 0 };
@@ -13,7 +14,7 @@ const ABORT_AFTER_MS = 1;
 export const losing: readonly DmiPromise[] = [
   onRig('DMI-401', 'a read that is aborted ends promptly', async (rig) => {
     const connection = await rig.connect();
-    rig.harm = SILENCE;
+    await rig.hurt(SILENCE);
     const visitors = rig.subject.items.map((item) => rig.visitor(item.visitor));
     const outcome = await rig.call(
       (signal) => connection.read(visitors, signal),
@@ -27,7 +28,7 @@ export const losing: readonly DmiPromise[] = [
   onRig('DMI-402', 'a write that is aborted ends promptly', async (rig) => {
     const [item] = writable(rig);
     const connection = await rig.connect();
-    rig.harm = SILENCE;
+    await rig.hurt(SILENCE);
     const visitor = rig.visitor(item.visitor);
     const [wanted = null] = item.writes ?? [];
     const outcome = await rig.call(
@@ -51,7 +52,7 @@ export const losing: readonly DmiPromise[] = [
   ),
   onRig('DMI-405', 'a silent device is lost, never waited for without end', async (rig) => {
     const connection = await rig.connect();
-    rig.harm = SILENCE;
+    await rig.hurt(SILENCE);
     const outcome = await rig.tryRead(connection, rig.subject.items, 'fast');
     lost(outcome, 'a read from a silent device', 'garbled-too');
     noListeners(outcome, 'a read from a silent device');
@@ -59,9 +60,9 @@ export const losing: readonly DmiPromise[] = [
   }),
   onRig('DMI-406', 'nonsense on the wire is Garbled or Unreachable, never a value', async (rig) => {
     for (let seed = 1; seed <= 10; seed++) {
-      rig.harm = { kind: 'none' };
+      await rig.hurt({ kind: 'none' });
       const connection = await rig.connect();
-      rig.harm = { kind: 'noise-instead', random: new Random(seed) };
+      await rig.hurt({ kind: 'noise-instead', random: new Random(seed) });
       const outcome = await rig.tryRead(connection, rig.subject.items, 'fast');
       lost(outcome, `a read answered with nonsense (seed ${seed})`, 'garbled-too');
       await close(rig, connection);
@@ -70,7 +71,9 @@ export const losing: readonly DmiPromise[] = [
   onRig('DMI-407', 'an open wire has a listener for errors', async (rig) => {
     const connection = await rig.connect();
     await baseline(rig, connection);
-    if (rig.wires.some((wire) => !wire.released && wire.deaf)) {
+    const open = rig.wires.filter((wire) => !wire.released && wire.deaf !== undefined);
+    if (open.length === 0) throw new NotApplicable('the kit cannot see the wire of this mapper');
+    if (open.some((wire) => wire.deaf)) {
       throw new Broken('it has none: a reset would end the whole process');
     }
     await close(rig, connection);
@@ -80,10 +83,10 @@ export const losing: readonly DmiPromise[] = [
 async function lostBy(rig: Rig, harm: Harm, garbled: 'garbled-too' | 'no'): Promise<void> {
   const connection = await rig.connect();
   await baseline(rig, connection);
-  rig.harm = harm;
+  await rig.hurt(harm);
   const read = (): Promise<Outcome<unknown>> => rig.tryRead(connection, rig.subject.items, 'fast');
   ended(await read(), 'a read', garbled);
-  rig.harm = { kind: 'none' };
+  await rig.hurt({ kind: 'none' });
   ended(await read(), 'the next read', garbled);
   value(await rig.call(() => connection.close(), 'fast'), 'close');
 }

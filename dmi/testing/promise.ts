@@ -1,14 +1,14 @@
 /** A promise of the DMI, as something that can be tried on a mapper. */
-import type { Mapper } from '../mapper.ts';
+import type { MaybeLater } from '../mapper.ts';
 import { Rig } from './rig.ts';
-import type { Subject } from './subject.ts';
+import type { Trial } from './trial.ts';
 
 export interface DmiPromise {
   /** Never reused. */
   readonly id: string;
   readonly title: string;
   /** Throws Broken, or NotApplicable. */
-  readonly keep: (mapper: Mapper<unknown, unknown>, subject: Subject) => Promise<void> | void;
+  readonly keep: (trial: Trial) => MaybeLater<void>;
 }
 
 /** A promise that is tried on a rig of its own. */
@@ -16,8 +16,8 @@ export function onRig(id: string, title: string, keep: (rig: Rig) => Promise<voi
   return {
     id,
     title,
-    async keep(mapper, subject) {
-      const rig = await Rig.open(mapper, subject);
+    async keep(trial) {
+      const rig = await Rig.open(trial);
       try {
         await keep(rig);
       } finally {

@@ -1,9 +1,10 @@
 /** DMI-2xx: what was asked is answered, in the order asked, and one refusal does not spoil the rest. */
 import type { Connection, Reading } from '../mapper.ts';
 import type { Value } from '../value.ts';
+import { Broken, NotApplicable } from './broken.ts';
 import { noListeners } from './connecting.ts';
 import { type DmiPromise, onRig } from './promise.ts';
-import { Broken, NotApplicable, type Rig, value } from './rig.ts';
+import { type Rig, value } from './rig.ts';
 import type { SubjectItem } from './subject.ts';
 import { good, isOfType, refusal, same, show } from './values.ts';
 
@@ -50,7 +51,7 @@ export const reading: readonly DmiPromise[] = [
   onRig('DMI-205', 'an answer that arrives byte by byte is still one answer', async (rig) => {
     const connection = await rig.connect();
     const known = await baseline(rig, connection);
-    rig.harm = { kind: 'pieces' };
+    await rig.hurt({ kind: 'pieces' });
     expect(known, rig.subject.items, await rig.read(connection, rig.subject.items));
   }),
   onRig('DMI-206', 'a call leaves no listener on its signal', async (rig) => {

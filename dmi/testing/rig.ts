@@ -3,10 +3,16 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as realDelay } from 'node:timers/promises';
 import { Garbled, Unreachable } from '../errors.ts';
 import type { Connection, Mapper, MapperContext, Reading } from '../mapper.ts';
-import { type FakeClock, fakeClock } from './clock.ts';
+import type { SimulatedDevice } from '../simulator.ts';
+import { Broken } from './broken.ts';
+import type { Harm } from './harm.ts';
 import { silentLog } from './log.ts';
+import { type RigClock, rigClock } from './rig-clock.ts';
+import { parse, type Stage } from './stage.ts';
 import type { Subject, SubjectItem } from './subject.ts';
-import { type Harm, Wire } from './wire.ts';
+import type { Trial } from './trial.ts';
+import type { Dialling, Way } from './way.ts';
+import type { Wire } from './wire.ts';
 
 /** How a call ended. `listeners`: what it left on its signal. */
 export type Outcome<T> = { readonly aborted: boolean; readonly listeners: number } & (
@@ -15,61 +21,79 @@ export type Outcome<T> = { readonly aborted: boolean; readonly listeners: number
   | { readonly kind: 'hung' }
 );
 
-/** Thrown by an assertion: the promise that the mapper broke, as a sentence. */
-export class Broken extends Error {}
-/** Thrown by an assertion that has nothing to test on this subject. */
-export class NotApplicable extends Error {}
+/** How the mapper's time passes: like real time, or so that its time-outs are soon over where it is not real. */
+export type Pace = 'healthy' | 'fast';
 
 /** How long a call may run (mapper's time) before its signal is aborted, and then (real time) to end. */
 const PATIENCE_MS = 60_000;
+/** The same where the mapper's time is real. */
+const REAL_PATIENCE_MS = 2_000;
 const PROMPT_MS = 500;
 const HEALTHY_MS = 10_000;
 /** How long what a device tells by itself is waited for. */
 const HEARD_MS = 2_000;
 
-type Parsed = { readonly settings: unknown; readonly visitors: ReadonlyMap<unknown, unknown> };
-
 export class Rig {
   readonly mapper: Mapper<unknown, unknown>;
   readonly subject: Subject;
-  readonly clock: FakeClock = fakeClock();
-  readonly wires: Wire[] = [];
-  /** What happens to answers, on every wire. */
-  harm: Harm = { kind: 'none' };
-  /** What dialling does. */
-  dialling: 'answers' | 'refuses' | 'hangs' = 'answers';
-  readonly #parsed: Parsed;
+  readonly clock: RigClock;
+  readonly #stage: Stage;
   readonly #context: MapperContext;
 
-  private constructor(mapper: Mapper<unknown, unknown>, subject: Subject, parsed: Parsed) {
+  private constructor(trial: Trial, stage: Stage) {
+    const { mapper, subject } = trial;
     this.mapper = mapper;
     this.subject = subject;
-    this.#parsed = parsed;
+    this.#stage = stage;
+    this.clock = rigClock(subject.realTime === true);
     this.#context = {
       device: 'default/subject',
       clock: this.clock,
       log: silentLog(),
-      dial: (address, signal) => this.#dial(address, signal),
+      dial: (address, signal) => stage.way.dial(address, this.clock, signal),
+      ...(subject.folder === undefined ? {} : { folder: subject.folder }),
     };
   }
 
-  static async open(mapper: Mapper<unknown, unknown>, subject: Subject): Promise<Rig> {
-    const settings = await parse(mapper.settings, subject.settings, 'the settings');
-    const visitors = new Map<unknown, unknown>();
-    for (const visitor of [...subject.items.map((item) => item.visitor), subject.refused]) {
-      if (visitor === undefined) continue;
-      visitors.set(visitor, await parse(mapper.visitor, visitor, 'a visitor'));
-    }
-    return new Rig(mapper, subject, { settings, visitors });
+  static async open(trial: Trial): Promise<Rig> {
+    const stage = await trial.stage();
+    await stage.reset();
+    return new Rig(trial, stage);
   }
 
-  get settings(): unknown {
-    return this.#parsed.settings;
+  /** The simulated device. */
+  get device(): SimulatedDevice {
+    return this.#stage.device;
+  }
+
+  /** What was opened; empty where the kit cannot see it. */
+  get wires(): readonly Wire[] {
+    return this.#stage.way.wires;
   }
 
   /** The mapper's own form of a visitor of the subject. */
   visitor(visitor: unknown): unknown {
-    return this.#parsed.visitors.get(visitor);
+    return this.#stage.visitor(visitor);
+  }
+
+  /** The mapper's own form of the settings with which it reaches the device now. */
+  settings(): Promise<unknown> {
+    return parse(this.mapper.settings, this.#way.settings(), 'the settings');
+  }
+
+  /** What happens to answers from now on. Throws {@link NotApplicable} where that cannot be done. */
+  async hurt(harm: Harm): Promise<void> {
+    await this.#way.hurt(harm);
+  }
+
+  /** What opening the device meets from now on. */
+  async meet(dialling: Dialling): Promise<void> {
+    await this.#way.meet(dialling);
+  }
+
+  /** Resets what is open, as when a cable is pulled. */
+  async cut(): Promise<void> {
+    await this.#way.cut();
   }
 
   /** Connects, on a wire that does no harm. */
@@ -77,9 +101,10 @@ export class Rig {
     return value(await this.tryConnect('healthy'), 'connect');
   }
 
-  tryConnect(pace: 'healthy' | 'fast'): Promise<Outcome<Connection<unknown>>> {
+  async tryConnect(pace: Pace): Promise<Outcome<Connection<unknown>>> {
     const { mapper } = this;
-    return this.call((signal) => mapper.connect(this.settings, this.#context, signal), pace);
+    const settings = await this.settings();
+    return this.call((signal) => mapper.connect(settings, this.#context, signal), pace);
   }
 
   /** Reads items of the subject on a healthy wire; throws {@link Broken} when that fails. */
@@ -93,7 +118,7 @@ export class Rig {
   tryRead(
     connection: Connection<unknown>,
     items: readonly Pick<SubjectItem, 'visitor'>[],
-    pace: 'healthy' | 'fast',
+    pace: Pace,
   ): Promise<Outcome<readonly Reading[]>> {
     const visitors = items.map((item) => this.visitor(item.visitor));
     return this.call((signal) => connection.read(visitors, signal), pace);
@@ -105,8 +130,8 @@ export class Rig {
    */
   async call<T>(
     start: (signal: AbortSignal) => Promise<T>,
-    pace: 'healthy' | 'fast',
-    abortAfterMs: number = pace === 'fast' ? PATIENCE_MS : HEALTHY_MS,
+    pace: Pace,
+    abortAfterMs: number = this.#patienceMs(pace),
   ): Promise<Outcome<T>> {
     const abort = new AbortController();
     const { signal } = abort;
@@ -141,23 +166,24 @@ export class Rig {
   async #pass(running: Promise<void>, ms?: number): Promise<void> {
     const before = performance.now();
     await Promise.race([running, realDelay(1)]);
-    await this.clock.advance(ms ?? Math.min(50, performance.now() - before));
+    const passed = ms ?? Math.min(50, performance.now() - before);
+    await this.#stage.clock.advance(passed);
+    await this.clock.advance(passed);
   }
 
-  async #dial(address: string, signal: AbortSignal): ReturnType<MapperContext['dial']> {
-    signal.throwIfAborted();
-    if (this.dialling === 'refuses') {
-      throw new Unreachable('DIAL_REFUSED', `nothing answers at ${address}`);
-    }
-    if (this.dialling === 'hangs') await this.clock.sleep(24 * 3_600_000, signal);
-    const wire = new Wire(this.subject.serve, () => this.harm);
-    this.wires.push(wire);
-    return wire.near;
+  #patienceMs(pace: Pace): number {
+    if (pace === 'healthy') return HEALTHY_MS;
+    const { realTime, patienceMs = REAL_PATIENCE_MS } = this.subject;
+    return realTime === true ? patienceMs : PATIENCE_MS;
+  }
+
+  get #way(): Way {
+    return this.#stage.way;
   }
 
   /** Cuts what a broken mapper left open. */
   dispose(): void {
-    for (const wire of this.wires) wire.near.destroy();
+    this.#way.sweep();
   }
 }
 
@@ -184,15 +210,4 @@ export function say(outcome: Outcome<unknown>): string {
   if (outcome.kind === 'value') return 'succeeded';
   const { error } = outcome;
   return `rejected with ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`;
-}
-
-async function parse(
-  schema: Mapper<unknown, unknown>['settings'],
-  input: unknown,
-  what: string,
-): Promise<unknown> {
-  const result = await schema['~standard'].validate(input);
-  if (result.issues === undefined) return result.value;
-  const issues = result.issues.map((issue) => issue.message).join('; ');
-  throw new Broken(`the mapper's schema refuses ${what} of the subject: ${issues}`);
 }

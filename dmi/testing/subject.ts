@@ -1,23 +1,25 @@
 /** What a mapper's author gives to the conformance run, and what it answers. */
-import type { PropertyShape } from '../mapper.ts';
+import type { MaybeLater, PropertyShape } from '../mapper.ts';
+import type { Simulator } from '../simulator.ts';
 import type { Value } from '../value.ts';
-import type { Serve } from './context.ts';
 
-/** One property of the simulated device. Its value holds still unless the run writes it. */
+/** One property of the simulated device. Its value holds still unless the run changes it. */
 export interface SubjectItem {
   /** As a device model says it. */
   readonly visitor: unknown;
   readonly property: PropertyShape;
-  /** What the simulator holds at first. */
-  readonly reads?: Value;
+  /** What the device holds at first. */
+  readonly reads: Value;
   /** Values to write, for a property that is `readWrite`. */
   readonly writes?: readonly Value[];
+  /** Other values that the device itself may come to hold; by default {@link writes}, and of a bool the opposite. */
+  readonly turns?: readonly Value[];
 }
 
 /** A simulated device, and what there is to read and write on it. */
 export interface Subject {
-  /** Serves one wire. What was written is still there on the next wire. */
-  readonly serve: Serve;
+  /** Makes the device; one for the whole run. */
+  readonly simulator: Simulator<unknown, unknown>;
   /** As a device says them. */
   readonly settings: unknown;
   readonly items: readonly [SubjectItem, ...SubjectItem[]];
@@ -25,10 +27,37 @@ export interface Subject {
   readonly refused?: unknown;
   /** Whether the protocol carries a checksum, so that a single flipped bit must be noticed. */
   readonly checksummed?: boolean;
-  /** How many random faults to try; default 200. */
+  /** How many random faults to try; by default 200, and in real time as many as 3 s allow. */
   readonly faults?: number;
   /** Where the random faults begin; default 1. */
   readonly seed?: number;
+  /**
+   * For a mapper whose library has timers of its own: `context.clock` tells real time. Keep time-outs in `settings`
+   * short; the run waits for them.
+   */
+  readonly realTime?: boolean;
+  /** How long, in real time, a call to a harmed device may last before it is aborted; default 2,000. */
+  readonly patienceMs?: number;
+  /** What becomes `context.folder`. */
+  readonly folder?: string;
+  /** For a device that the kit cannot stand in front of: it has neither `accept` nor `address`. */
+  readonly harm?: SubjectHarm;
+}
+
+/** What the author can do to a device that is reached by other ways than bytes, such as radio. */
+export interface SubjectHarm {
+  /** Ends every harm: the device answers again, and can be reached. */
+  heal(): MaybeLater<void>;
+  /** The connection is lost now, as when the device's battery is pulled; it can be reached again. */
+  cut?(): MaybeLater<void>;
+  /** From now on the device answers nothing. */
+  silence?(): MaybeLater<void>;
+  /** From now on the device cannot be reached. */
+  refuse?(): MaybeLater<void>;
+  /** From now on its answers are nonsense. */
+  garble?(): MaybeLater<void>;
+  /** From now on its answers come in small pieces, or late. */
+  slow?(): MaybeLater<void>;
 }
 
 /** What became of one promise of the DMI. */

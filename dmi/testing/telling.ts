@@ -3,10 +3,11 @@ import { getEventListeners } from 'node:events';
 import { Garbled, Refused, Unreachable } from '../errors.ts';
 import type { Connection, Reading, Sink } from '../mapper.ts';
 import type { Value } from '../value.ts';
+import { Broken, NotApplicable } from './broken.ts';
 import { close, nothingLeft } from './connecting.ts';
 import { type DmiPromise, onRig } from './promise.ts';
 import { baseline } from './reading.ts';
-import { Broken, NotApplicable, type Rig, value } from './rig.ts';
+import { type Rig, value } from './rig.ts';
 import type { SubjectItem } from './subject.ts';
 import { good, same, show } from './values.ts';
 
@@ -62,7 +63,7 @@ export const telling: readonly DmiPromise[] = [
       if (listeners > 0) throw new Broken(`it left ${listeners} listeners on its signal`);
       if (watch.losses.length > 0) throw new Broken('an ended subscription is not a lost one');
       await close(rig, connection);
-      nothingLeft(rig, 'close after a subscription');
+      await nothingLeft(rig, 'close after a subscription');
     },
   ),
   onRig(
@@ -71,7 +72,7 @@ export const telling: readonly DmiPromise[] = [
     async (rig) => {
       const connection = await rig.connect();
       const watch = await subscribe(rig, connection, rig.subject.items);
-      for (const wire of rig.wires) wire.cut();
+      await rig.cut();
       if (!(await rig.until(() => watch.losses.length > 0))) throw new Broken('it was not told');
       const before = watch.readings.length;
       await rig.until(() => false, QUIET_MS);
@@ -82,7 +83,7 @@ export const telling: readonly DmiPromise[] = [
       if (watch.losses.length > 1) throw new Broken(`it was lost ${watch.losses.length} times`);
       if (watch.readings.length > before) throw new Broken('it told readings after it was lost');
       await close(rig, connection);
-      nothingLeft(rig, 'close after a lost subscription');
+      await nothingLeft(rig, 'close after a lost subscription');
     },
   ),
   onRig(

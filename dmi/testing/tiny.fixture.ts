@@ -39,6 +39,8 @@ export type Quirk =
   | 'takes each chunk for an answer'
   | 'leaves listeners'
   | 'says what was asked, not what is'
+  | 'remembers what it wrote'
+  | 'reads only once'
   | 'writes a neighbour too'
   | 'writes anything'
   | 'ignores abort'
@@ -72,43 +74,11 @@ type Answer = {
   readonly of: { readonly value?: Json; readonly no?: string }[];
 };
 
-/** The simulated device: holds what it is given; text longer than 8 is cut, numbers are rounded to tenths. */
-export function tinyDevice(held: Record<string, Json>): (wire: Duplex) => void {
-  const one = (key: string): { value?: Json; no?: string } =>
-    key in held ? { value: held[key] ?? null } : { no: 'no such key' };
-  const watchers = new Set<(key: string) => void>();
-  return (wire) => {
-    let watched: readonly string[] = [];
-    const tell = (key: string): void => {
-      if (watched.includes(key)) wire.write(`${JSON.stringify({ told: key, value: held[key] })}\n`);
-    };
-    watchers.add(tell);
-    wire.on('close', () => watchers.delete(tell));
-    let rest = '';
-    wire.on('data', (chunk: Buffer) => {
-      const lines = (rest + chunk.toString()).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        const { id, get, watch, set, to } = JSON.parse(line) as {
-          id: number;
-          get?: string[];
-          watch?: string[];
-          set: string;
-          to: Json;
-        };
-        if (watch !== undefined) watched = watch.filter((key) => typeof held[key] !== 'boolean');
-        const asked = get ?? watch ?? [set];
-        if (asked[0] === set) held[set] = typeof to === 'number' ? Math.round(to * 10) / 10 : to;
-        wire.write(`${JSON.stringify({ id, of: asked.map((key) => one(key)) })}\n`);
-        if (asked[0] === set) for (const each of watchers) each(set);
-      }
-    });
-    wire.on('end', () => wire.end());
-  };
-}
+/** Opens the wire; by default `context.dial`. */
+export type Dial = MapperContext['dial'];
 
 /** The mapper, with one promise broken or none. */
-export function tinyMapper(quirk?: Quirk): Mapper<Settings, Visitor> {
+export function tinyMapper(quirk?: Quirk, dial?: Dial): Mapper<Settings, Visitor> {
   const loose = quirk === 'loose schema';
   const settings: v.GenericSchema<unknown, Settings> = exact({ address: v.string() });
   const visitor: v.GenericSchema<unknown, Visitor> = loose
@@ -134,7 +104,7 @@ export function tinyMapper(quirk?: Quirk): Mapper<Settings, Visitor> {
       if (quirk === 'opens only once' && opened++ > 0) throw new Unreachable('TINY', 'in use');
       const own = quirk === 'dials without the signal' ? new AbortController().signal : signal;
       try {
-        return new TinyConnection(await context.dial(address, own), context, quirk);
+        return new TinyConnection(await (dial ?? context.dial)(address, own), context, quirk);
       } catch (error) {
         throw quirk === 'fails with a plain error' ? new Error('it failed') : error;
       }
@@ -146,6 +116,8 @@ class TinyConnection implements Connection<Visitor> {
   readonly #wire: Duplex;
   readonly #context: MapperContext;
   readonly #quirk: Quirk | undefined;
+  /** What a wrong mapper answers without asking. */
+  readonly #known = new Map<string, Value>();
   #rest = '';
   #id = 0;
   #lost: DmiError | undefined;
@@ -174,6 +146,18 @@ class TinyConnection implements Connection<Visitor> {
   }
 
   async read(visitors: readonly Visitor[], signal: AbortSignal): Promise<readonly Reading[]> {
+    const readings = await this.#read(visitors, signal);
+    return readings.map((reading, index) => {
+      const key = visitors[index]?.key ?? '';
+      if (this.#quirk === 'reads only once' && reading.ok) {
+        if (!this.#known.has(key)) this.#known.set(key, reading.value);
+      }
+      const value = this.#known.get(key);
+      return value === undefined ? reading : { ok: true, value };
+    });
+  }
+
+  async #read(visitors: readonly Visitor[], signal: AbortSignal): Promise<readonly Reading[]> {
     const keys = visitors.map(({ key }) => key);
     if (this.#quirk === 'refuses an empty batch' && keys.length === 0) {
       throw new Misconfigured('TINY_EMPTY', 'nothing to read');
@@ -191,6 +175,10 @@ class TinyConnection implements Connection<Visitor> {
   async write({ key }: Visitor, value: Value, signal: AbortSignal): Promise<Value> {
     if (typeof value === 'object' && this.#quirk !== 'writes anything') {
       throw new Misconfigured('TINY_TYPE', 'a tiny device holds no objects');
+    }
+    if (this.#quirk === 'remembers what it wrote') {
+      this.#known.set(key, value);
+      return value;
     }
     const { of } = await this.#ask({ set: key, to: value as Json }, signal);
     if (this.#quirk === 'writes a neighbour too')

@@ -4,7 +4,7 @@ import { DmiError } from '../errors.ts';
 import { isJson } from '../manifest/json.ts';
 import type { Reading } from '../mapper.ts';
 import type { PropertyType, Value } from '../value.ts';
-import { Broken } from './rig.ts';
+import { Broken } from './broken.ts';
 
 /** Whether two values are one: `7n` is `7`, a Buffer is its bytes. */
 export function same(a: Value, b: Value): boolean {

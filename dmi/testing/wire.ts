@@ -1,115 +1,144 @@
-/** An in-memory wire between a mapper and its simulator, on which answers can be harmed. */
+/** A wire between a mapper and its simulator, on which answers can be harmed: in memory, or between two sockets. */
+import type { Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import type { Serve } from './context.ts';
-import type { Random } from './random.ts';
+import { type Harm, harmed, type Step } from './harm.ts';
 
-/** What happens to the simulator's answers from now on. `after`: bytes that still pass unharmed. */
-export type Harm =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'pieces' }
-  | { readonly kind: 'cut' | 'end' | 'silence'; readonly after: number }
-  | { readonly kind: 'noise-before' | 'noise-instead' | 'flipped-bits'; readonly random: Random };
+/** Asked at each chunk, so that one rig can turn all its wires bad at once. */
+export type HarmNow = () => Harm;
 
-/** One dialled wire. */
+interface Ends {
+  /** Where the mapper's requests come out, and its answers go in. */
+  readonly up: Duplex;
+  /** Where the device's answers come out, and its requests go in. */
+  readonly down: Duplex;
+  /** Resets the mapper's end. */
+  readonly reset: () => void;
+  /** Whether the mapper has given its end back. */
+  readonly released: () => boolean;
+  /** Whether nobody but this wire listens for errors; `undefined` where that cannot be seen. */
+  readonly deaf: () => boolean | undefined;
+}
+
+/** One wire that the mapper has opened. */
 export class Wire {
-  /** The mapper's end. */
-  readonly near: Duplex;
-  readonly #far: Duplex;
-  readonly #inner: Duplex;
-  readonly #harm: () => Harm;
+  readonly #ends: Ends;
+  readonly #harm: HarmNow;
   #passed = 0;
   #last: Harm | undefined;
+  #answered = 0;
 
-  /** `harm` is asked at each chunk, so one rig can turn all its wires bad at once. */
-  constructor(serve: Serve, harm: () => Harm) {
-    const [near, inner] = duplexPair();
-    const [outer, far] = duplexPair();
-    this.near = near;
-    this.#far = far;
-    this.#inner = inner;
+  private constructor(ends: Ends, harm: HarmNow) {
+    this.#ends = ends;
     this.#harm = harm;
+    const { up, down } = ends;
+    for (const end of [up, down]) end.on('error', () => undefined);
+    up.pipe(down);
+    void this.#answers();
+  }
+
+  /** A wire that the kit dials for the mapper; `near` is the mapper's end. */
+  static inMemory(accept: (wire: Duplex) => void, harm: HarmNow): { wire: Wire; near: Duplex } {
+    const [near, up] = duplexPair();
+    const [down, far] = duplexPair();
     // A mapper without a listener of its own would end this process; `deaf` tells instead.
-    for (const end of [near, inner, outer, far]) end.on('error', () => undefined);
+    for (const end of [near, far]) end.on('error', () => undefined);
     near.once('close', () => far.destroy());
     far.once('close', () => near.destroy());
-    inner.pipe(outer);
-    void this.#answers(outer);
-    serve(far);
+    const wire = new Wire(
+      {
+        up,
+        down,
+        reset() {
+          near.destroy(Object.assign(new Error('the wire was cut'), { code: 'ECONNRESET' }));
+          far.destroy();
+        },
+        released: () => near.destroyed || near.writableEnded,
+        deaf: () => near.listenerCount('error') < 2,
+      },
+      harm,
+    );
+    accept(far);
+    return { wire, near };
+  }
+
+  /** A wire between a socket that the mapper's library opened and one to its device. */
+  static betweenSockets(up: Socket, down: Socket, harm: HarmNow): Wire {
+    up.once('close', () => down.destroy());
+    down.once('close', () => up.destroySoon());
+    return new Wire(
+      {
+        up,
+        down,
+        reset() {
+          up.resetAndDestroy();
+          down.destroy();
+        },
+        released: () => up.destroyed || up.readableEnded,
+        deaf: () => undefined,
+      },
+      harm,
+    );
   }
 
   /** Whether nobody but this wire listens for errors, which on a real one would end the process. */
-  get deaf(): boolean {
-    return this.near.listenerCount('error') < 2;
+  get deaf(): boolean | undefined {
+    return this.#ends.deaf();
   }
 
   /** Whether the mapper has given the wire back. */
   get released(): boolean {
-    return this.near.destroyed || this.near.writableEnded;
+    return this.#ends.released();
+  }
+
+  /** Bytes of answers that reached the mapper. */
+  get answered(): number {
+    return this.#answered;
   }
 
   /** Resets the wire, as when a cable is pulled. */
   cut(): void {
-    this.near.destroy(Object.assign(new Error('the wire was cut'), { code: 'ECONNRESET' }));
-    this.#far.destroy();
+    this.#ends.reset();
   }
 
   /** Carries answers up one by one; ends with the wire. */
-  async #answers(outer: Duplex): Promise<void> {
+  async #answers(): Promise<void> {
+    const { up, down } = this.#ends;
     try {
-      for await (const chunk of outer) {
-        for (const piece of this.#harmed(chunk as Buffer)) {
-          if (this.near.destroyed) return;
-          this.#inner.write(piece);
-          await setImmediate();
+      for await (const chunk of down) {
+        for (const step of this.#steps(chunk as Buffer)) {
+          if (up.destroyed || up.writableEnded) return;
+          await this.#take(step);
         }
       }
-      this.#inner.end();
+      up.end();
     } catch {
-      // The far end broke off: that is what a lost wire looks like, and `near` is told so.
+      // The far end broke off: that is what a lost wire looks like, and the mapper is told so.
       this.cut();
     }
   }
 
-  *#harmed(chunk: Buffer): Generator<Buffer> {
-    const harm = this.#harm();
-    if (harm !== this.#last) this.#passed = 0;
-    this.#last = harm;
-    switch (harm.kind) {
-      case 'none':
-        return yield chunk;
-      case 'pieces':
-        return yield* Array.from(chunk, (byte) => Buffer.of(byte));
-      case 'noise-before':
-        return yield Buffer.concat([noise(harm.random), chunk]);
-      case 'noise-instead':
-        return yield noise(harm.random);
-      case 'flipped-bits':
-        return yield flipped(chunk, harm.random);
+  async #take(step: Step): Promise<void> {
+    const { up } = this.#ends;
+    switch (step.kind) {
+      case 'pass':
+        this.#passed += step.bytes.length;
+        this.#answered += step.bytes.length;
+        up.write(step.bytes);
+        return setImmediate();
+      case 'wait':
+        return step.clock.sleep(step.ms);
       case 'cut':
+        return this.cut();
       case 'end':
-      case 'silence':
-        return yield* this.#until(harm.kind, harm.after, chunk);
+        up.end();
     }
   }
 
-  *#until(kind: 'cut' | 'end' | 'silence', after: number, chunk: Buffer): Generator<Buffer> {
-    const part = chunk.subarray(0, Math.max(0, after - this.#passed));
-    this.#passed += part.length;
-    if (part.length > 0) yield part;
-    if (part.length === chunk.length) return;
-    if (kind === 'cut') this.cut();
-    if (kind === 'end') this.#inner.end();
+  #steps(chunk: Buffer): Step[] {
+    const harm = this.#harm();
+    if (harm !== this.#last) this.#passed = 0;
+    this.#last = harm;
+    return harmed(harm, chunk, this.#passed);
   }
-}
-
-function noise(random: Random): Buffer {
-  return random.bytes(1 + random.below(64));
-}
-
-function flipped(chunk: Buffer, random: Random): Buffer {
-  const copy = Buffer.from(chunk);
-  const at = random.below(copy.length);
-  copy[at] = (copy[at] ?? 0) ^ (1 << random.below(8));
-  return copy;
 }

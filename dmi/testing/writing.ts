@@ -1,8 +1,9 @@
 /** DMI-3xx: what was written is what is read. */
 import { Misconfigured, Refused } from '../errors.ts';
+import { Broken, NotApplicable } from './broken.ts';
 import { type DmiPromise, onRig } from './promise.ts';
 import { baseline, expect } from './reading.ts';
-import { Broken, NotApplicable, type Rig, say, value } from './rig.ts';
+import { type Rig, say, value } from './rig.ts';
 import type { SubjectItem } from './subject.ts';
 import { good, same, show } from './values.ts';
 

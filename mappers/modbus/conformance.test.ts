@@ -1,9 +1,9 @@
-import { checkMapper, fakeClock, type SubjectItem } from '@limpet/dmi/testing';
+import { checkMapper, type SubjectItem } from '@limpet/dmi/testing';
 import { suite } from 'node:test';
 import mapper from './mapper.ts';
-import { ModbusSimulator } from './simulator.ts';
+import { simulator } from './simulator.ts';
 
-type Parts = Pick<SubjectItem, 'reads' | 'writes'>;
+type Parts = Pick<SubjectItem, 'reads' | 'writes' | 'turns'>;
 
 function item(
   visitor: object,
@@ -19,6 +19,7 @@ const items: [SubjectItem, ...SubjectItem[]] = [
   item({ register: 'input', address: 0, type: 'float32' }, 'temperature', {
     type: 'float',
     reads: 21.5,
+    turns: [-40.25, 1e6],
   }),
   item({ register: 'holding', address: 10, type: 'int16', scale: 0.1 }, 'setpoint', {
     type: 'float',
@@ -48,31 +49,18 @@ const items: [SubjectItem, ...SubjectItem[]] = [
   }),
   item({ register: 'holding', address: 40, type: 'bytes', length: 3 }, 'key', {
     type: 'bytes',
-    writes: [Uint8Array.of(1, 2, 3)],
+    reads: Uint8Array.of(1, 2, 3),
+    writes: [Uint8Array.of(0, 255, 9)],
   }),
 ];
-
-function plant(): ModbusSimulator {
-  const simulator = new ModbusSimulator(fakeClock());
-  const unit = simulator.unit(1);
-  unit.set('input', 0, [0x41ac, 0]);
-  unit.set('holding', 10, [553, 0, 0]);
-  unit.set('coil', 4, [1]);
-  unit.set('discrete', 0, [0]);
-  unit.set('holding', 20, [1, 0, 0, 0]);
-  unit.set('holding', 30, Buffer.from('Hello\0'));
-  unit.set('holding', 40, [0x0102, 0x0300]);
-  return simulator;
-}
 
 for (const [address, framing] of [
   ['tcp://plc', 'tcp'],
   ['rtu:///dev/ttyUSB0', 'rtu'],
 ] as const) {
   suite(`DMI conformance over ${address}`, () => {
-    const simulator = plant();
     checkMapper(mapper, {
-      serve: (wire) => simulator.serve(wire, framing),
+      simulator,
       settings: { address },
       items,
       refused: { register: 'holding', address: 11_000 },
