@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test, { suite } from 'node:test';
 import * as v from 'valibot';
 import { defineMapper } from '../mapper.ts';
-import { checkMapper, fakeClock, silentLog, type SubjectItem } from '../testing/index.ts';
+import { checkMapper, type SubjectItem } from '../testing/index.ts';
 import type { Json, PropertyType, Value } from '../value.ts';
 import { httpConnection } from './connection.ts';
 import { Http } from './http.ts';
@@ -22,13 +22,18 @@ const mapper = defineMapper({
 });
 
 function item(
-  visitor: object,
+  visitor: { readonly path: string; readonly pointer: string; readonly [key: string]: unknown },
   type: PropertyType,
   reads: Value,
   writes?: readonly Value[],
 ): SubjectItem {
   const access = writes === undefined ? 'read' : 'readWrite';
-  return { visitor, property: { name: 'p', type, access }, reads, ...(writes && { writes }) };
+  return {
+    visitor,
+    property: { name: `${visitor.path}${visitor.pointer}`, type, access },
+    reads,
+    ...(writes && { writes }),
+  };
 }
 
 const items: [SubjectItem, ...SubjectItem[]] = [
@@ -60,23 +65,9 @@ const items: [SubjectItem, ...SubjectItem[]] = [
   ),
 ];
 
-const simulated = httpSimulator().simulate(
-  {
-    settings: {},
-    properties: items.map(({ visitor, property, reads = null }, index) => ({
-      ...property,
-      name: `p${index}`,
-      value: reads,
-      visitor: v.parse(httpVisitor, visitor),
-    })),
-  },
-  { clock: fakeClock(), log: silentLog() },
-);
-assert.ok(!(simulated instanceof Promise));
-
 suite('JSON over HTTP', () => {
   checkMapper(mapper, {
-    serve: (wire) => simulated.accept?.(wire),
+    simulator: httpSimulator(),
     settings: { address: 'http://meter' },
     items,
     refused: { path: '/nowhere' },

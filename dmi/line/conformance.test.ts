@@ -56,25 +56,10 @@ const items: [SubjectItem, ...SubjectItem[]] = [
   item({ ask: 'COUNT?', set: 'COUNT {}', answer: 'N={};', type: 'int' }, 'int', 3, [2n ** 60n, 7]),
 ];
 
-function simulated(wire: LineWire): SimulatedDevice {
-  const properties = items.map(({ visitor, property, reads = null }) => ({
-    ...property,
-    value: reads,
-    visitor: v.parse(lineVisitor, visitor),
-  }));
-  const device = lineSimulator(wire).simulate(
-    { settings: {}, properties },
-    { clock: fakeClock(), log: silentLog() },
-  );
-  assert.ok(!(device instanceof Promise));
-  return device;
-}
-
 for (const [what, wire] of Object.entries(WIRES)) {
   suite(what, () => {
-    const device = simulated(wire);
     checkMapper(mapperFor(wire), {
-      serve: (stream) => device.accept?.(stream),
+      simulator: lineSimulator(wire),
       settings: { address: 'tcp://device:5025' },
       items,
       refused: { ask: 'NO:SUCH?' },
