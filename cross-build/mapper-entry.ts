@@ -4,5 +4,8 @@ import { confine } from '#runtime/mapper/sandbox/confine.ts';
 
 await runMapperChild({
   ...confine(),
-  carried: { modbus: () => import('@limpet/mapper-modbus') },
+  carried: {
+    modbus: () => import('@limpet/mapper-modbus'),
+    mqtt: () => import('@limpet/mapper-mqtt'),
+  },
 });

@@ -1,0 +1,94 @@
+import { suite } from 'node:test';
+import type { PropertyType, Value } from '@limpet/dmi';
+import { checkMapper, type SubjectItem } from '@limpet/dmi/testing';
+import mapper from './mapper.ts';
+import { simulator } from './simulator.ts';
+
+type Given = {
+  readonly type: PropertyType;
+  readonly reads: Value;
+  readonly writes?: readonly Value[];
+};
+
+function item(visitor: object, name: string, { type, reads, writes }: Given): SubjectItem {
+  const property = { name, type, access: writes === undefined ? 'read' : 'readWrite' } as const;
+  return { visitor, property, reads, ...(writes && { writes }) };
+}
+
+const PLAIN: readonly [SubjectItem, ...SubjectItem[]] = [
+  item({ topic: 'hall/state', path: '$.temperature' }, 'temperature', {
+    type: 'float',
+    reads: 21.5,
+  }),
+  item(
+    { topic: 'hall/state', path: '$.set[0]', scale: 0.1, command: { topic: 'hall/set' } },
+    'setpoint',
+    { type: 'float', reads: 55.3, writes: [60.1, -12.3, 0] },
+  ),
+  item(
+    {
+      topic: 'hall/fan',
+      type: 'enum',
+      map: { '0': 'off', '1': 'slow', '2': 'fast' },
+      command: { topic: 'hall/fan/set' },
+    },
+    'fan',
+    { type: 'string', reads: 'slow', writes: ['fast', 'off'] },
+  ),
+  item(
+    {
+      topic: 'hall/door',
+      type: 'bool',
+      on: 'OPEN',
+      off: 'CLOSED',
+      command: {
+        topic: 'hall/door/set',
+        payload: '{"to":{json}}',
+        response: { topic: 'hall/door/done', path: '/was' },
+      },
+    },
+    'door',
+    { type: 'bool', reads: true, writes: [false, true] },
+  ),
+  item({ topic: 'hall/raw', type: 'uint16le', byte: 2 }, 'count', { type: 'int', reads: 4660 }),
+  item({ topic: 'hall/raw', type: 'uint8', bit: 3 }, 'alarm', { type: 'bool', reads: false }),
+  item({ topic: 'hall/key', type: 'bytes', command: { topic: 'hall/key/set', qos: 2 } }, 'key', {
+    type: 'bytes',
+    reads: Uint8Array.of(1, 0, 255),
+    writes: [Uint8Array.of(7)],
+  }),
+];
+
+const ZIGBEE: readonly [SubjectItem, ...SubjectItem[]] = [
+  item({ expose: 'state', type: 'bool' }, 'on', {
+    type: 'bool',
+    reads: false,
+    writes: [true, false],
+  }),
+  item({ expose: 'color.x' }, 'x', { type: 'float', reads: 0.3, writes: [0.7] }),
+  item({ expose: 'linkquality' }, 'link', { type: 'int', reads: 87 }),
+];
+
+const TASMOTA: readonly [SubjectItem, ...SubjectItem[]] = [
+  item({ state: 'POWER1', type: 'bool' }, 'power', {
+    type: 'bool',
+    reads: true,
+    writes: [false, true],
+  }),
+  item({ state: 'Dimmer' }, 'dimmer', { type: 'int', reads: 40, writes: [70] }),
+  item({ sensor: 'AM2301.Temperature' }, 'temperature', { type: 'float', reads: 19.2 }),
+];
+
+const broker = 'mqtt://broker';
+const timeout = '500ms';
+const SUBJECTS = {
+  plain: [{ broker, topic: 'hall', timeout }, PLAIN],
+  zigbee2mqtt: [{ broker, dialect: 'zigbee2mqtt', topic: 'zigbee2mqtt/lamp', timeout }, ZIGBEE],
+  tasmota: [{ broker, dialect: 'tasmota', topic: 'plug', timeout }, TASMOTA],
+} as const;
+
+for (const [name, [settings, items]] of Object.entries(SUBJECTS)) {
+  suite(`DMI conformance: ${name}`, () => {
+    checkMapper(mapper, { simulator, settings, items, refused: { topic: 'nobody' }, faults: 60 });
+  });
+}

@@ -1,0 +1,145 @@
+/** Who listens to which topics of one broker, and what was last said there. Bounded in topics and bytes. */
+import { Refused } from '@limpet/dmi';
+import type { Publish } from './packets.ts';
+
+/** A message as listeners get it. */
+export interface Heard {
+  readonly topic: string;
+  /** A view: who keeps it copies it. Empty where it was too large. */
+  readonly payload: Buffer;
+  /** The broker had kept it: nobody knows since when. */
+  readonly retained: boolean;
+  /** When it came, in ms since 1970. */
+  readonly atMs: number;
+  /** Size of a payload that was too large to be taken; else 0. */
+  readonly tooLarge: number;
+  readonly correlation?: Buffer;
+}
+
+export type Listener = (message: Heard) => void;
+
+interface Topic {
+  readonly listeners: Set<Listener>;
+  readonly qos: 0 | 1 | 2;
+  /** Resolves when the broker has answered: with why it does not grant it. */
+  granted: Promise<Refused | undefined>;
+  latest?: Heard;
+}
+
+/** Topics of all devices with one broker. */
+const MAX_TOPICS = 10_000;
+const TOO_MANY = new Refused(
+  'MQTT_TOPICS',
+  `the devices of this broker listen to ${MAX_TOPICS} topics already, which is the most`,
+);
+/** Payloads that are kept for who asks later. Above it they are told, and not kept. */
+const MAX_KEPT_BYTES = 1_048_576;
+
+export class Topics {
+  readonly #topics = new Map<string, Topic>();
+  /** Those of them that end in `#`. */
+  readonly #wide = new Set<string>();
+  #keptBytes = 0;
+
+  get filters(): readonly { readonly topic: string; readonly qos: 0 | 1 | 2 }[] {
+    return [...this.#topics].map(([topic, { qos }]) => ({ topic, qos }));
+  }
+
+  /** Adds the listener. True where nobody listened before: then the broker is to be asked. */
+  add(filter: string, listener: Listener, qos: 0 | 1 | 2): boolean {
+    const known = this.#topics.get(filter);
+    known?.listeners.add(listener);
+    if (known !== undefined) return false;
+    if (this.#topics.size >= MAX_TOPICS) return false;
+    const topic = { listeners: new Set([listener]), qos, granted: Promise.resolve(undefined) };
+    this.#topics.set(filter, topic);
+    if (filter.endsWith('#')) this.#wide.add(filter);
+    return true;
+  }
+
+  /** Says when the broker will have answered for this one. */
+  grant(filter: string, granted: Promise<Refused | undefined>): void {
+    const topic = this.#topics.get(filter);
+    if (topic !== undefined) topic.granted = granted;
+  }
+
+  granted(filter: string): Promise<Refused | undefined> {
+    return this.#topics.get(filter)?.granted ?? Promise.resolve(TOO_MANY);
+  }
+
+  has(filter: string): boolean {
+    return this.#topics.has(filter);
+  }
+
+  latest(filter: string): Heard | undefined {
+    return this.#topics.get(filter)?.latest;
+  }
+
+  /** Takes the listener away. True where nobody is left: then the broker is to be told. */
+  remove(filter: string, listener: Listener): boolean {
+    const topic = this.#topics.get(filter);
+    if (topic === undefined) return false;
+    topic.listeners.delete(listener);
+    if (topic.listeners.size > 0) return false;
+    this.#keptBytes -= topic.latest?.payload.length ?? 0;
+    this.#topics.delete(filter);
+    this.#wide.delete(filter);
+    return true;
+  }
+
+  hear(message: Publish, atMs: number): void {
+    const heard = heardOf(message, atMs);
+    const exact = this.#topics.get(message.topic);
+    if (exact !== undefined && isNews(message, exact.latest)) {
+      this.#keep(exact, heard);
+      for (const listener of exact.listeners) listener(heard);
+    }
+    for (const filter of this.#wide) {
+      if (!matches(filter, message.topic)) continue;
+      for (const listener of this.#topics.get(filter)?.listeners ?? []) listener(heard);
+    }
+  }
+
+  #keep(topic: Topic, heard: Heard): void {
+    this.#keptBytes -= topic.latest?.payload.length ?? 0;
+    delete topic.latest;
+    if (this.#keptBytes + heard.payload.length > MAX_KEPT_BYTES) return;
+    this.#keptBytes += heard.payload.length;
+    // Into a buffer of its own: the chunk it came in is large, and the pool would be held by it.
+    const payload = Buffer.allocUnsafeSlow(heard.payload.length);
+    heard.payload.copy(payload);
+    topic.latest = { ...heard, payload };
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function heardOf(message: Publish, atMs: number): Heard {
+  const { topic, payload, skipped, retain, correlation } = message;
+  return {
+    topic,
+    payload: skipped > 0 ? NOTHING : payload,
+    retained: retain,
+    atMs,
+    tooLarge: skipped > 0 ? payload.length + skipped : 0,
+    ...(correlation && { correlation }),
+  };
+}
+
+/** What the broker kept is older than what was heard live; what it sends again may have been heard already. */
+function isNews({ retain, dup, payload }: Publish, latest: Heard | undefined): boolean {
+  if (retain && latest?.retained === false) return false;
+  return !dup || latest?.payload.equals(payload) !== true;
+}
+
+/** MQTT 3.1.1, 4.7: `+` is one level, a `#` at the end all that follow, and the level above. */
+function matches(filter: string, topic: string): boolean {
+  const wanted = filter.split('/');
+  const levels = topic.split('/');
+  if (topic.startsWith('$') && !filter.startsWith('$')) return false;
+  for (const [index, level] of wanted.entries()) {
+    if (level === '#') return true;
+    if (levels[index] === undefined || (level !== '+' && level !== levels[index])) return false;
+  }
+  return wanted.length === levels.length;
+}

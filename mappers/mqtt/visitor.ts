@@ -1,0 +1,308 @@
+/** Where a property lives on an MQTT device, and whether it can serve what the model says of it. */
+import type { PropertyShape, PropertyType } from '@limpet/dmi';
+import * as v from 'valibot';
+import { BINARY, type BinaryType, isBinary } from './binary.ts';
+import { parsePath, type Steps } from './json-path.ts';
+import {
+  duration,
+  oneOf,
+  qos,
+  range,
+  type Retained,
+  retained,
+  text,
+  topic,
+  unknownField,
+} from './schema.ts';
+
+type Scalar = string | number | boolean;
+
+/** How a value stands in a payload, or in the JSON of one. */
+export interface Layout {
+  readonly type: 'number' | 'bool' | 'text' | 'enum' | 'json' | 'bytes' | BinaryType;
+  /** What is true and what is false, of a bool; without them the usual words are. */
+  readonly on?: Scalar;
+  readonly off?: Scalar;
+  /** What the device says, and what it means. */
+  readonly map?: ReadonlyMap<string, Scalar>;
+  /** Where the bytes begin. */
+  readonly byte: number;
+  readonly bit?: number;
+  readonly length?: number;
+  readonly scale: number;
+  readonly offset: number;
+}
+
+interface Response {
+  readonly topic: string;
+  readonly path?: Steps;
+  readonly timeoutMs?: number;
+}
+
+export interface Command {
+  readonly topic: string;
+  /** With `{value}`: as text, and `{json}`: as JSON. Without: the value alone. */
+  readonly payload?: string;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly response?: Response;
+  /** What says that the device took it. */
+  readonly confirm: 'response' | 'state' | 'broker';
+}
+
+/** Where the value comes from, by the convention of the device. */
+export type Place =
+  | { readonly kind: 'topic'; readonly topic: string; readonly path?: Steps }
+  | { readonly kind: 'expose' | 'state' | 'sensor'; readonly path: Steps }
+  | { readonly kind: 'metric'; readonly metric: string };
+
+/** A visitor after validation. */
+export interface Visitor {
+  readonly place: Place;
+  readonly layout: Layout;
+  /** Where in the payload the device says when. */
+  readonly time?: Steps;
+  readonly expireMs?: number;
+  readonly retained?: Retained;
+  readonly command?: Command;
+}
+
+const TYPES = [
+  'number',
+  'bool',
+  'text',
+  'enum',
+  'json',
+  'bytes',
+  ...(Object.keys(BINARY) as BinaryType[]),
+] as const;
+const KNOWN =
+  'topic, path, expose, state, sensor, metric, type, on, off, map, byte, bit, length, scale, offset, time, expireAfter, retained, command';
+
+const number = v.pipe(v.number('expected a number'), v.finite('expected a finite number'));
+const scalar = v.union([v.string(), number, v.boolean()], 'expected text, a number, true or false');
+const path = v.pipe(
+  text,
+  v.rawTransform<string, Steps>(({ dataset, addIssue, NEVER }) => {
+    const steps = parsePath(dataset.value);
+    if (typeof steps !== 'string') return steps;
+    addIssue({ message: steps });
+    return NEVER;
+  }),
+);
+
+const response = v.strictObject(
+  { topic, path: v.optional(path), timeout: v.optional(duration(100, 60_000)) },
+  unknownField('topic, path, timeout', 'a response needs topic'),
+);
+const command = v.strictObject(
+  {
+    topic,
+    payload: v.optional(v.pipe(text, v.maxLength(4096))),
+    qos: v.optional(qos, 1),
+    retain: v.optional(v.boolean('expected true or false'), false),
+    response: v.optional(response),
+    confirm: v.optional(oneOf('response', 'state', 'broker')),
+  },
+  unknownField('topic, payload, qos, retain, response, confirm', 'a command needs topic'),
+);
+
+const fields = v.strictObject(
+  {
+    topic: v.optional(topic),
+    path: v.optional(path),
+    expose: v.optional(path),
+    state: v.optional(path),
+    sensor: v.optional(path),
+    metric: v.optional(text),
+    type: v.optional(oneOf(...TYPES), 'number'),
+    on: v.optional(scalar),
+    off: v.optional(scalar),
+    map: v.optional(
+      v.record(v.string(), scalar, 'expected pairs of what the device says and what it means'),
+    ),
+    byte: v.optional(range(0, 65_535)),
+    bit: v.optional(range(0, 63)),
+    length: v.optional(range(1, 65_536)),
+    scale: v.optional(v.pipe(number, v.notValue(0, 'a scale of 0 loses the value'))),
+    offset: v.optional(number),
+    time: v.optional(path),
+    expireAfter: v.optional(duration(1_000, 604_800_000)),
+    retained: v.optional(retained),
+    command: v.optional(command),
+  },
+  unknownField(KNOWN, 'missing'),
+);
+type Fields = v.InferOutput<typeof fields>;
+
+/** The schema of an MQTT visitor. */
+export const visitor = v.pipe(
+  fields,
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    for (const message of faults(dataset.value)) addIssue({ message });
+  }),
+  v.transform(explicit),
+);
+
+/** Why this visitor can never serve this property; `undefined` when it can. */
+export function fits(
+  { place, layout, command }: Visitor,
+  property: PropertyShape,
+): string | undefined {
+  const { type } = layout;
+  if (property.access === 'readWrite') {
+    if (command === undefined && (place.kind === 'topic' || place.kind === 'sensor')) {
+      return 'nothing says how it is written: add command: {topic}, or use access: read';
+    }
+    if (isBinary(type) && (layout.byte !== 0 || layout.bit !== undefined)) {
+      return 'a part of a payload cannot be written alone; use access: read';
+    }
+  }
+  if (type === 'enum') return enumMisfit(layout, property);
+  const wants = propertyTypes(layout);
+  if (wants.includes(property.type)) return undefined;
+  return `type ${type} holds ${wants.join(' or ')}, not ${property.type}; set type`;
+}
+
+function enumMisfit({ map }: Layout, { type }: PropertyShape): string | undefined {
+  const kinds: Partial<Record<PropertyType, string>> = {
+    string: 'string',
+    int: 'number',
+    float: 'number',
+    bool: 'boolean',
+  };
+  const wrong = [...(map?.values() ?? [])].some((meaning) => typeof meaning !== kinds[type]);
+  return wrong ? `map: what the values mean must be of the property's type, ${type}` : undefined;
+}
+
+function propertyTypes({ type, bit }: Layout): readonly PropertyType[] {
+  if (bit !== undefined) return ['bool'];
+  if (type === 'number') return ['float', 'int'];
+  if (type === 'text') return ['string'];
+  if (type === 'bool' || type === 'json' || type === 'bytes') return [type];
+  return type.startsWith('float') ? ['float'] : ['int', 'float'];
+}
+
+type Checks = readonly (readonly [wrong: boolean, message: string])[];
+
+function faults(fields: Fields): string[] {
+  const checks = [...placeFaults(fields), ...wordFaults(fields), ...byteFaults(fields)];
+  return [...checks, ...commandFaults(fields)].flatMap(([wrong, message]) =>
+    wrong ? [message] : [],
+  );
+}
+
+function placeFaults({ expose, state, sensor, metric, topic, path }: Fields): Checks {
+  const named = [expose, state, sensor, metric].filter((place) => place !== undefined).length;
+  return [
+    [named > 1, 'give one of expose (Zigbee2MQTT), state, sensor (Tasmota), metric (Sparkplug)'],
+    [
+      named > 0 && (topic ?? path) !== undefined,
+      'topic, path: not with expose, state, sensor or metric',
+    ],
+  ];
+}
+
+function wordFaults({ type, map, on, off }: Fields): Checks {
+  return [
+    [(type === 'enum') !== (map !== undefined), 'map: goes with type enum'],
+    [type !== 'bool' && (on ?? off) !== undefined, 'on, off: go with type bool'],
+    [(on === undefined) !== (off === undefined), 'on, off: give both'],
+  ];
+}
+
+function byteFaults({ type, byte, length, bit, path, scale, offset }: Fields): Checks {
+  const binary = isBinary(type);
+  const sliced = binary || type === 'bytes';
+  const numeric = type === 'number' || (binary && bit === undefined);
+  return [
+    [!sliced && (byte ?? length) !== undefined, 'byte, length: go with bytes and numbers of bytes'],
+    [binary && length !== undefined, `length: ${type} has its own`],
+    [!hasBit(type, bit), 'bit: goes with a whole number of bytes that has it'],
+    [sliced && path !== undefined, `path: ${type} lies in bytes, not in JSON`],
+    [!numeric && (scale ?? offset) !== undefined, `scale, offset: not with ${type}`],
+  ];
+}
+
+function hasBit(type: Layout['type'], bit = -1): boolean {
+  return bit < 0 || (isBinary(type) && !type.startsWith('float') && bit < BINARY[type] * 8);
+}
+
+function commandFaults({ type, command }: Fields): Checks {
+  const { payload, confirm, response } = command ?? {};
+  const sliced = isBinary(type) || type === 'bytes';
+  return [
+    [
+      payload !== undefined && (sliced || !/\{(value|json)\}/.test(payload)),
+      'command: payload needs {value} or {json}, and goes with neither bytes nor numbers of bytes',
+    ],
+    [
+      confirm === 'response' && response === undefined,
+      'command: confirm response needs response: {topic}',
+    ],
+  ];
+}
+
+function explicit(fields: Fields): Visitor {
+  const { time, expireAfter, retained } = fields;
+  return {
+    place: placeOf(fields),
+    layout: layoutOf(fields),
+    ...(time && { time }),
+    ...(expireAfter !== undefined && { expireMs: expireAfter }),
+    ...(retained && { retained }),
+    ...(fields.command && { command: commandOf(fields.command) }),
+  };
+}
+
+function placeOf({ expose, state, sensor, metric, topic = '{topic}', path }: Fields): Place {
+  if (metric !== undefined) return { kind: 'metric', metric };
+  if (expose !== undefined) return { kind: 'expose', path: expose };
+  if (state !== undefined) return { kind: 'state', path: state };
+  if (sensor !== undefined) return { kind: 'sensor', path: sensor };
+  return { kind: 'topic', topic, ...(path && { path }) };
+}
+
+function layoutOf({
+  type,
+  on,
+  off,
+  map,
+  byte = 0,
+  bit,
+  length,
+  scale = 1,
+  offset = 0,
+}: Fields): Layout {
+  return {
+    type,
+    ...(on !== undefined && off !== undefined && { on, off }),
+    ...(map && { map: new Map(Object.entries(map)) }),
+    byte,
+    ...(bit !== undefined && { bit }),
+    ...(length !== undefined && { length }),
+    scale,
+    offset,
+  };
+}
+
+function commandOf({
+  response,
+  confirm,
+  payload,
+  ...rest
+}: NonNullable<Fields['command']>): Command {
+  return {
+    ...rest,
+    ...(payload !== undefined && { payload }),
+    ...(response && {
+      response: {
+        topic: response.topic,
+        ...(response.path && { path: response.path }),
+        ...(response.timeout !== undefined && { timeoutMs: response.timeout }),
+      },
+    }),
+    confirm: confirm ?? (response === undefined ? 'state' : 'response'),
+  };
+}

@@ -1,0 +1,131 @@
+/** The properties of one device that are listened to, and on which topics each of them is told. */
+import type { DmiError, Reading } from '@limpet/dmi';
+import type { Share } from './broker.ts';
+import type { Point } from './points.ts';
+import type { Said } from './said.ts';
+import type { Listener } from './topics.ts';
+import type { Visitor } from './visitor.ts';
+
+export interface Watched {
+  readonly visitor: Visitor;
+  /** Or why it can have none. */
+  readonly point: Point | DmiError;
+  /** What the device said last, and whether that was too long ago. */
+  said?: Said & { readonly reading: Reading; stale?: boolean };
+  /** Why the broker lets nobody listen. */
+  refused?: DmiError;
+}
+
+interface Around {
+  readonly share: Share;
+  readonly hear: Listener;
+  /** @throws Misconfigured */
+  readonly pointOf: (visitor: Visitor) => Point;
+}
+
+/** Visitors that are remembered; beyond, those that are not asked for are forgotten. */
+const MAX_WATCHED = 10_000;
+
+export class WatchList {
+  readonly #around: Around;
+  readonly #watched = new Map<Visitor, Watched>();
+  /** By topic, so that a message is looked at by those whose value may be in it. */
+  readonly #onTopic = new Map<string, Set<Watched>>();
+
+  constructor(around: Around) {
+    this.#around = around;
+  }
+
+  get all(): Iterable<Watched> {
+    return this.#watched.values();
+  }
+
+  on(topic: string): Iterable<Watched> {
+    return this.#onTopic.get(topic) ?? [];
+  }
+
+  /** Listens to these; those that were not listened to before are `fresh`. @throws Unreachable, the signal's reason */
+  async watch(
+    visitors: readonly Visitor[],
+    signal: AbortSignal,
+  ): Promise<readonly { readonly watched: Watched; readonly fresh: boolean }[]> {
+    if (this.#watched.size > MAX_WATCHED) this.forgetAllBut(visitors);
+    const before = new Set(this.#watched.keys());
+    const all = visitors.map((visitor) => ({
+      watched: this.#watched.get(visitor) ?? this.#begin(visitor),
+      fresh: !before.has(visitor),
+    }));
+    const topics = new Set<string>();
+    for (const { watched, fresh } of all) {
+      if (watched.point instanceof Error || !(fresh || watched.refused)) continue;
+      for (const topic of topicsOf(watched.point)) topics.add(topic);
+    }
+    if (topics.size === 0) return all;
+    const { share, hear } = this.#around;
+    try {
+      const refused = await share.listen([...topics], hear, signal);
+      for (const { watched } of all) judge(watched, refused);
+    } catch (error) {
+      // Given up: the next call asks anew.
+      this.#forget(all.filter(({ fresh }) => fresh).map(({ watched }) => watched));
+      throw error;
+    }
+    return all;
+  }
+
+  forgetAllBut(visitors: readonly Visitor[]): void {
+    const kept = new Set(visitors);
+    this.#forget([...this.#watched.values()].filter(({ visitor }) => !kept.has(visitor)));
+  }
+
+  #begin(visitor: Visitor): Watched {
+    const watched: Watched = { visitor, point: this.#pointOf(visitor) };
+    this.#watched.set(visitor, watched);
+    if (watched.point instanceof Error) return watched;
+    for (const topic of topicsOf(watched.point)) {
+      const on = this.#onTopic.get(topic) ?? new Set();
+      on.add(watched);
+      this.#onTopic.set(topic, on);
+    }
+    return watched;
+  }
+
+  #pointOf(visitor: Visitor): Point | DmiError {
+    try {
+      return this.#around.pointOf(visitor);
+    } catch (error) {
+      return error as DmiError;
+    }
+  }
+
+  #forget(all: readonly Watched[]): void {
+    const silent: string[] = [];
+    for (const watched of all) {
+      this.#watched.delete(watched.visitor);
+      if (watched.point instanceof Error) continue;
+      for (const topic of topicsOf(watched.point)) {
+        const on = this.#onTopic.get(topic);
+        on?.delete(watched);
+        if (on?.size !== 0) continue;
+        this.#onTopic.delete(topic);
+        silent.push(topic);
+      }
+    }
+    if (silent.length > 0) this.#around.share.unlisten(silent, this.#around.hear);
+  }
+}
+
+/** A property none of whose topics may be listened to has no value. */
+function judge(watched: Watched, refused: ReadonlyMap<string, DmiError>): void {
+  if (watched.point instanceof Error) return;
+  const { sources } = watched.point;
+  const errors = sources.flatMap(({ topic }) => refused.get(topic) ?? []);
+  const [first] = errors;
+  if (first !== undefined && errors.length === sources.length) watched.refused = first;
+  else delete watched.refused;
+}
+
+function topicsOf({ sources, command }: Point): readonly string[] {
+  const response = command?.response === undefined ? [] : [command.response.topic];
+  return [...sources.map(({ topic }) => topic), ...response];
+}
