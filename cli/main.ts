@@ -10,6 +10,7 @@ import { declareDemo } from './verbs/demo.ts';
 import { declareDev } from './verbs/dev.ts';
 import { declareEdge } from './verbs/edge.ts';
 import { declareGet } from './verbs/get.ts';
+import { declareMapper } from './verbs/mapper.ts';
 import { declareSamples } from './verbs/samples.ts';
 import { declareSet } from './verbs/set.ts';
 import type { Act } from './verbs/verb.ts';
@@ -63,6 +64,7 @@ function declare(act: Act): Command {
   declareSamples(program, act);
   declareBudget(program, act);
   declareDelete(program, act);
+  declareMapper(program, act);
   declareVersion(program, act);
   declareDev(program, act);
   program.addHelpText(

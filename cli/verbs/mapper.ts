@@ -1,0 +1,91 @@
+/** `limpet mapper …`: everything from a new mapper to a board that runs it. */
+import { type Command, Option } from 'commander';
+import { usage } from '../cli-error.ts';
+import type { Act } from './verb.ts';
+
+interface Json {
+  readonly json?: true;
+}
+
+export interface NewOptions extends Json {
+  readonly line?: true;
+  readonly http?: true;
+  readonly bytes?: true;
+  readonly dir?: string;
+}
+
+export interface DevOptions extends Json {
+  readonly example?: string;
+  readonly settings?: string;
+  readonly set?: readonly string[];
+  readonly every?: number;
+  readonly verbose?: true;
+}
+
+export function declareMapper(program: Command, act: Act): void {
+  const mapper = program
+    .command('mapper')
+    .description('write a mapper: a new one, live against its simulator, tested, packed, installed')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  limpet mapper new supply --line       a folder that works at once
+  cd limpet-mapper-supply && limpet mapper dev`,
+    );
+  declareNew(mapper, act);
+  declareDev(mapper, act);
+}
+
+function declareNew(mapper: Command, act: Act): void {
+  mapper
+    .command('new')
+    .description('write a new mapper: one source file with its simulator, its test and an example')
+    .argument('<name>', 'of the protocol: lower-case letters, digits and "-"')
+    .addOption(
+      new Option('--line', 'questions and answers in lines of text (default)').conflicts([
+        'http',
+        'bytes',
+      ]),
+    )
+    .addOption(new Option('--http', 'JSON over HTTP').conflicts('bytes'))
+    .option('--bytes', 'frames of bytes')
+    .option('--dir <folder>', 'where to; default limpet-mapper-NAME')
+    .option('--json', 'what was written, as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  limpet mapper new supply\n  limpet mapper new plug --http --dir mappers/plug',
+    )
+    .action((name: string, options: NewOptions) =>
+      act(async () => (await import('../mapper/new.ts')).runNew(name, options)),
+    );
+}
+
+function declareDev(mapper: Command, act: Act): void {
+  mapper
+    .command('dev')
+    .description('run a mapper against its simulator, live, and again each time you save')
+    .argument('[file]', 'the mapper, or its folder; default this one')
+    .option('--example <file>', 'model and device to show; default example.yaml beside the mapper')
+    .option('--set <name=value...>', 'a setting: the real device then, not the simulator')
+    .option('--settings <file>', 'settings, as YAML: the real device then, not the simulator')
+    .option('--every <ms>', 'how often it is read; default 500', milliseconds)
+    .option('--verbose', 'the log of the mapper on standard error')
+    .option('--json', 'lines of JSON: first, values, typed, reloaded, broken')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  limpet mapper dev                                  then type: setpoint=12, cut, silence, refuse setpoint
+  limpet mapper dev --set address=tcp://10.0.0.5:5025`,
+    )
+    .action((file: string | undefined, options: DevOptions) =>
+      act(async () => (await import('../mapper/dev/run.ts')).runDev(file, options)),
+    );
+}
+
+function milliseconds(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 10 && value <= 600_000) return value;
+  throw usage(`--every must be milliseconds from 10 to 600000, not "${text}".`);
+}
