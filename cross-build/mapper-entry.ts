@@ -7,5 +7,6 @@ await runMapperChild({
   carried: {
     modbus: () => import('@limpet/mapper-modbus'),
     mqtt: () => import('@limpet/mapper-mqtt'),
+    opcua: () => import('@limpet/mapper-opcua'),
   },
 });

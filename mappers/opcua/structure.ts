@@ -1,0 +1,226 @@
+/** Structures on the wire by their definition (OPC UA Part 6, 5.2.6): bytes to JSON and back (pure). */
+import { type Json, Misconfigured, type Value } from '@limpet/dmi';
+import * as basic from 'node-opcua-basic-types';
+import { BinaryStream } from 'node-opcua-binary-stream';
+import * as model from 'node-opcua-data-model';
+import { decodeDataValue } from 'node-opcua-data-value';
+import { decodeExtensionObject, encodeExtensionObject } from 'node-opcua-extension-object';
+import {
+  DataType,
+  decodeVariant,
+  encodeVariant,
+  Variant,
+  VariantArrayType,
+} from 'node-opcua-variant';
+import { nativeOf, plain, scalarOf } from './scalar.ts';
+import type { Field, Kind, Structure } from './types.ts';
+
+/** A value within that brings its own type along. */
+export type Inner = (native: unknown) => Json;
+
+const MAX_BYTES = 65_536;
+const MAX_ITEMS = 65_536;
+
+type Decode = (stream: BinaryStream) => unknown;
+type Encode = (native: never, stream: BinaryStream) => void;
+
+const CODECS: { readonly [type: number]: readonly [Decode, Encode] } = {
+  [DataType.Boolean]: [basic.decodeBoolean, basic.encodeBoolean],
+  [DataType.SByte]: [basic.decodeSByte, basic.encodeSByte],
+  [DataType.Byte]: [basic.decodeByte, basic.encodeByte],
+  [DataType.Int16]: [basic.decodeInt16, basic.encodeInt16],
+  [DataType.UInt16]: [basic.decodeUInt16, basic.encodeUInt16],
+  [DataType.Int32]: [basic.decodeInt32, basic.encodeInt32],
+  [DataType.UInt32]: [basic.decodeUInt32, basic.encodeUInt32],
+  [DataType.Int64]: [basic.decodeInt64, basic.encodeInt64],
+  [DataType.UInt64]: [basic.decodeUInt64, basic.encodeUInt64],
+  [DataType.Float]: [basic.decodeFloat, basic.encodeFloat],
+  [DataType.Double]: [basic.decodeDouble, basic.encodeDouble],
+  [DataType.String]: [basic.decodeString, basic.encodeString],
+  [DataType.DateTime]: [basic.decodeDateTime, basic.encodeDateTime],
+  [DataType.Guid]: [basic.decodeGuid, basic.encodeGuid],
+  [DataType.ByteString]: [basic.decodeByteString, basic.encodeByteString],
+  [DataType.XmlElement]: [basic.decodeString, basic.encodeString],
+  [DataType.NodeId]: [basic.decodeNodeId, basic.encodeNodeId],
+  [DataType.ExpandedNodeId]: [basic.decodeExpandedNodeId, basic.encodeExpandedNodeId],
+  [DataType.StatusCode]: [basic.decodeStatusCode, basic.encodeStatusCode],
+  [DataType.QualifiedName]: [model.decodeQualifiedName, model.encodeQualifiedName],
+  [DataType.LocalizedText]: [model.decodeLocalizedText, model.encodeLocalizedText],
+  [DataType.ExtensionObject]: [decodeExtensionObject, encodeExtensionObject],
+  [DataType.DataValue]: [decodeDataValue, neverEncoded],
+  [DataType.DiagnosticInfo]: [model.decodeDiagnosticInfo, neverEncoded],
+};
+
+/** @throws RangeError when the bytes are not what the definition says */
+export function decodeStructure(structure: Structure, bytes: Buffer, inner: Inner): Json {
+  return decodeFields(structure, new BinaryStream(bytes), inner);
+}
+
+/** @throws Misconfigured OPCUA_VALUE when the definition does not hold the value */
+export function encodeStructure(structure: Structure, value: Value): Buffer {
+  const stream = new BinaryStream(Buffer.alloc(MAX_BYTES));
+  try {
+    encodeFields(structure, value, stream);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Misconfigured('OPCUA_VALUE', `a ${structure.name} of more than ${MAX_BYTES} bytes`);
+  }
+  return Buffer.from(stream.buffer.subarray(0, stream.length));
+}
+
+function decodeFields(structure: Structure, stream: BinaryStream, inner: Inner): Json {
+  const { fields, union, masked } = structure;
+  if (union) {
+    const chosen = fields[stream.readUInt32() - 1];
+    if (chosen === undefined) return null;
+    return { [chosen.name]: decodeField(chosen, stream, inner) };
+  }
+  const mask = masked ? stream.readUInt32() : 0;
+  const value: Record<string, Json> = {};
+  let bit = 0;
+  for (const field of fields) {
+    const absent = masked && field.optional && (mask & (1 << bit++)) === 0;
+    if (!absent) value[field.name] = decodeField(field, stream, inner);
+  }
+  return value;
+}
+
+function decodeField({ kind, rank }: Field, stream: BinaryStream, inner: Inner): Json {
+  if (rank < 1) return decodeOne(kind, stream, inner);
+  // From two dimensions on, their lengths come first.
+  const dimensions = rank === 1 ? [] : (decodeList(() => stream.readInteger(), stream) as number[]);
+  const count = rank === 1 ? undefined : dimensions.reduce((all, each) => all * each, 1);
+  const flat = decodeList(() => decodeOne(kind, stream, inner), stream, count);
+  return flat === null ? null : nested(flat, dimensions);
+}
+
+function decodeList(one: () => Json, stream: BinaryStream, known?: number): Json[] | null {
+  const count = known ?? stream.readInteger();
+  if (count < 0) return null;
+  if (count > MAX_ITEMS) throw new RangeError('a list that is too long');
+  return Array.from({ length: count }, one);
+}
+
+function decodeOne(kind: Kind, stream: BinaryStream, inner: Inner): Json {
+  switch (kind.kind) {
+    case 'structure':
+      return decodeFields(kind, stream, inner);
+    case 'enumeration': {
+      const number = stream.readInteger();
+      return kind.names.get(number) ?? number;
+    }
+    case 'any':
+      return inner(decodeVariant(stream));
+    case 'builtin': {
+      const [decode] = CODECS[kind.type] ?? [];
+      if (decode === undefined) throw new RangeError('a type without codec');
+      const native = decode(stream);
+      const own = kind.type === DataType.ExtensionObject || kind.type === DataType.DataValue;
+      return own ? inner(native) : plain(scalarOf(kind.type, native));
+    }
+  }
+}
+
+/** A flat list as lists of lists. */
+export function nested(flat: readonly Json[], dimensions: readonly number[]): Json {
+  const [, ...rest] = dimensions;
+  if (rest.length === 0) return flat;
+  const size = rest.reduce((all, each) => all * each, 1);
+  const parts: Json[] = [];
+  for (let at = 0; at < flat.length; at += size)
+    parts.push(nested(flat.slice(at, at + size), rest));
+  return parts;
+}
+
+function encodeFields(structure: Structure, value: Value, stream: BinaryStream): void {
+  const { fields, union, masked, name } = structure;
+  const given = objectOf(value, name);
+  const unknown = Object.keys(given).find((key) => !fields.some((field) => field.name === key));
+  if (unknown !== undefined) throw unfit(`${name} has no field "${unknown}"`);
+  if (union) {
+    const index = fields.findIndex((field) => Object.hasOwn(given, field.name));
+    stream.writeUInt32(index + 1);
+    const field = fields[index];
+    if (field !== undefined) encodeField(field, given[field.name] ?? null, stream);
+    return;
+  }
+  if (masked) stream.writeUInt32(maskOf(fields, given));
+  for (const field of fields) {
+    const has = Object.hasOwn(given, field.name);
+    if (masked && field.optional && !has) continue;
+    if (!has) throw unfit(`${name} needs a field "${field.name}"`);
+    encodeField(field, given[field.name] ?? null, stream);
+  }
+}
+
+function maskOf(fields: readonly Field[], given: Record<string, Json>): number {
+  const optional = fields.filter((field) => field.optional);
+  return optional.reduce(
+    (mask, { name }, bit) => (Object.hasOwn(given, name) ? mask | (1 << bit) : mask),
+    0,
+  );
+}
+
+function encodeField({ kind, rank, name }: Field, value: Json, stream: BinaryStream): void {
+  if (rank < 1) return encodeOne(kind, value, stream);
+  if (rank > 1) throw unfit(`"${name}" has ${rank} dimensions, which are not written`);
+  if (!Array.isArray(value)) throw unfit(`"${name}" is a list`);
+  stream.writeInteger(value.length);
+  for (const each of value) encodeOne(kind, each, stream);
+}
+
+function encodeOne(kind: Kind, value: Json, stream: BinaryStream): void {
+  switch (kind.kind) {
+    case 'structure':
+      return encodeFields(kind, value, stream);
+    case 'enumeration':
+      return stream.writeInteger(numberOf(kind.names, value));
+    case 'any':
+      return encodeVariant(guess(value), stream);
+    case 'builtin': {
+      const [, encode] = CODECS[kind.type] ?? [];
+      if (encode === undefined) throw unfit('a type that is not written');
+      return encode(nativeOf(kind.type, value) as never, stream);
+    }
+  }
+}
+
+/** Of an enumeration: by its name, or the number itself. @throws Misconfigured OPCUA_VALUE */
+export function numberOf(names: ReadonlyMap<number, string>, value: Value): number {
+  if (typeof value === 'number' && Number.isInteger(value)) return value;
+  const found = [...names].find(([, name]) => name === value);
+  if (found !== undefined) return found[0];
+  throw unfit(`expected one of ${[...names.values()].slice(0, 20).join(', ') || 'its numbers'}`);
+}
+
+/** The type that a value has by itself. */
+export function guess(value: Value): Variant {
+  if (typeof value === 'boolean') return new Variant({ dataType: DataType.Boolean, value });
+  if (typeof value === 'string') return new Variant({ dataType: DataType.String, value });
+  if (typeof value === 'bigint')
+    return new Variant({
+      dataType: DataType.Int64,
+      arrayType: VariantArrayType.Scalar,
+      value: nativeOf(DataType.Int64, value),
+    });
+  if (value instanceof Uint8Array)
+    return new Variant({ dataType: DataType.ByteString, value: Buffer.from(value) });
+  if (typeof value !== 'number')
+    throw unfit('a list or object, whose type the server does not say');
+  const int = Number.isInteger(value) && Math.abs(value) <= 0x7fff_ffff;
+  return new Variant({ dataType: int ? DataType.Int32 : DataType.Double, value });
+}
+
+function objectOf(value: Value, name: string): Record<string, Json> {
+  const is = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (is && !(value instanceof Uint8Array)) return value as Record<string, Json>;
+  throw unfit(`expected an object with the fields of ${name}`);
+}
+
+function neverEncoded(): void {
+  throw unfit('a type that is not written');
+}
+
+function unfit(message: string): Misconfigured {
+  return new Misconfigured('OPCUA_VALUE', message);
+}
