@@ -5,7 +5,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { defineSimulator, type PropertyType, type SimulatedDevice, type Value } from '@limpet/dmi';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import {
+  defineSimulator,
+  type Json,
+  type PropertyType,
+  type SimulatedDevice,
+  type Value,
+} from '@limpet/dmi';
 import type { Namespace, UAVariable } from 'node-opcua-address-space';
 import { OPCUACertificateManager } from 'node-opcua-certificate-manager';
 import { nodesets } from 'node-opcua-nodesets';
@@ -150,24 +158,67 @@ const TYPES: { readonly [Type in PropertyType]: DataType } = {
   json: DataType.Double,
 };
 
-/** One server a device, with a variable for each property. */
+/** One server a device, with a variable for each property; of those with the index of a list, with that list. */
 export const simulator = defineSimulator<Settings, Visitor>({
   async simulate({ properties }): Promise<SimulatedDevice> {
-    const server = await SimulatedServer.start();
+    const server = await SimulatedServer.start(ROOMY);
+    const places = new Map<string, Place>();
     for (const { name, type, visitor, value, access } of properties) {
       if (visitor.kind === 'method') continue;
+      const index = visitor.range === undefined ? undefined : Number(visitor.range);
+      const held = index === undefined ? value : listWith(index, value);
+      places.set(name, { index });
       const writable = access === 'readWrite';
-      server.add({ node: visitor.node, name, type: TYPES[type], value, writable });
+      server.add({ node: visitor.node, name, type: TYPES[type], value: held, writable });
     }
+    const address = `tcp://127.0.0.1:${server.port}`;
     return {
-      address: `tcp://127.0.0.1:${server.port}`,
-      settings: (address) => ({
-        endpoint: address.replace(/^tcp:/, 'opc.tcp:'),
+      accept: (wire) => join(wire, server.port),
+      address,
+      settings: (through) => ({
+        endpoint: through.replace(/^tcp:/, 'opc.tcp:'),
         security: 'none',
       }),
-      get: (property) => server.get(property),
-      set: (property, value) => server.set(property, value),
+      get(property) {
+        const { index } = places.get(property) ?? {};
+        const held = server.get(property);
+        return index === undefined ? held : ((held as readonly Json[])[index] ?? null);
+      },
+      set(property, value) {
+        const { index } = places.get(property) ?? {};
+        server.set(property, index === undefined ? value : listWith(index, value));
+      },
       close: () => server.close(),
     };
   },
 });
+
+interface Place {
+  /** Of the element of a list. */
+  readonly index: number | undefined;
+}
+
+/** Each conformance trial opens sessions of its own, and some are cut before they can be closed. */
+const ROOMY = {
+  maxConnectionsPerEndpoint: 1_000,
+  serverCapabilities: { maxSessions: 1_000 } as never,
+};
+
+function listWith(index: number, value: Value): Json {
+  const list: Json[] = Array.from({ length: index + 2 }, () => plain(value));
+  return list;
+}
+
+/** A wire that the mapper has dialled, led to the server's own socket. */
+function join(wire: Duplex, port: number): void {
+  const socket = connect(port, '127.0.0.1');
+  wire.pipe(socket);
+  socket.pipe(wire);
+  for (const [one, other] of [
+    [wire, socket],
+    [socket, wire],
+  ] as const) {
+    one.on('error', () => other.destroy());
+    one.on('close', () => other.destroy());
+  }
+}
