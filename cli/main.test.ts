@@ -7,7 +7,18 @@ import { test } from 'node:test';
 import { engineFits } from './bootstrap.mjs';
 import { runLimpet, temporaryFolder } from './testing/run-limpet.ts';
 
-const VERBS = ['demo', 'cloud', 'edge', 'apply', 'get', 'set', 'call', 'delete', 'version'];
+const VERBS = [
+  'demo',
+  'cloud',
+  'edge',
+  'apply',
+  'get',
+  'set',
+  'call',
+  'discover',
+  'delete',
+  'version',
+];
 
 test('help names every verb, and each verb helps with examples', async () => {
   const all = await runLimpet(['--help']);

@@ -8,6 +8,7 @@ import { declareCloud } from './verbs/cloud.ts';
 import { declareDelete } from './verbs/delete.ts';
 import { declareDemo } from './verbs/demo.ts';
 import { declareDev } from './verbs/dev.ts';
+import { declareDiscover } from './verbs/discover.ts';
 import { declareEdge } from './verbs/edge.ts';
 import { declareGet } from './verbs/get.ts';
 import { declareMapper } from './verbs/mapper.ts';
@@ -57,6 +58,7 @@ function declare(act: Act): Command {
   declareDemo(program, act);
   declareCloud(program, act);
   declareEdge(program, act);
+  declareDiscover(program, act);
   declareApply(program, act);
   declareGet(program, act);
   declareSet(program, act);

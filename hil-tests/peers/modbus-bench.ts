@@ -6,7 +6,14 @@ import { connect, createServer } from 'node:net';
 import { createInterface, type Interface } from 'node:readline';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { TestContext } from 'node:test';
-import { type Connection, DmiError, type Schema, Unreachable, type Value } from '@limpet/dmi';
+import {
+  type Connection,
+  DmiError,
+  type Found,
+  type Schema,
+  Unreachable,
+  type Value,
+} from '@limpet/dmi';
 import { silentLog } from '@limpet/dmi/testing';
 import modbus from '@limpet/mapper-modbus';
 import { SerialPort } from 'serialport';
@@ -74,6 +81,17 @@ export class Bench {
     await this.#connection.close();
     await this.#closed;
   }
+}
+
+/** What the mapper finds there. */
+export async function search(where: string, settings: Found['settings']): Promise<Found[]> {
+  const context = { device: 'default/peer', clock: systemClock, log: silentLog(), dial };
+  const signal = AbortSignal.timeout(20_000);
+  const all: Found[] = [];
+  for await (const found of modbus.discover?.({ where, settings }, context, signal) ?? []) {
+    all.push(found);
+  }
+  return all;
 }
 
 /** A program that stays until the test is over, told to go by the end of its stdin or by a signal. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { before, test, type TestContext } from 'node:test';
 import { systemClock } from '#runtime/kernel/clock.ts';
-import { Bench, freePort, needs, Peer, PYTHON } from './modbus-bench.ts';
+import { Bench, freePort, needs, Peer, PYTHON, search } from './modbus-bench.ts';
 
 const LAUNCHER = path.join(import.meta.dirname, 'modbus_device.py');
 const holding = (address: number, more: object = {}) => ({ register: 'holding', address, ...more });
@@ -64,6 +64,19 @@ for (const [over, open] of [
     assert.deepEqual(
       await bench.read(...bits),
       bits.map(({ address }) => address % 3 === 0),
+    );
+  });
+
+  test(`pymodbus over ${over}: the units that answer are found, with what they say they are`, async (t) => {
+    const { settings } = await open(t);
+    const found = await search(settings.address, { units: '1-4' });
+    const description = 'Limpets & Sons PM-5300 V1.2';
+    assert.deepEqual(
+      found.map(({ name, settings: { unit }, model }) => [name, unit, model?.description]),
+      [
+        ['pm-5300-1', 1, description],
+        ['pm-5300-2', 2, description],
+      ],
     );
   });
 

@@ -5,11 +5,13 @@ import sys
 import time
 
 from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
+from pymodbus.device import ModbusDeviceIdentification
 from pymodbus.pdu import ExceptionResponse
 from pymodbus.server.async_io import ModbusSerialServer, ModbusTcpServer
 from pymodbus.transaction import ModbusRtuFramer, ModbusSocketFramer
 
 REGISTERS = 65536
+IDENTITY = ModbusDeviceIdentification(info={0: "Limpets & Sons", 1: "PM-5300", 2: "V1.2"})
 faults = []  # one dict per answer to come: {"kind": "exception", "code": 6}
 
 
@@ -55,10 +57,10 @@ async def main():
     kind, where = sys.argv[1:3]
     context = ModbusServerContext(slaves={1: unit(), 2: unit()}, single=False)
     if kind == "tcp":
-        server = ModbusTcpServer(context, framer=ModbusSocketFramer, address=("127.0.0.1", int(where)),
+        server = ModbusTcpServer(context, framer=ModbusSocketFramer, identity=IDENTITY, address=("127.0.0.1", int(where)),
                                  allow_reuse_address=True, defer_start=False)
     else:
-        server = ModbusSerialServer(context, framer=ModbusRtuFramer, port=where, baudrate=19200, stopbits=1,
+        server = ModbusSerialServer(context, framer=ModbusRtuFramer, identity=IDENTITY, port=where, baudrate=19200, stopbits=1,
                                     bytesize=8, parity="N", timeout=1)
         await server.start()
     server.response_manipulator = spoil

@@ -1,14 +1,11 @@
 /** `@limpet/mapper-modbus`: Modbus TCP, RTU on a serial line, and RTU frames over TCP. */
-import type { Duplex } from 'node:stream';
-import { defineMapper, type Mapper, type MapperContext, Unreachable } from '@limpet/dmi';
+import { defineMapper, type Mapper } from '@limpet/dmi';
 import { ModbusClient } from './client.ts';
 import { ModbusConnection } from './connection.ts';
+import { dial } from './dial.ts';
 import { type Settings, settings } from './settings.ts';
 import { fits, type Visitor, visitor } from './visitor.ts';
 import { Wire } from './wire.ts';
-
-/** The least that a connection may take: a TCP handshake that lost a packet needs more than a second. */
-const DIAL_MS = 5000;
 
 const mapper: Mapper<Settings, Visitor> = defineMapper({
   protocol: 'modbus',
@@ -30,24 +27,10 @@ const mapper: Mapper<Settings, Visitor> = defineMapper({
       throw error;
     }
   },
+  async *discover(search, context, signal) {
+    // Nothing that an edge needs.
+    const { discover } = await import('./discover.ts');
+    yield* discover(search, context, signal);
+  },
 });
 export default mapper;
-
-async function dial(
-  { dial: address, timeoutMs }: Settings,
-  context: MapperContext,
-  signal: AbortSignal,
-): Promise<Duplex> {
-  const deadline = new AbortController();
-  const ms = Math.max(timeoutMs, DIAL_MS);
-  const cancel = context.clock.after(ms, () =>
-    deadline.abort(
-      new Unreachable('MODBUS_TIMEOUT', `no connection to ${address} within ${ms} ms`),
-    ),
-  );
-  try {
-    return await context.dial(address, AbortSignal.any([signal, deadline.signal]));
-  } finally {
-    cancel();
-  }
-}

@@ -1,7 +1,7 @@
 /** Modbus RTU framing. MODBUS over serial line V1.02, §2.5.1. */
 import { type DmiError, Garbled, Unreachable } from '@limpet/dmi';
 import { type Framing, type Outcome, WAITING } from './framing.ts';
-import { impliedLength, mismatch, replyLength, type Request } from './pdu.ts';
+import { impliedLength, longestReply, mismatch, replyLength, type Request } from './pdu.ts';
 import type { Line } from './settings.ts';
 
 /** Bytes held while looking for an answer; the longest frame is 256. More than this is a babbling line. */
@@ -43,7 +43,7 @@ export function transferMs(line: Line | undefined, bytes: number): number {
 
 /** The bytes on the line for a request and its answer. */
 export function exchangeBytes(pdu: Buffer): number {
-  return pdu.length + replyLength(pdu) + 2 * OVERHEAD;
+  return pdu.length + longestReply(pdu) + 2 * OVERHEAD;
 }
 
 /**

@@ -144,6 +144,7 @@ function requestLength(bytes: Buffer): number | undefined {
   const code = bytes.readUInt8(1);
   if (code >= 1 && code <= 6) return 8;
   if (code === 22) return 10;
+  if (code === 0x2b) return 7;
   if (code === 15 || code === 16) return bytes.length < 7 ? 9 : 9 + bytes.readUInt8(6);
   return undefined;
 }

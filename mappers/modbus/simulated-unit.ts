@@ -13,6 +13,8 @@ export interface Written {
 export class SimulatedUnit {
   /** Function codes the unit does not know, answered with exception 1. */
   readonly lacks = new Set<number>();
+  /** Vendor, product and revision, where it identifies itself. */
+  identity: readonly string[] | undefined;
   readonly #tables: Readonly<Record<Table, Map<number, number>>> = {
     coil: new Map(),
     discrete: new Map(),
@@ -65,11 +67,22 @@ export function answer(unit: SimulatedUnit, pdu: Buffer): Buffer {
   const code = pdu.readUInt8();
   const refuse = (exception: number) => Buffer.from([code | 0x80, exception]);
   if (unit.lacks.has(code)) return refuse(1);
+  if (code === 0x2b) return identify(unit, pdu) ?? refuse(unit.identity === undefined ? 1 : 3);
   if (pdu.length < 5) return refuse(3);
   const table = READS[code];
   if (table !== undefined) return read(unit, table, pdu) ?? refuse(badRead(table, pdu) ? 3 : 2);
   const outcome = WRITES[code]?.(unit, pdu.readUInt16BE(1), pdu) ?? 1;
   return typeof outcome === 'number' ? refuse(outcome) : outcome;
+}
+
+/** MODBUS application protocol V1.1b3, §6.21: each object in a reply of its own, as large ones are sent. */
+function identify({ identity }: SimulatedUnit, pdu: Buffer): Buffer | undefined {
+  const [, mei, code, from = 0] = pdu;
+  const text = identity?.[from];
+  if (identity === undefined || text === undefined || mei !== 0x0e || code !== 1) return undefined;
+  const last = from === identity.length - 1;
+  const head = [0x2b, 0x0e, 1, 1, last ? 0 : 0xff, last ? 0 : from + 1, 1];
+  return Buffer.concat([Buffer.from([...head, from, text.length]), Buffer.from(text, 'latin1')]);
 }
 
 function badRead(table: Table, pdu: Buffer): boolean {
