@@ -111,9 +111,10 @@ interface Measured {
 
 function metricsOf({ facts, store, devices, lag, broker }: Measured) {
   return (counts: FrontCounts): string => {
-    const { states, missedCycles, superseded } = devices.status;
+    const { states, readings, missedCycles, superseded } = devices.status;
     return metricsText(facts(), {
       devices: states,
+      readings,
       missedCycles,
       superseded,
       lagMs: lag.lagMs,

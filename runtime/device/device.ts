@@ -77,6 +77,11 @@ export class DeviceLife {
 
   readonly id: Id;
 
+  /** Readings taken, good and bad, changed or not. */
+  get readings(): number {
+    return this.#reporter.taken;
+  }
+
   /** Cycles that went by unread. */
   get missed(): number {
     return this.#missed + (this.#session?.missed ?? 0);

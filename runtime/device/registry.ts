@@ -25,6 +25,8 @@ export interface DevicesOptions {
 
 export interface DevicesStatus {
   readonly states: Readonly<Record<DeviceState, number>>;
+  /** Readings that devices gave, good and bad, changed or not, since the start. */
+  readonly readings: number;
   /** Polling cycles that were due and not kept, since the start. */
   readonly missedCycles: number;
   /** Readings told by devices that later ones replaced before they were reported, since the start. */
@@ -78,13 +80,14 @@ export class Devices {
 
   get status(): DevicesStatus {
     const states = { connecting: 0, online: 0, offline: 0, misconfigured: 0 };
-    let [missedCycles, superseded] = [0, 0];
+    let [readings, missedCycles, superseded] = [0, 0, 0];
     for (const [id, life] of this.#lives) {
       states[this.#options.store.twin(id)?.condition.state ?? 'connecting'] += 1;
+      readings += life.readings;
       missedCycles += life.missed;
       superseded += life.superseded;
     }
-    return { states, missedCycles, superseded, ports: this.#ports.figures() };
+    return { states, readings, missedCycles, superseded, ports: this.#ports.figures() };
   }
 
   /** Runs a method of a device of this node. */

@@ -13,6 +13,8 @@ export class Reporter {
   readonly #store: DeviceStore;
   readonly #clock: Clock;
   #seenMs = -Infinity;
+  /** Readings that the device gave, good and bad, changed or not. */
+  taken = 0;
 
   constructor(id: Id, store: DeviceStore, clock: Clock) {
     this.#id = id;
@@ -32,6 +34,7 @@ export class Reporter {
       const next = nextReported(property, previous, answer(property, reading), now);
       if (next !== undefined) (changed ??= new Map()).set(property.name, next);
     }
+    this.taken += asked.length;
     if (changed !== undefined) this.#store.report(this.#id, changed);
     this.#seen();
   }

@@ -47,6 +47,7 @@ const FACTS: NodeFacts = {
 };
 const COUNTED = {
   devices: { online: 2, offline: 1 },
+  readings: 120,
   missedCycles: 4,
   superseded: 6,
   lagMs: 12.5,
@@ -106,6 +107,7 @@ test('the metrics are what Prometheus reads, with names of ours, counters ending
   assert.equal(value('limpet_disk_written_today_bytes', ''), 3e6);
   assert.equal(value('limpet_shed_total', '{step="caches"}'), 2);
   assert.equal(value('limpet_bus', '{what="BUS_SLOW_CLIENT"}'), 1);
+  assert.equal(value('limpet_readings_total', ''), 120);
   assert.equal(value('limpet_missed_cycles_total', ''), 4);
   assert.equal(value('limpet_told_superseded_total', ''), 6);
   assert.equal(value('limpet_event_loop_late_seconds', ''), 0.0125);

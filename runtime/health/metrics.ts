@@ -15,6 +15,7 @@ interface Family {
 /** Figures that only the running parts know. */
 export interface Counted {
   readonly devices: Readonly<Record<string, number>>;
+  readonly readings: number;
   readonly missedCycles: number;
   /** Readings that devices told by themselves and that later ones replaced before they were reported. */
   readonly superseded: number;
@@ -161,6 +162,7 @@ function mapperFamilies({ mappers }: NodeFacts): Family[] {
 
 function counters({
   devices,
+  readings,
   missedCycles,
   superseded,
   lagMs,
@@ -172,6 +174,9 @@ function counters({
     Object.entries(figures).map(([name, value]) => ({ labels: { [label]: name }, value }));
   return [
     gauge('devices', 'Devices of this node by state.', named(devices, 'state')),
+    counter('readings_total', 'Readings that devices gave, good and bad, changed or not.', [
+      { value: readings },
+    ]),
     counter('missed_cycles_total', 'Polling cycles due and not kept.', [{ value: missedCycles }]),
     counter(
       'told_superseded_total',
