@@ -111,12 +111,10 @@ interface Measured {
 
 function metricsOf({ facts, store, devices, lag, broker }: Measured) {
   return (counts: FrontCounts): string => {
-    const { states, readings, missedCycles, superseded } = devices.status;
+    const { status } = devices;
     return metricsText(facts(), {
-      devices: states,
-      readings,
-      missedCycles,
-      superseded,
+      ...status,
+      devices: status.states,
       lagMs: lag.lagMs,
       store: { ...store.counters },
       bus: broker?.counters() ?? {},

@@ -10,6 +10,7 @@ import {
   type WantedResource,
 } from '@limpet/dmi/manifest';
 import type { SampleList } from '#protocol/api';
+import { iso } from '../kernel/iso.ts';
 import type { History } from '../twin/history.ts';
 import type { DeviceTwin } from '../twin/store.ts';
 
@@ -84,10 +85,4 @@ function desiredOf({ expires, stages, ...desired }: Desired<number>): Desired {
       ...(confirmed !== undefined && { confirmed: iso(confirmed) }),
     },
   };
-}
-
-/** RFC 3339 with ms, UTC; a time that a calendar cannot say (a broken clock) is shown as the epoch. */
-function iso(ms: number): string {
-  const date = new Date(ms);
-  return (Number.isNaN(date.getTime()) ? new Date(0) : date).toISOString();
 }

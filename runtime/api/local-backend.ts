@@ -33,7 +33,7 @@ import {
   type Target,
 } from '#protocol/api';
 import type { HistoryDoor } from '../twin/history.ts';
-import { placeOrder } from '../twin/order.ts';
+import { placeOrders } from '../twin/order.ts';
 import type { Change, TwinStore } from '../twin/store.ts';
 import { showDevice, showDocument, showSamples } from './compose.ts';
 import { ordersOf } from './orders.ts';
@@ -177,18 +177,23 @@ export class LocalBackend implements Backend {
     }
     const patched = ordersOf(patch, device, model);
     if (!patched.ok) throw invalid(target, patched.causes);
-    for (const [property, value] of patched.orders) this.#order(target, [property, value], options);
+    this.#order(target, new Map(patched.orders), options);
     return this.get(target);
   }
 
-  #order(target: Target, [property, value]: readonly [string, Json], options: PatchOptions): void {
-    const placed = placeOrder(this.#store, { device: keyOf(target), property, value, ...options });
+  #order(target: Target, values: ReadonlyMap<string, Json>, options: PatchOptions): void {
+    const placed = placeOrders(this.#store, keyOf(target), { values, ...options });
     if (placed.ok) return;
     const { code, message } = placed;
+    const names = [...values.keys()].join(', ');
     if (code.startsWith('DISK_')) {
-      throw new ApiError('ServiceUnavailable', `${property} was not set: ${message} (${code})`);
+      throw new ApiError('ServiceUnavailable', `${names} was not set: ${message} (${code})`);
     }
-    throw invalid(target, [{ field: `spec.desired.${property}`, reason: code, message }]);
+    const fields = [...values.keys()].map((name) => `spec.desired.${name}`);
+    throw invalid(
+      target,
+      fields.map((field) => ({ field, reason: code, message })),
+    );
   }
 
   /** Only versions count at which the document or an order changed: twins move all the time. */

@@ -7,6 +7,7 @@ import {
   type PropertyTwin,
   type Reason,
 } from '@limpet/dmi/manifest';
+import { iso } from '../kernel/iso.ts';
 
 export const NODE_TOPIC = 'limpet/node';
 /** Where orders arrive. */
@@ -91,7 +92,7 @@ export function twinPayload(twin: PropertyTwin<number>, unit?: string): string {
   const { reported, desired } = twin;
   return JSON.stringify({
     value: reported?.value ?? null,
-    at: iso(reported?.at),
+    at: isoOf(reported?.at),
     quality: reported?.quality ?? 'stale',
     unit,
     reason: reported?.reason,
@@ -106,37 +107,37 @@ export function statePayload(condition: {
   readonly lastSeen?: number;
 }): string {
   const { state, reason, lastSeen } = condition;
-  return JSON.stringify({ state, reason, lastSeen: iso(lastSeen) });
+  return JSON.stringify({ state, reason, lastSeen: isoOf(lastSeen) });
 }
 
 /** Payload of a result topic: how far the order in force got. */
 export function resultPayload(desired: Desired<number>, at: number): string {
   const { value, rev, verdict, reason } = desired;
-  return JSON.stringify({ value, rev, verdict, reason, stages: stages(desired), at: iso(at) });
+  return JSON.stringify({ value, rev, verdict, reason, stages: stages(desired), at: isoOf(at) });
 }
 
 /** Payload of a result topic when an order was not taken. */
 export function refusalPayload(error: Reason, at: number): string {
-  return JSON.stringify({ error, at: iso(at) });
+  return JSON.stringify({ error, at: isoOf(at) });
 }
 
 function desiredPart(desired: Desired<number>): object {
   const { value, rev, verdict, reason, expires } = desired;
-  return { value, rev, verdict, reason, expires: iso(expires), stages: stages(desired) };
+  return { value, rev, verdict, reason, expires: isoOf(expires), stages: stages(desired) };
 }
 
 function stages(desired: Desired<number>): object {
   const { accepted, stored, sent, confirmed } = desired.stages;
   return {
-    accepted: iso(accepted),
-    stored: iso(stored),
-    sent: iso(sent),
-    confirmed: iso(confirmed),
+    accepted: isoOf(accepted),
+    stored: isoOf(stored),
+    sent: isoOf(sent),
+    confirmed: isoOf(confirmed),
   };
 }
 
 const isWanted = (desired: Desired<number>): boolean => desired.value !== null;
 
-function iso(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : new Date(ms).toISOString();
+function isoOf(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : iso(ms);
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import type { DesiredRow } from '@limpet/dmi/manifest';
 import { test, type TestContext } from 'node:test';
 import { device, folder, model, row, TestClock, testLog } from './fixtures.ts';
-import { placeOrder } from './order.ts';
+import { placeOrder, placeOrders } from './order.ts';
 import { TwinStore } from './store.ts';
 
 function store(t: TestContext): TwinStore {
@@ -33,6 +34,45 @@ test('a sound order is stored in its exact form and answers its rev', (t) => {
     assert.equal(desired?.rev, placed.rev);
     assert.deepEqual(desired?.value, value);
   }
+});
+
+test('several orders of one device are stored with one wait for the disk, each with a rev of its own', (t) => {
+  const twins = store(t);
+  const values = new Map<string, number>([
+    ['setpoint', 55],
+    ['serial', 7],
+  ]);
+  assert.deepEqual(placeOrders(twins, 'default/boiler-1', { values }), { ok: true });
+  const properties = twins.twin('default/boiler-1')?.properties;
+  const [first, second] = ['setpoint', 'serial'].map((name) => properties?.get(name)?.desired);
+  assert.equal(first?.value, 55);
+  assert.equal(second?.value, 7);
+  assert.ok((second?.rev ?? 0) > (first?.rev ?? 0));
+  assert.deepEqual(
+    twins.orders('default/boiler-1', values),
+    [first?.rev, second?.rev],
+    'under way already, so nothing is ordered anew',
+  );
+  const elsewhere = placeOrders(twins, 'default/boiler-9', { values });
+  assert.equal(!elsewhere.ok && elsewhere.code, 'DEVICE_UNKNOWN');
+});
+
+test('what the cloud says again of local orders moves its cursor and nothing else', (t) => {
+  const path = join(folder(t), 'twin.db');
+  const open = (): TwinStore => TwinStore.open({ path, clock: new TestClock(), log: testLog() });
+  const before = open();
+  const thing = model('boiler', [{ name: 'setpoint' }]);
+  before.mergeWanted([row(thing, 2), row(device('boiler-1', 'boiler'), 4)], 4);
+  const rev = before.order('default/boiler-1', 'setpoint', 55);
+  const seq = before.seq();
+  const place = { device: 'default/boiler-1', property: 'setpoint' };
+  const echo: DesiredRow = { kind: 'desired', ...place, value: 55, rev, accepted: 1 };
+  before.mergeWanted([echo], rev + 1);
+  assert.equal(before.seq(), seq, 'nothing to tell the cloud');
+  before.close();
+  const after = open();
+  t.after(() => after.close());
+  assert.equal(after.rev(), rev + 1);
 });
 
 for (const [device_, property, value, expiresMs, code] of [

@@ -171,7 +171,17 @@ export class TwinStore {
    * that of the order in force when this one would change nothing. @throws StoreError
    */
   order(device: Id, property: string, value: Json, options: { expiresMs?: number } = {}): number {
-    return this.#wanted.order(device, property, value, options.expiresMs);
+    const [rev] = this.orders(device, new Map([[property, value]]), options);
+    return rev as number;
+  }
+
+  /** Like {@link order}, several of one device with one wait for the disk: all of them or none. */
+  orders(
+    device: Id,
+    values: ReadonlyMap<string, Json>,
+    options: { expiresMs?: number } = {},
+  ): readonly number[] {
+    return this.#wanted.order(device, values, options.expiresMs);
   }
 
   twin(device: Id): DeviceTwin | undefined {

@@ -44,6 +44,15 @@ export class Tables {
     }
   }
 
+  /** Where the cloud's stream is, alone; survives a crash of the process, not always of the power. */
+  writeCursor({ cloud, highest }: Cursor): void {
+    this.#transaction(
+      'prompt',
+      'store the cursor',
+      () => void this.#sql.cursor.run(cloud, highest),
+    );
+  }
+
   /** Gives back the pages of the file that SQLite keeps in memory. */
   shrink(): void {
     this.#db.pragma('shrink_memory');

@@ -91,21 +91,26 @@ export class WantedSide {
     this.#manifests = withChanges(this.#manifests, changes);
   }
 
-  order(device: Id, property: string, value: Json, expiresMs?: number): number {
-    const entry = this.#deviceToOrder(device).entries.get(property);
-    const present = entry?.twin.desired;
-    const expires = expiresMs !== undefined || entry?.deadline !== undefined;
-    if (entry && present && alreadyOrdered(entry.twin, value, { ...entry, expires })) {
-      return present.rev;
-    }
+  order(device: Id, values: ReadonlyMap<string, Json>, expiresMs?: number): number[] {
+    const { entries } = this.#deviceToOrder(device);
     const now = this.#parts.clock.now();
-    const rev = nextRev(this.#cursor.highest, now, 'edge');
     const deadline = expiresMs === undefined ? undefined : Math.round(now + expiresMs);
-    const desired = newDesired({ value, rev, accepted: now }, now, deadline);
-    const cursor = { ...this.#cursor, highest: rev };
-    const orders = [{ device, property, desired, deadline }];
-    this.#commit({ resources: [], orders, manifests: [], cursor });
-    return rev;
+    const orders: Order[] = [];
+    let { highest } = this.#cursor;
+    const revs = [...values].map(([property, value]) => {
+      const entry = entries.get(property);
+      const present = entry?.twin.desired;
+      const expires = expiresMs !== undefined || entry?.deadline !== undefined;
+      if (entry && present && alreadyOrdered(entry.twin, value, { ...entry, expires })) {
+        return present.rev;
+      }
+      const rev = (highest = nextRev(highest, now, 'edge'));
+      const desired = newDesired({ value, rev, accepted: now }, now, deadline);
+      orders.push({ device, property, desired, deadline });
+      return rev;
+    });
+    this.#commit({ resources: [], orders, manifests: [], cursor: { ...this.#cursor, highest } });
+    return revs;
   }
 
   #deviceToOrder(id: Id): DeviceEntry {
@@ -155,11 +160,13 @@ export class WantedSide {
       this.refusedRows += plan.homeless.length;
       log.warn('orders for devices of another node ignored', { count: plan.homeless.length });
     }
-    const moved =
-      news.cursor.cloud !== this.#cursor.cloud || news.cursor.highest !== this.#cursor.highest;
-    if (isEmpty(plan) && news.manifests.length === 0 && !moved) return;
+    const changed = !isEmpty(plan) || news.manifests.length > 0;
+    const higher = news.cursor.highest !== this.#cursor.highest;
+    if (!changed && !higher && news.cursor.cloud === this.#cursor.cloud) return;
     try {
-      tables.writeWanted(plan, news.cursor, news.manifests);
+      // What the cloud says again of orders that were given here: the cursor may stay behind after a loss of power.
+      if (changed || higher) tables.writeWanted(plan, news.cursor, news.manifests);
+      else tables.writeCursor(news.cursor);
     } catch (error) {
       this.diskErrors++;
       throw error;

@@ -112,6 +112,7 @@ function changedProperties(twins: Twins, rows: readonly ResourceRow[], after: Af
   const dropped: PropertyEntry[] = [];
   const retyped: PropertyEntry[] = [];
   const touched = new Set(rows.filter(({ doc }) => doc !== null).map(({ id, type }) => type + id));
+  if (touched.size === 0) return { dropped, retyped };
   for (const [id, held] of twins.devices) {
     const device = after.device(id);
     if (!device) continue;
