@@ -27,6 +27,8 @@ export interface Share {
   publish(message: Message, signal: AbortSignal): Promise<void>;
   /** Resolves once the broker has answered; what it had for us has come before. */
   ping(signal: AbortSignal): Promise<void>;
+  /** Whether this, which all devices of the connection would ask for, may be asked for now: once in `everyMs`. */
+  mayAsk(what: string, everyMs: number): boolean;
   leave(): void;
 }
 
@@ -40,6 +42,9 @@ export interface Member {
 const AT_A_TIME = 200;
 /** The least that a connection may take: a TCP handshake that lost a packet needs more than a second. */
 const OPEN_MS = 10_000;
+
+/** Things that are asked for at most so often: one for each Sparkplug node. */
+const MAX_ASKED = 1_000;
 
 /** By what keeps time: all devices of a process have one clock, and each test its own. */
 const opened = new WeakMap<Clock, Map<string, Broker>>();
@@ -62,6 +67,8 @@ class Broker {
   readonly #members = new Set<Member>();
   readonly #topics = new Topics();
   readonly #life = new AbortController();
+  /** When what was asked for last. */
+  readonly #asked = new Map<string, number>();
   #opening: Promise<Client> | undefined;
   #client: Client | undefined;
   /** Whose `dial` the stream is from: it closes with that device. */
@@ -97,6 +104,7 @@ class Broker {
       },
       publish: async (message, given) => this.#alive().publish(message, given),
       ping: async (given) => this.#alive().ping(given),
+      mayAsk: (what, everyMs) => this.#mayAsk(what, everyMs, member.context.clock),
       leave: () => {
         for (const [listener, topics] of listening) this.#unlisten([...topics], listener);
         listening.clear();
@@ -230,6 +238,15 @@ class Broker {
     for (let at = 0; at < unheard.length; at += AT_A_TIME) {
       this.#client?.unsubscribe(unheard.slice(at, at + AT_A_TIME));
     }
+  }
+
+  #mayAsk(what: string, everyMs: number, clock: Clock): boolean {
+    const now = clock.monotonic();
+    const last = this.#asked.get(what);
+    if (last !== undefined && now - last < everyMs) return false;
+    if (this.#asked.size >= MAX_ASKED) this.#asked.clear();
+    this.#asked.set(what, now);
+    return true;
   }
 
   #leave(member: Member): void {

@@ -1,30 +1,22 @@
 /** One value on its way to a device, until the device has said what became of it. */
-import { DmiError, type MapperContext, Refused, type Value } from '@limpet/dmi';
+import { type Clock, DmiError, Misconfigured, Refused, type Value } from '@limpet/dmi';
 import type { Share } from './broker.ts';
+import { Echo } from './echo.ts';
 import { pick } from './json-path.ts';
-import type { Message } from './orders.ts';
-import { sameValue } from './news.ts';
 import type { Point } from './points.ts';
 import { readingOf, type Said } from './said.ts';
-import { unlessAborted } from './unless-aborted.ts';
 import { decodeJson, decodePayload, encode, payloadOf } from './values.ts';
 
 interface Around {
   readonly point: Point;
   readonly share: Share;
-  readonly context: MapperContext;
+  readonly clock: Clock;
   readonly timeoutMs: number;
 }
 
-/** A state that is another than was asked for gets so long to follow: the device may have been about to say it. */
-const FOLLOW_MS = 1_000;
-
 export class Confirmation {
   readonly #around: Around;
-  readonly #told = Promise.withResolvers<Value>();
-  #sent = false;
-  #wanted: Value = null;
-  #cancel: (() => void)[] = [];
+  #echo: Echo | undefined;
 
   constructor(around: Around) {
     this.#around = around;
@@ -32,61 +24,43 @@ export class Confirmation {
 
   /** Resolves with the value as the device reports it. @throws Refused, Misconfigured, Unreachable */
   async write(value: Value, signal: AbortSignal): Promise<Value> {
-    const { point, share, timeoutMs } = this.#around;
+    const { point, share, clock, timeoutMs } = this.#around;
     const { command, layout } = point;
-    if (command === undefined)
-      throw new Refused('MQTT_READ_ONLY', 'nothing says how it is written');
+    if (command === undefined) {
+      throw new Misconfigured('MQTT_READ_ONLY', 'the visitor has no command to write it with');
+    }
     const { topic, qos, retain, response, confirm } = command;
     const payload = payloadOf(encode(value, layout), command.payload);
-    this.#told.promise.catch(() => undefined);
-    this.#wanted = value;
-    try {
-      this.#sent = true;
-      const message: Message = {
-        topic,
-        payload,
-        // The broker's word is the least.
-        qos: qos === 0 && confirm === 'broker' ? 1 : qos,
-        retain,
-        ...(response && { properties: { responseTopic: response.topic } }),
-      };
-      await share.publish(message, signal);
-      if (confirm === 'broker') return value;
-      const ms = response?.timeoutMs ?? timeoutMs;
-      this.#after(ms, () => void this.#giveUp(unconfirmed(point, ms), signal));
-      return await unlessAborted(this.#told.promise, signal);
-    } finally {
-      for (const cancel of this.#cancel) cancel();
-    }
+    const echo = new Echo(value, share, clock);
+    this.#echo = echo;
+    const message = {
+      topic,
+      payload,
+      // Where the broker's word is all, it has to give it.
+      qos: qos === 0 && confirm === 'broker' ? 1 : qos,
+      retain,
+      ...(response && { properties: { responseTopic: response.topic } }),
+    } as const;
+    await share.publish(message, signal);
+    if (confirm === 'broker') return value;
+    const ms = response?.timeoutMs ?? timeoutMs;
+    return echo.wait(ms, unconfirmed(point, ms), signal);
   }
 
   /** A message on one of the device's topics. */
   hear(said: Said): void {
     const { point } = this.#around;
     const { confirm, response } = point.command ?? {};
-    if (!this.#sent || said.heard.retained) return;
+    if (said.heard.retained) return;
     if (confirm === 'response' && said.heard.topic === response?.topic) this.#answered(said);
     if (confirm !== 'state') return;
     const reading = readingOf(point, said, true);
-    if (reading === undefined) return;
-    if (!reading.ok) return this.#told.reject(reading.error);
-    const { value } = reading;
-    if (sameValue(value, this.#wanted)) return this.#told.resolve(value);
-    this.#after(FOLLOW_MS, () => this.#told.resolve(value));
+    if (reading?.ok === true) this.#echo?.state(reading.value);
+    else if (reading !== undefined) this.#echo?.fail(reading.error);
   }
 
   lose(error: DmiError): void {
-    this.#told.reject(error);
-  }
-
-  /** A broker that is gone is why nothing came: that is another matter. */
-  async #giveUp(error: DmiError, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#around.share.ping(signal);
-      this.#told.reject(error);
-    } catch (lost) {
-      this.#told.reject(lost);
-    }
+    this.#echo?.fail(error);
   }
 
   #answered({ heard, json }: Said): void {
@@ -95,18 +69,14 @@ export class Confirmation {
       const path = command?.response?.path;
       const raw = path === undefined ? undefined : pick(json(), path);
       if (path !== undefined && raw === undefined) return;
-      this.#told.resolve(
+      this.#echo?.answer(
         raw === undefined ? decodePayload(heard.payload, layout) : decodeJson(raw, layout),
       );
     } catch (error) {
       const said = error instanceof DmiError ? `: ${error.message}` : '';
       const message = `the device did not take it${said}`;
-      this.#told.reject(new Refused('MQTT_DEVICE_SAYS', message, { cause: error }));
+      this.#echo?.fail(new Refused('MQTT_DEVICE_SAYS', message, { cause: error }));
     }
-  }
-
-  #after(ms: number, task: () => void): void {
-    this.#cancel.push(this.#around.context.clock.after(ms, task));
   }
 }
 

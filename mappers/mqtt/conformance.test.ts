@@ -79,16 +79,33 @@ const TASMOTA: readonly [SubjectItem, ...SubjectItem[]] = [
   item({ sensor: 'AM2301.Temperature' }, 'temperature', { type: 'float', reads: 19.2 }),
 ];
 
+const SPARKPLUG: readonly [SubjectItem, ...SubjectItem[]] = [
+  item({ metric: 'Inlet/Temperature' }, 'temperature', { type: 'float', reads: 21.5 }),
+  item({ metric: 'Setpoint' }, 'setpoint', { type: 'float', reads: 20, writes: [22.5, -1] }),
+  item({ metric: 'Pump', type: 'bool' }, 'pump', { type: 'bool', reads: true, writes: [false] }),
+  item({ metric: 'Label', type: 'text' }, 'label', { type: 'string', reads: 'a', writes: ['ü'] }),
+  item({ metric: 'Key', type: 'bytes' }, 'key', { type: 'bytes', reads: Uint8Array.of(1, 2) }),
+];
+
 const broker = 'mqtt://broker';
 const timeout = '500ms';
 const SUBJECTS = {
   plain: [{ broker, topic: 'hall', timeout }, PLAIN],
   zigbee2mqtt: [{ broker, dialect: 'zigbee2mqtt', topic: 'zigbee2mqtt/lamp', timeout }, ZIGBEE],
   tasmota: [{ broker, dialect: 'tasmota', topic: 'plug', timeout }, TASMOTA],
+  sparkplug: [
+    {
+      broker,
+      dialect: 'sparkplug-b',
+      sparkplug: { group: 'plant', node: 'edge', device: 'boiler' },
+      timeout,
+    },
+    SPARKPLUG,
+  ],
 } as const;
 
 for (const [name, [settings, items]] of Object.entries(SUBJECTS)) {
   suite(`DMI conformance: ${name}`, () => {
-    checkMapper(mapper, { simulator, settings, items, refused: { topic: 'nobody' }, faults: 60 });
+    checkMapper(mapper, { simulator, settings, items, refused: { topic: 'nobody' }, faults: 30 });
   });
 }

@@ -79,7 +79,8 @@ export class TopicConnection implements Connection<Visitor> {
     if (point instanceof Error) throw point;
     const { share, settings, context } = this.#opened;
     const { timeoutMs } = settings.link;
-    const confirmation = new Confirmation({ point, share, context, timeoutMs });
+    const { clock } = context;
+    const confirmation = new Confirmation({ point, share, clock, timeoutMs });
     this.#confirmations.add(confirmation);
     try {
       const taken = await confirmation.write(value, signal);

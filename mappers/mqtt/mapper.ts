@@ -1,7 +1,13 @@
 /** `@limpet/mapper-mqtt`: devices that speak MQTT, plainly or as Sparkplug B, Zigbee2MQTT and Tasmota do. */
-import { type Connection, defineMapper, type Mapper, type MapperContext } from '@limpet/dmi';
+import {
+  type Connection,
+  defineMapper,
+  type DmiError,
+  type Mapper,
+  type MapperContext,
+} from '@limpet/dmi';
 import { Availability } from './availability.ts';
-import { join } from './broker.ts';
+import { join, type Share } from './broker.ts';
 import { TopicConnection } from './connection.ts';
 import { type Settings, settings } from './settings.ts';
 import { fillFor } from './template.ts';
@@ -16,31 +22,44 @@ const mapper: Mapper<Settings, Visitor> = defineMapper({
 });
 export default mapper;
 
+type Losable = Connection<Visitor> & { lose(error: DmiError): void };
+
 async function connect(
   settings: Settings,
   context: MapperContext,
   signal: AbortSignal,
 ): Promise<Connection<Visitor>> {
-  const fill = fillFor(settings, context.device);
-  let connection: TopicConnection | undefined;
-  const lost = (error: Error): void => connection?.lose(error as never);
+  let connection: Losable | undefined;
+  const life = new AbortController();
+  const lost = (error: DmiError): void => {
+    life.abort(error);
+    connection?.lose(error);
+  };
   const share = await join(settings.link, { context, lost }, signal);
   try {
-    connection = new TopicConnection({ share, settings, context, fill });
-    const { availability } = settings;
-    if (availability !== undefined) {
-      const heard = new Availability({
-        availability,
-        share,
-        context,
-        fill,
-        timeoutMs: settings.link.timeoutMs,
-      });
-      connection.online = await heard.wait(connection, signal);
-    }
+    connection = await open(settings, { share, context }, AbortSignal.any([signal, life.signal]));
     return connection;
   } catch (error) {
     share.leave();
     throw error;
   }
+}
+
+async function open(
+  settings: Settings,
+  given: { readonly share: Share; readonly context: MapperContext },
+  signal: AbortSignal,
+): Promise<Losable> {
+  const { sparkplug, availability, link } = settings;
+  if (sparkplug !== undefined) {
+    // Loaded where it is needed: other devices do without.
+    const { SparkplugConnection } = await import('./sparkplug/connection.ts');
+    return SparkplugConnection.open({ ...given, settings, place: sparkplug }, signal);
+  }
+  const fill = fillFor(settings, given.context.device);
+  const connection = new TopicConnection({ ...given, settings, fill });
+  if (availability === undefined) return connection;
+  const heard = new Availability({ ...given, availability, fill, timeoutMs: link.timeoutMs });
+  connection.online = await heard.wait(connection, signal);
+  return connection;
 }

@@ -47,7 +47,7 @@ export interface Availability {
 }
 
 /** Where a Sparkplug device is: an edge node, or a device behind one. */
-interface Sparkplug {
+export interface Sparkplug {
   readonly group: string;
   readonly node: string;
   readonly device?: string;

@@ -1,19 +1,19 @@
 /** `@limpet/mapper-mqtt/simulator`: a broker, and behind it a device as the visitors describe it. */
-import { type Duplex, duplexPair } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import {
   defineSimulator,
   type Json,
-  Misconfigured,
   type SimulatedDevice,
   type SimulatedProperty,
   type Simulator,
   type Value,
 } from '@limpet/dmi';
-import { Aedes } from 'aedes';
 import { BINARY, isBinary } from './binary.ts';
 import { type Steps } from './json-path.ts';
 import { type Point, pointOf } from './points.ts';
 import type { Settings } from './settings.ts';
+import { SimulatedBroker } from './simulated-broker.ts';
+import { SimulatedNode } from './sparkplug/simulated-node.ts';
 import { fillFor } from './template.ts';
 import { decodeJson, decodePayload, encode, parseJson, payloadOf } from './values.ts';
 import type { Layout, Visitor } from './visitor.ts';
@@ -27,56 +27,42 @@ interface Simulated {
   value: Value;
 }
 
-/** Derived from the visitors: it tells its states retained, and takes commands. */
+/** Derived from the visitors: it tells its states retained, and takes commands; or is a Sparkplug device. */
 export const simulator: Simulator<Settings, Visitor> = defineSimulator({
   async simulate({ settings, properties }): Promise<SimulatedDevice> {
+    if (settings.sparkplug !== undefined) return SimulatedNode.open(settings.sparkplug, properties);
     const fill = fillFor(settings, DEVICE);
     const all = properties.map((property) => ({
       property,
       point: pointOf(property.visitor, settings, fill),
       value: property.value,
     }));
-    const device = new PretendDevice(await Aedes.createBroker(), all);
+    const device = new TopicDevice(all);
+    const broker = await device.open();
     const { availability } = settings;
-    if (availability !== undefined) await device.say(fill(availability.topic), availability.online);
+    if (availability !== undefined) {
+      await broker.say(fill(availability.topic), availability.online, true);
+    }
     await device.tellAll();
     return device;
   },
 });
 
-class PretendDevice implements SimulatedDevice {
-  readonly #broker: Aedes;
+class TopicDevice implements SimulatedDevice {
   readonly #all: readonly Simulated[];
-  #saying: Promise<unknown> = Promise.resolve();
+  #broker: SimulatedBroker | undefined;
 
-  constructor(broker: Aedes, all: readonly Simulated[]) {
-    this.#broker = broker;
+  constructor(all: readonly Simulated[]) {
     this.#all = all;
-    // By hand, as a device's own client: `publish` is told of all messages, those of this device too.
-    broker.on('publish', ({ topic, payload }, client) => {
-      if (client !== null) this.#ordered(topic, Buffer.from(payload));
-    });
+  }
+
+  async open(): Promise<SimulatedBroker> {
+    this.#broker = await SimulatedBroker.open((topic, payload) => this.#ordered(topic, payload));
+    return this.#broker;
   }
 
   accept(wire: Duplex): void {
-    const [near, far] = duplexPair();
-    this.#broker.handle(far as Parameters<Aedes['handle']>[0]);
-    near.pipe(wire);
-    void this.#carry(wire, near);
-  }
-
-  /** What the device said goes out before the broker hears what came after it: aedes takes its time to publish. */
-  async #carry(wire: Duplex, near: Duplex): Promise<void> {
-    try {
-      for await (const chunk of wire) {
-        await this.#saying;
-        near.write(chunk);
-      }
-      near.end();
-    } catch {
-      // The wire was cut: to the broker that is a client that is lost.
-      near.destroy();
-    }
+    this.#broker?.accept(wire);
   }
 
   get(property: string): Value {
@@ -86,13 +72,11 @@ class PretendDevice implements SimulatedDevice {
   set(property: string, value: Value): void {
     const simulated = this.#named(property);
     simulated.value = value;
-    for (const { topic } of simulated.point.sources.slice(0, 1)) void this.#tell(topic);
+    void this.#tell(simulated.point.sources[0]?.topic ?? '');
   }
 
   async close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#broker.close(resolve);
-    await promise;
+    await this.#broker?.close();
   }
 
   async tellAll(): Promise<void> {
@@ -101,39 +85,31 @@ class PretendDevice implements SimulatedDevice {
     }
   }
 
-  /** Publishes, for the broker to keep. */
-  say(topic: string, payload: string | Buffer, retain = true): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const message = { cmd: 'publish', topic, payload, qos: 0, retain, dup: false } as const;
-    this.#broker.publish(message, () => resolve());
-    this.#saying = Promise.all([this.#saying, promise]);
-    return promise;
-  }
-
   async #tell(topic: string): Promise<void> {
     const on = this.#all.filter(({ point }) => point.sources[0]?.topic === topic);
-    if (on.length > 0) await this.say(topic, stateOf(on));
+    await this.#broker?.say(topic, stateOf(on), true);
   }
 
   #ordered(topic: string, payload: Buffer): void {
     for (const simulated of this.#all) {
-      const { command, ask } = simulated.point;
+      const { command, ask, layout } = simulated.point;
+      const { name } = simulated.property;
       if (ask?.topic === topic && ask.payload === payload.toString())
-        this.set(simulated.property.name, simulated.value);
+        this.set(name, this.get(name));
       if (command?.topic !== topic) continue;
-      const taken = takenFrom(payload, command.payload, simulated.point.layout);
+      const taken = takenFrom(payload, command.payload, layout);
       if (taken === undefined) continue;
-      this.set(simulated.property.name, taken);
+      this.set(name, taken);
       const { response } = command;
-      if (response !== undefined)
-        void this.say(response.topic, answerOf(simulated, response.path), false);
+      if (response === undefined) continue;
+      void this.#broker?.say(response.topic, answerOf(simulated, response.path), false);
     }
   }
 
   #named(name: string): Simulated {
     const found = this.#all.find(({ property }) => property.name === name);
     if (found !== undefined) return found;
-    throw new Misconfigured('MQTT_SIMULATOR', `the simulated device has no property ${name}`);
+    throw new RangeError(`the simulated device has no property ${name}`);
   }
 }
 
