@@ -31,6 +31,12 @@ export function pick(json: Json, steps: Steps): Json | undefined {
   return at;
 }
 
+/** The shortest way to write it. */
+export function pathText(steps: readonly string[]): string {
+  if (steps.every((step) => /^[\p{L}\p{N}_-]+$/u.test(step))) return steps.join('.');
+  return steps.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
 /** The JSON in which only `value` lies there. */
 export function wrap(value: Json, steps: Steps): Json {
   return steps.reduceRight<Json>(

@@ -19,6 +19,11 @@ const mapper: Mapper<Settings, Visitor> = defineMapper({
   visitor,
   fits,
   connect,
+  async *discover(search, context, signal) {
+    // Loaded for people at a command line, never on a board.
+    const { discover } = await import('./discover/discover.ts');
+    yield* discover(search, context, signal);
+  },
 });
 export default mapper;
 

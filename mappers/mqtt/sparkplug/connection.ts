@@ -1,6 +1,5 @@
 /** One open Sparkplug device: an edge node, or a device behind one. */
 import {
-  type Clock,
   type Connection,
   DmiError,
   type MapperContext,
@@ -19,7 +18,8 @@ import type { Heard } from '../topics.ts';
 import type { Visitor } from '../visitor.ts';
 import { Lineage } from './lineage.ts';
 import { metricFor, readingOf } from './metric.ts';
-import { encodePayload, type Metric, TYPE } from './payload.ts';
+import { encodePayload, type Metric } from './payload.ts';
+import { rebirth } from './rebirth.ts';
 
 interface Around {
   readonly share: Share;
@@ -239,22 +239,6 @@ export class SparkplugConnection implements Connection<Visitor> {
     const payload = encodePayload({ timestamp: context.clock.now(), metrics });
     await share.publish({ topic, payload, qos: qos === 0 ? 1 : qos, retain: false }, signal);
   }
-}
-
-/** 6.4.23: makes an edge node send its birth and those of its devices. */
-function rebirth(
-  { group, node }: Pick<Sparkplug, 'group' | 'node'>,
-  clock: Pick<Clock, 'now'>,
-): { readonly topic: string; readonly payload: Buffer; readonly qos: 0; readonly retain: false } {
-  const timestamp = clock.now();
-  const metric = {
-    name: 'Node Control/Rebirth',
-    timestamp,
-    datatype: TYPE.Boolean,
-    boolean: true,
-  };
-  const payload = encodePayload({ timestamp, metrics: [metric] });
-  return { topic: `spBv1.0/${group}/NCMD/${node}`, payload, qos: 0, retain: false };
 }
 
 function metricOf({ place }: Visitor): string {
