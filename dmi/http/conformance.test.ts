@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test, { suite } from 'node:test';
 import * as v from 'valibot';
 import { defineMapper } from '../mapper.ts';
-import { checkMapper, type SubjectItem } from '../testing/index.ts';
+import { checkMapper, fakeContext, type SubjectItem } from '../testing/index.ts';
 import type { Json, PropertyType, Value } from '../value.ts';
 import { httpConnection } from './connection.ts';
 import { Http } from './http.ts';
@@ -123,6 +123,21 @@ test('values are what their type says, or Garbled on the way in and Misconfigure
       name: 'Misconfigured',
     });
   }
+});
+
+test('a value of another type is the trouble of one property', async () => {
+  const body = '{"a":"x","b":2}';
+  const answer = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  const context = fakeContext({
+    wire: (stream) => void stream.on('data', () => stream.write(answer)),
+  });
+  const signal = new AbortController().signal;
+  const http = await Http.open('http://x', context, {}, signal);
+  const visitors = ['/a', '/b'].map((pointer) => v.parse(httpVisitor, { path: '/', pointer }));
+  const [first, second] = await httpConnection(http).read(visitors, signal);
+  assert.ok(first?.ok === false && first.error.code === 'HTTP_VALUE');
+  assert.deepEqual(second, { ok: true, value: 2 });
+  await http.close();
 });
 
 test('a visitor says what is wrong with it', () => {

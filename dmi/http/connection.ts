@@ -1,5 +1,5 @@
 /** A connection whose visitors say what to get: all that many mappers for HTTP need. */
-import { Misconfigured, Refused } from '../errors.ts';
+import { Garbled, Misconfigured, Refused } from '../errors.ts';
 import type { Connection, Reading } from '../mapper.ts';
 import type { Json } from '../value.ts';
 import { quoted } from '../wire/dial.ts';
@@ -44,13 +44,22 @@ export function httpConnection(http: Http): Connection<HttpVisitor> {
   };
 }
 
-/** @throws Garbled */
+/** What does not fit is the trouble of one property. */
 function reading(visitor: HttpVisitor, document: Json | Refused): Reading {
   if (document instanceof Refused) return { ok: false, error: document };
   const found = at(document, visitor.pointer);
-  if (found !== undefined) return { ok: true, value: decodeJson(visitor, found) };
+  if (found !== undefined) return decoded(visitor, found);
   const message = `the answer of ${visitor.path} has nothing at ${quoted(visitor.pointer)}`;
   return { ok: false, error: new Refused('HTTP_NO_VALUE', message) };
+}
+
+function decoded(visitor: HttpVisitor, found: Json): Reading {
+  try {
+    return { ok: true, value: decodeJson(visitor, found) };
+  } catch (error) {
+    if (error instanceof Garbled) return { ok: false, error };
+    throw error;
+  }
 }
 
 async function got(http: Http, path: string, signal: AbortSignal): Promise<Json | Refused> {

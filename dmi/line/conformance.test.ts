@@ -103,3 +103,24 @@ test('the derived device holds what it is set to, and answers several values at 
   assert.throws(() => device.set('p1', 'text'), { code: 'LINE_VALUE' });
   await device.close();
 });
+
+test('an answer that makes no sense is the trouble of one property, and the wire is drained before the next', async () => {
+  const context = fakeContext({
+    wire: (stream) =>
+      void stream.on('data', (asked) => stream.write(String(asked) === 'A?\n' ? '----\n' : '2\n')),
+  });
+  const signal = new AbortController().signal;
+  const connection = await mapperFor({}).connect({ address: 'tcp://x:1' }, context, signal);
+  const read = connection.read(
+    ['A?', 'B?'].map((ask) => v.parse(lineVisitor, { ask })),
+    signal,
+  );
+  for (let turn = 0; turn < 20; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    context.clock.advance(100);
+  }
+  const [first, second] = await read;
+  assert.ok(first?.ok === false && first.error.code === 'LINE_ANSWER');
+  assert.deepEqual(second, { ok: true, value: 2 });
+  await connection.close();
+});

@@ -12,6 +12,16 @@ import { decodeLine, encodeLine, type LineVisitor } from './visitor.ts';
  */
 export function lineConnection(line: Line): Connection<LineVisitor> {
   const { separator, ack } = line.wire;
+  /** What does not fit is the trouble of one property; but it may also be the answer to something else. */
+  const heard = (visitor: LineVisitor, answer: string): Reading => {
+    try {
+      return { ok: true, value: decodeLine(visitor, answer, separator) };
+    } catch (error) {
+      if (!(error instanceof Garbled)) throw error;
+      line.mistrust();
+      return refused(error);
+    }
+  };
   return {
     async read(visitors, signal) {
       const answers = new Map<string, string | Refused>();
@@ -19,11 +29,7 @@ export function lineConnection(line: Line): Connection<LineVisitor> {
       for (const visitor of visitors) {
         const answer = answers.get(visitor.ask) ?? (await asked(line, visitor.ask, signal));
         answers.set(visitor.ask, answer);
-        readings.push(
-          typeof answer === 'string'
-            ? { ok: true, value: decodeLine(visitor, answer, separator) }
-            : { ok: false, error: answer },
-        );
+        readings.push(typeof answer === 'string' ? heard(visitor, answer) : refused(answer));
       }
       return readings;
     },
@@ -45,6 +51,10 @@ export function lineConnection(line: Line): Connection<LineVisitor> {
     },
     close: () => line.close(),
   };
+}
+
+function refused(error: Refused | Garbled): Reading {
+  return { ok: false, error };
 }
 
 async function asked(line: Line, text: string, signal: AbortSignal): Promise<string | Refused> {

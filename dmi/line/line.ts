@@ -103,6 +103,12 @@ export class Line {
     });
   }
 
+  /** The last answer made no sense: nothing is sent until the wire was silent, as after one that never came. */
+  mistrust(): void {
+    this.#owed = true;
+    this.#unproven = true;
+  }
+
   /** Calls `listener` for each line that is no answer, until the returned function is called. */
   heard(listener: Heard): () => void {
     this.#heard.add(listener);
@@ -160,8 +166,7 @@ export class Line {
       this.#send(text);
       return await unlessAborted(promise, signal);
     } catch (error) {
-      this.#owed = true;
-      this.#unproven = true;
+      this.mistrust();
       throw error;
     } finally {
       this.#pending = undefined;
