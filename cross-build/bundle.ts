@@ -17,10 +17,15 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Where the C libraries of a target live in the packages that carry prebuilt add-ons. */
 const TARGETS = {
-  'linux-x64': { sqlite: 'linux-x64', serial: 'linux-x64/@serialport+bindings-cpp.glibc.node' },
+  'linux-x64': {
+    sqlite: 'linux-x64',
+    serial: 'linux-x64/@serialport+bindings-cpp.glibc.node',
+    bluetooth: 'linux-x64/@stoprocent+bluetooth-hci-socket.glibc.node',
+  },
   'linux-arm64': {
     sqlite: 'linux-arm64',
     serial: 'linux-arm64/@serialport+bindings-cpp.armv8.glibc.node',
+    bluetooth: 'linux-arm64/@stoprocent+bluetooth-hci-socket.armv8.node',
   },
 } as const;
 
@@ -69,6 +74,7 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
       lazyBuiltins(),
       modbusCodec(),
       prebuiltSerialport(TARGETS[target].serial),
+      prebuiltBluetooth(TARGETS[target].bluetooth),
     ],
     // CommonJS dependencies call require() for Node's own modules.
     banner: {
@@ -156,6 +162,33 @@ function prebuiltSerialport(prebuild: string): Plugin {
           return { contents: `exports.binding = require(${JSON.stringify(addon)});`, loader: 'js' };
         },
       );
+    },
+  };
+}
+
+/**
+ * The raw HCI socket of the two nobles, whose add-on is found at run time as well. Their drivers for lines and USB sticks stay
+ * out: the mapper gives noble a socket of its own, and loads this one only for an adapter of the kernel.
+ */
+function prebuiltBluetooth(prebuild: string): Plugin {
+  return {
+    name: 'prebuilt-bluetooth',
+    setup(build) {
+      build.onLoad({ filter: /bluetooth-hci-socket[/\\]index\.js$/ }, () => ({
+        contents: 'module.exports = class {}; module.exports.loadDriver = () => module.exports;',
+        loader: 'js',
+      }));
+      build.onLoad({ filter: /bluetooth-hci-socket[/\\]lib[/\\]native\.js$/ }, async ({ path }) => {
+        const source = await readFile(path, 'utf8');
+        const addon = createRequire(path).resolve(`../prebuilds/${prebuild}`);
+        const contents = source.replace(
+          "require('node-gyp-build')(dir)",
+          `require(${JSON.stringify(addon)})`,
+        );
+        if (contents === source)
+          throw new Error(`${path} no longer loads its add-on through node-gyp-build`);
+        return { contents, loader: 'js' };
+      });
     },
   };
 }

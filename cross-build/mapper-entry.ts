@@ -5,6 +5,7 @@ import { confine } from '#runtime/mapper/sandbox/confine.ts';
 await runMapperChild({
   ...confine(),
   carried: {
+    bluetooth: () => import('@limpet/mapper-bluetooth'),
     modbus: () => import('@limpet/mapper-modbus'),
     mqtt: () => import('@limpet/mapper-mqtt'),
     opcua: () => import('@limpet/mapper-opcua'),

@@ -142,6 +142,11 @@ export interface MapperContext {
    * @throws Unreachable, Misconfigured
    */
   readonly dial: (address: string, signal: AbortSignal) => Promise<Duplex>;
+  /**
+   * What was dialled is the mapper's from now on and outlives this device: for what several devices use through one
+   * opening, such as a radio. The mapper ends it when none of them needs it any more.
+   */
+  readonly keep?: (stream: Duplex) => void;
   readonly clock: Clock;
   readonly log: Log;
   /**

@@ -59,6 +59,11 @@ export class Seat {
     return part;
   }
 
+  /** A part that was dialled here is the mapper's from now on; see `MapperContext.keep`. */
+  keep(part: Duplex): void {
+    this.#parts.delete(part);
+  }
+
   /** Gives back what a mapper left open; with an error, cuts the wires for all. */
   release(error?: Error): void {
     for (const part of this.#parts) part.destroy(error);

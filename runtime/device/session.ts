@@ -2,6 +2,7 @@
  * One connection's life: opened in a turn at the port, read as it is planned, ended by the first error that
  * loses the device. Orders use the same connection through {@link Session.call}; turns keep calls apart.
  */
+import { type Duplex } from 'node:stream';
 import { type Clock, type Connection, type Log, type Reading, Unreachable } from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
 import { unlessAborted } from '../kernel/unless-aborted.ts';
@@ -200,6 +201,7 @@ export class Session {
       device,
       dial: (address: string, inner: AbortSignal) =>
         seat.dial(address, AbortSignal.any([inner, signal])),
+      keep: (stream: Duplex) => seat.keep(stream),
       clock,
       log,
     };

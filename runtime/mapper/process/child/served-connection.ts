@@ -8,6 +8,7 @@ import {
   type Value,
 } from '@limpet/dmi';
 import { checkConnection, mapperFault } from '../../../device/connection-shape.ts';
+import { type Duplex } from 'node:stream';
 import { type Seat } from '../../../device/seat.ts';
 import { unlessAborted } from '../../../kernel/unless-aborted.ts';
 import { type Outbox } from '../outbox.ts';
@@ -54,7 +55,8 @@ export class ServedConnection {
     const dial = (address: string, dialling: AbortSignal) =>
       seat.dial(address, AbortSignal.any([dialling, this.#end.signal]));
     await this.#turn('poll', signal, async () => {
-      const connection = await mapper.connect(settings, { device, dial, ...context }, signal);
+      const keep = (stream: Duplex): void => seat.keep(stream);
+      const connection = await mapper.connect(settings, { device, dial, keep, ...context }, signal);
       checkConnection(connection);
       // Too late: nobody waits for it any more, so it is closed here.
       if (signal.aborted) await connection.close();

@@ -1,0 +1,181 @@
+/** What a model may say of where a property lives: checked once, all faults at once, and made explicit. */
+import * as v from 'valibot';
+import { manufacturerKey, serviceKey } from './advertisement.ts';
+import { bthomeKind } from './bthome.ts';
+import type { Layout } from './layout.ts';
+import { isWhole, NUMBERS, type NumberType } from './numbers.ts';
+import { duration, hex, range, unknownField } from './schema.ts';
+import { parseUuid } from './uuid.ts';
+import type { FactSource, GattSource, HeardSource, Visitor } from './visitor.ts';
+
+const TYPES = ['bool', ...(Object.keys(NUMBERS) as NumberType[]), 'text', 'bytes'] as const;
+const FROM = ['manufacturer', 'service', 'name', 'rssi', 'txPower', 'waited'] as const;
+const KNOWN =
+  'from, company, uuid, object, nth, service, characteristic, descriptor, via, write, silence, match, matchAt, size, offset, type, endian, length, bit, mask, shift, scale, add, invalid';
+const number = v.pipe(v.number('expected a number'), v.finite('expected a finite number'));
+const uuidHint = 'expected a UUID, in quotes: "2a6e" or "12345678-1234-5678-1234-56789abc0001"';
+const uuid = v.pipe(
+  v.string(uuidHint),
+  v.check((text) => parseUuid(text) !== undefined, uuidHint),
+  v.transform((text) => parseUuid(text) ?? text),
+);
+const choice = <const Names extends readonly string[]>(names: Names) =>
+  v.picklist(names, `expected ${names.join(', ')}`);
+
+const fields = v.strictObject(
+  {
+    from: v.optional(choice(FROM)),
+    company: v.optional(range(0, 0xffff)),
+    uuid: v.optional(uuid),
+    object: v.optional(range(0, 255)),
+    nth: v.optional(range(0, 31)),
+    service: v.optional(uuid),
+    characteristic: v.optional(uuid),
+    descriptor: v.optional(uuid),
+    via: v.optional(choice(['read', 'notify', 'indicate'])),
+    write: v.optional(choice(['withResponse', 'withoutResponse'])),
+    silence: v.optional(duration(1000, 86_400_000, '30s')),
+    match: v.optional(hex(64)),
+    matchAt: v.optional(range(0, 511)),
+    size: v.optional(range(0, 512)),
+    offset: v.optional(range(0, 511)),
+    type: v.optional(choice(TYPES)),
+    endian: v.optional(choice(['little', 'big'])),
+    length: v.optional(range(1, 512)),
+    bit: v.optional(range(0, 7)),
+    mask: v.optional(v.pipe(range(1, Number.MAX_SAFE_INTEGER))),
+    shift: v.optional(range(0, 63)),
+    scale: v.optional(v.pipe(number, v.notValue(0, 'a scale of 0 loses the value'))),
+    add: v.optional(number),
+    invalid: v.optional(
+      v.union([number, v.array(number)], 'expected a raw number, or a list of them'),
+    ),
+  },
+  unknownField(KNOWN, 'a visitor needs from, or service and characteristic'),
+);
+type Fields = v.InferOutput<typeof fields>;
+
+/** The schema of a Bluetooth visitor. */
+export const visitor = v.pipe(
+  fields,
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    for (const message of faults(dataset.value)) addIssue({ message });
+  }),
+  v.transform((given): Visitor => ({ source: sourceOf(given), layout: layoutOf(given) })),
+);
+
+/** What is wrong, and how to tell. */
+type Rule = readonly [message: string, wrong: (given: Fields) => boolean];
+
+const has = (...values: readonly unknown[]): boolean => values.some((value) => value !== undefined);
+const polled = ({ via }: Fields): boolean => via === undefined || via === 'read';
+const isFact = ({ from }: Fields): boolean =>
+  has(from) && from !== 'manufacturer' && from !== 'service';
+const numeric = ({ type }: Fields): boolean => type !== undefined && type in NUMBERS;
+const whole = (given: Fields): boolean => numeric(given) && isWhole(given.type as NumberType);
+
+const ATTRIBUTE_RULES: readonly Rule[] = [
+  [
+    'a visitor needs from (manufacturer, service, name, rssi, txPower, waited), or service and characteristic',
+    (given) => !has(given.service, given.characteristic),
+  ],
+  [
+    'service: needed with characteristic',
+    (given) => has(given.characteristic) && !has(given.service),
+  ],
+  [
+    'characteristic: needed with service',
+    (given) => has(given.service) && !has(given.characteristic),
+  ],
+  ['silence: only with via: notify or indicate', (given) => has(given.silence) && polled(given)],
+  ['via: a descriptor is read', (given) => has(given.descriptor) && !polled(given)],
+  ['company, uuid: only with from', (given) => has(given.company, given.uuid)],
+  ['object, nth: only with from: service', (given) => has(given.object, given.nth)],
+];
+
+const HEARD_RULES: readonly Rule[] = [
+  [
+    'service, characteristic, descriptor: not together with from',
+    (given) => has(given.service, given.characteristic, given.descriptor),
+  ],
+  [
+    'company: needed with from: manufacturer',
+    (given) => given.from === 'manufacturer' && !has(given.company),
+  ],
+  ['uuid: needed with from: service', (given) => given.from === 'service' && !has(given.uuid)],
+  [
+    'object: only with from: service and uuid: "fcd2" (BTHome)',
+    (given) => has(given.object) && (given.from !== 'service' || given.uuid !== 'fcd2'),
+  ],
+  [
+    'object: not an id of BTHome version 2 that is known here',
+    (given) => given.object !== undefined && bthomeKind(given.object) === undefined,
+  ],
+  [
+    'via, write, silence: only with service and characteristic',
+    (given) => has(given.via, given.write, given.silence),
+  ],
+];
+
+const LAYOUT_RULES: readonly Rule[] = [
+  [
+    'type: needed, for what bit, scale and the like are about',
+    (given) =>
+      !has(given.type, given.object) &&
+      !isFact(given) &&
+      has(given.bit, given.scale, given.add, given.mask, given.invalid),
+  ],
+  ['bit: a bool needs bit (0 to 7)', (given) => given.type === 'bool' && !has(given.bit)],
+  ['bit: only with type: bool', (given) => given.type !== 'bool' && has(given.bit)],
+  ['length: only with type: text or bytes', (given) => numeric(given) && has(given.length)],
+  ['mask: only with whole numbers', (given) => has(given.mask) && !whole(given)],
+  ['shift: needs mask', (given) => has(given.shift) && !has(given.mask)],
+  ['scale, add: only with numbers', (given) => has(given.scale, given.add) && !numeric(given)],
+  ['matchAt: needs match', (given) => has(given.matchAt) && !has(given.match)],
+];
+
+function faults(given: Fields): string[] {
+  const rules = [...(has(given.from) ? HEARD_RULES : ATTRIBUTE_RULES), ...LAYOUT_RULES];
+  return rules.flatMap(([message, wrong]) => (wrong(given) ? [message] : []));
+}
+
+function sourceOf(given: Fields): HeardSource | FactSource | GattSource {
+  const { from, company = 0, object, nth = 0, uuid = '' } = given;
+  if (from === undefined) return attributeOf(given);
+  if (from === 'manufacturer') return { kind: 'heard', key: manufacturerKey(company) };
+  if (from !== 'service') return { kind: 'fact', fact: from };
+  const key = serviceKey(uuid);
+  return { kind: 'heard', key, ...(object !== undefined && { object: { id: object, nth } }) };
+}
+
+function attributeOf(given: Fields): GattSource {
+  const { service = '', characteristic = '', descriptor, silence } = given;
+  const { via = 'read', write = 'withResponse' } = given;
+  return {
+    kind: 'gatt',
+    service,
+    characteristic,
+    ...(descriptor !== undefined && { descriptor }),
+    via,
+    write,
+    ...(silence !== undefined && { silenceMs: silence }),
+  };
+}
+
+function layoutOf(given: Fields): Layout {
+  const { match, matchAt: at = 0, size, length, mask, endian } = given;
+  return {
+    ...(match !== undefined && { match: { bytes: match, at } }),
+    ...(size !== undefined && { size }),
+    ...(length !== undefined && { length }),
+    ...(mask !== undefined && { mask: BigInt(mask) }),
+    ...valueOf(given),
+    bigEndian: endian === 'big',
+  };
+}
+
+function valueOf(given: Fields): Omit<Layout, 'bigEndian'> {
+  const { offset = 0, type = 'bytes', bit = 0, shift = 0, scale = 1, add = 0, invalid } = given;
+  return { offset, type, bit, shift, scale, add, invalid: [invalid ?? []].flat() };
+}
