@@ -95,7 +95,7 @@ class Plant {
         write: async ({ key }, value, writeSignal) => {
           this.events.push(`${name} write ${key}`);
           thing.writes.push([key, value]);
-          if (thing.mood === 'mute on writes') {
+          if (thing.mood === 'mute on writes' || thing.mute.has(key)) {
             throw new Unreachable('PLANT_SILENT', `${name} does not answer`);
           }
           await this.#answer(name, thing, writeSignal);

@@ -1,10 +1,14 @@
-/** Carries out one order: writes, reads back, looks again where a device applies late, and judges what came of it. */
+/**
+ * Carries out orders of one device: writes, reads back, looks again where a device applies late, and judges what came of it.
+ * Those that wait together share a turn at the port: all are written, then all are read back in one go.
+ */
 import { type Clock, type Connection, type Json, type Reading, type Value } from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
 import { answer } from './convert.ts';
 import { confirms } from './order.ts';
 import { clipped, type PlannedProperty } from './plan.ts';
-import { reactionTo, reasonOf } from './reaction.ts';
+import { isRefusal, reactionTo, reasonOf } from './reaction.ts';
+import { MAX_BATCH } from './schedule.ts';
 import { type Session, SESSION_ENDED } from './session.ts';
 import { type DeviceStore } from './store-door.ts';
 
@@ -12,6 +16,8 @@ import { type DeviceStore } from './store-door.ts';
 const LOOK_AGAIN_MS = [250, 500];
 /** After so many writes in a row that lost the device, the order is what loses it. */
 const MAX_SILENT_WRITES = 3;
+/** Once writing took so long, it is read back, and the port is for others before the rest. */
+const TURN_MS = 50;
 
 export interface OrderWriterOptions {
   readonly device: Id;
@@ -25,115 +31,167 @@ export interface OrderWriterOptions {
 export interface Target {
   readonly name: string;
   readonly planned: PlannedProperty;
-  readonly session: Session;
 }
 
-/** A write that has begun: which order, and what. */
+/** The order in force for a property; nothing when none is to be written (any more). */
+export type Decide = (name: string) => { readonly rev: number; readonly value: Value } | undefined;
+
+/** A write that has begun, and, once the device took it, what it will report. */
 interface Write extends Target {
   readonly rev: number;
+  expected?: Json;
+}
+
+interface Turn {
+  /** Written, and not settled. */
+  open: readonly Write[];
+  /** Those that it is put down to when the device is lost now. */
+  blamed: readonly Write[];
 }
 
 export class OrderWriter {
   readonly #options: OrderWriterOptions;
+  /** Orders that lost the device when they were written last. */
   readonly #silent = new Map<string, { rev: number; times: number }>();
 
   constructor(options: OrderWriterOptions) {
     this.#options = options;
   }
 
-  /** `decide` is asked in the turn: while waiting for it the order can have been overtaken, or have run out. */
-  async carryOut(
-    target: Target,
-    decide: () => { readonly rev: number; readonly value: Value } | undefined,
-  ): Promise<void> {
-    const { name, planned, session } = target;
-    let write: Write | undefined;
-    let expected: Json | undefined;
+  /**
+   * Carries out the first of these, and those after it while its turn lasts; returns how many are done with. `decide` is
+   * asked in the turn: while waiting for it an order can have been overtaken, or have run out.
+   */
+  async carryOut(targets: readonly Target[], session: Session, decide: Decide): Promise<number> {
+    const together = this.#together(targets);
+    const turn: Turn = { open: [], blamed: [] };
+    let done = 0;
     try {
-      await session.call('order', { what: 'write', properties: 1 }, async (connection, signal) => {
-        const order = decide();
-        if (order === undefined) return;
-        write = { ...target, rev: order.rev };
-        expected = await this.#send(write, order.value, connection, signal);
-        session.readingBack(planned);
-        const readings = await connection.read([planned.visitor], signal);
-        if (this.#look(write, expected, { readings, last: false })) expected = undefined;
+      const asked = { what: 'write', properties: together.length };
+      await session.call('order', asked, async (connection, signal) => {
+        const end = this.#options.clock.monotonic() + TURN_MS;
+        for (const target of together) {
+          if (done > 0 && this.#options.clock.monotonic() >= end) break;
+          done += 1;
+          const order = decide(target.name);
+          if (order === undefined) continue;
+          const write: Write = { ...target, rev: order.rev };
+          turn.blamed = [write];
+          if (await this.#send(write, order.value, connection, signal)) {
+            turn.open = [...turn.open, write];
+          }
+        }
+        turn.blamed = turn.open;
+        turn.open = await this.#look(turn.open, session, { connection, signal, last: false });
       });
-      this.#silent.delete(name);
-      if (write !== undefined && expected !== undefined) await this.#lookAgain(write, expected);
+      for (const { name } of turn.blamed) this.#silent.delete(name);
+      await this.#lookAgain(turn, session);
     } catch (error) {
-      if (write !== undefined) this.#failed(write, error);
+      for (const write of turn.blamed) this.#failed(write, error);
     }
+    return Math.max(1, done);
   }
 
-  /** Writes; returns what the device will report. */
+  /** One that lost the device goes alone, so that none is blamed for another. */
+  #together(targets: readonly Target[]): readonly Target[] {
+    const alone = targets.findIndex(({ name }) => this.#silent.has(name));
+    return targets.slice(0, alone < 0 ? MAX_BATCH : Math.max(1, alone));
+  }
+
+  /** Writes; false when the device refused it, which is its verdict. */
   async #send(
-    { name, rev, planned }: Write,
+    write: Write,
     value: Value,
     connection: Connection<unknown>,
     signal: AbortSignal,
-  ): Promise<Json> {
+  ): Promise<boolean> {
     const { store, device, clock } = this.#options;
-    const taken = await connection.write(planned.visitor, value, signal);
-    store.judge(device, name, rev, { sent: clock.now() });
-    const expected = answer(planned.property, { ok: true, value: taken });
-    if (expected.ok) return expected.value;
-    throw new Error(`write gave a value that is none: ${expected.reason.message}`);
-  }
-
-  async #lookAgain(write: Write, expected: Json): Promise<void> {
-    for (const [index, pauseMs] of LOOK_AGAIN_MS.entries()) {
-      await this.#options.clock.sleep(pauseMs, this.#options.signal);
-      if (this.#rev(write.name) !== write.rev) return;
-      const { session, planned } = write;
-      const asked = { what: 'read back', properties: 1 };
-      const readings = await session.call('order', asked, (connection, signal) => {
-        session.readingBack(planned);
-        return connection.read([planned.visitor], signal);
-      });
-      const last = index === LOOK_AGAIN_MS.length - 1;
-      if (this.#look(write, expected, { readings, last })) return;
+    const { name, rev, planned } = write;
+    try {
+      const taken = await connection.write(planned.visitor, value, signal);
+      store.judge(device, name, rev, { sent: clock.now() });
+      const expected = answer(planned.property, { ok: true, value: taken });
+      if (!expected.ok) {
+        throw new Error(`write gave a value that is none: ${expected.reason.message}`);
+      }
+      write.expected = expected.value;
+      return true;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#silent.delete(name);
+      this.#reject(write, reasonOf(error));
+      return false;
     }
   }
 
-  /** Reports what was read back and judges it; whether that settles the order. */
-  #look(
-    { name, rev, planned, session }: Write,
-    expected: Json,
-    seen: { readonly readings: readonly Reading[]; readonly last: boolean },
-  ): boolean {
+  async #lookAgain(turn: Turn, session: Session): Promise<void> {
+    for (const [index, pauseMs] of LOOK_AGAIN_MS.entries()) {
+      turn.blamed = turn.open;
+      if (turn.open.length === 0) return;
+      await this.#options.clock.sleep(pauseMs, this.#options.signal);
+      turn.open = turn.blamed = turn.open.filter(({ name, rev }) => this.#rev(name) === rev);
+      if (turn.open.length === 0) return;
+      const asked = { what: 'read back', properties: turn.open.length };
+      const last = index === LOOK_AGAIN_MS.length - 1;
+      turn.open = await session.call('order', asked, (connection, signal) =>
+        this.#look(turn.open, session, { connection, signal, last }),
+      );
+    }
+  }
+
+  /** Reads back, reports it and judges; returns those that are not settled by it. */
+  async #look(
+    writes: readonly Write[],
+    session: Session,
+    look: {
+      readonly connection: Connection<unknown>;
+      readonly signal: AbortSignal;
+      readonly last: boolean;
+    },
+  ): Promise<Write[]> {
+    if (writes.length === 0) return [];
+    const planned = writes.map((write) => write.planned);
+    session.readingBack(planned);
+    const visitors = planned.map(({ visitor }) => visitor);
+    const readings = await look.connection.read(visitors, look.signal);
+    if (readings.length !== writes.length) {
+      throw new Error(`the mapper gave ${readings.length} readings for ${writes.length} visitors`);
+    }
+    session.readBack(planned, readings);
+    return writes.filter((write, at) => !this.#settled(write, readings[at] as Reading, look.last));
+  }
+
+  #settled(write: Write, reading: Reading, last: boolean): boolean {
     const { store, device, clock } = this.#options;
-    const [reading] = seen.readings;
-    if (reading === undefined) throw new Error('the mapper gave no reading for one visitor');
-    session.readBack(planned, reading);
-    const result = confirms(expected, answer(planned.property, reading));
+    const { name, rev, planned, expected } = write;
+    const result = confirms(expected as Json, answer(planned.property, reading));
     if (result.ok) {
       const { readBack } = result;
       store.judge(device, name, rev, { verdict: 'applied', confirmed: clock.now(), readBack });
-    } else if (seen.last) {
-      store.judge(device, name, rev, { verdict: 'rejected', reason: clipped(result.reason) });
-    }
-    return result.ok || seen.last;
+    } else if (last) this.#reject(write, result.reason);
+    return result.ok || last;
   }
 
   /** A device that is lost leaves the order pending, unless writing it is what loses the device. */
-  #failed({ name, rev }: Write, error: unknown): void {
-    const { store, device } = this.#options;
+  #failed(write: Write, error: unknown): void {
+    const { name, rev } = write;
     const reason = reasonOf(error);
     const reaction = reactionTo(error);
-    if (reaction === 'unreachable' || reaction === 'garbled') {
-      if (reason.code === SESSION_ENDED) return;
-      const before = this.#silent.get(name);
-      const times = before?.rev === rev ? before.times + 1 : 1;
-      this.#silent.set(name, { rev, times });
-      if (times < MAX_SILENT_WRITES) return;
-      const message = `the device was lost each of ${times} times it was written: ${reason.message}`;
-      store.judge(device, name, rev, {
-        verdict: 'rejected',
-        reason: clipped({ code: 'WRITE_UNANSWERED', message }),
-      });
+    if (reaction !== 'unreachable' && reaction !== 'garbled') {
+      this.#reject(write, reason);
       return;
     }
+    if (reason.code === SESSION_ENDED) return;
+    const before = this.#silent.get(name);
+    const times = before?.rev === rev ? before.times + 1 : 1;
+    this.#silent.set(name, { rev, times });
+    if (times < MAX_SILENT_WRITES) return;
+    const message = `the device was lost each of ${times} times it was written: ${reason.message}`;
+    this.#reject(write, { code: 'WRITE_UNANSWERED', message });
+  }
+
+  #reject({ name, rev }: Write, reason: { readonly code: string; readonly message: string }): void {
+    const { store, device } = this.#options;
     store.judge(device, name, rev, { verdict: 'rejected', reason: clipped(reason) });
   }
 

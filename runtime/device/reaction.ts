@@ -13,6 +13,12 @@ export function reactionTo(error: unknown): Reaction {
   return error instanceof DmiError || error.name === 'Unreachable' ? 'unreachable' : 'bug';
 }
 
+/** Of an order these are the device's answer, and do not lose it. */
+export function isRefusal(error: unknown): boolean {
+  const reaction = reactionTo(error);
+  return reaction === 'refused' || reaction === 'misconfigured';
+}
+
 /** The error as a reason; a bug is the mapper's, whatever it says. */
 export function reasonOf(error: unknown): { readonly code: string; readonly message: string } {
   const message = error instanceof Error ? error.message : thrown(error);

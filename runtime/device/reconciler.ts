@@ -6,7 +6,7 @@ import { type Clock, type Log, Unreachable } from '@limpet/dmi';
 import { type DeviceModel, type Id } from '@limpet/dmi/manifest';
 import { Deadlines } from './deadlines.ts';
 import { nextStep, type Occasion, type Step } from './order.ts';
-import { OrderWriter } from './order-writer.ts';
+import { type Decide, OrderWriter, type Target } from './order-writer.ts';
 import { clipped } from './plan.ts';
 import { type Session, SESSION_ENDED } from './session.ts';
 import { type DeviceStore } from './store-door.ts';
@@ -76,36 +76,57 @@ export class Reconciler {
   async #drain(): Promise<void> {
     // A later turn, so that orders placed in one go count as one.
     await Promise.resolve();
-    for (;;) {
-      const [first] = this.#waiting;
-      if (first === undefined) break;
-      const [name, occasion] = first;
-      this.#waiting.delete(name);
-      try {
-        await this.#reconcile(name, occasion);
-      } catch (error) {
-        this.#options.log.error('an order could not be carried out', { property: name, error });
-      }
+    while (this.#waiting.size > 0) {
+      const due = new Map(this.#waiting);
+      this.#waiting.clear();
+      const session = this.#options.session();
+      const targets = [...due].flatMap(([name, occasion]) => this.#target(name, occasion, session));
+      if (session !== undefined && targets.length > 0) await this.#carryOut(targets, session, due);
     }
     this.#running = undefined;
   }
 
-  async #reconcile(name: string, occasion: Occasion): Promise<void> {
-    this.#deadlines.watch(name);
-    const step = this.#step(name, occasion);
-    const session = this.#options.session();
-    const planned = session?.plan.properties.get(name);
-    if (step.kind !== 'write' || session === undefined || planned === undefined) {
+  /** Where the order of this property is to be written; nowhere when it can be judged without, which is done. */
+  #target(name: string, occasion: Occasion, session: Session | undefined): readonly Target[] {
+    try {
+      this.#deadlines.watch(name);
+      const step = this.#step(name, occasion);
+      const planned = session?.plan.properties.get(name);
+      if (step.kind === 'write' && planned !== undefined) return [{ name, planned }];
       this.#judge(name, step);
-      return;
+    } catch (error) {
+      this.#options.log.error('an order could not be carried out', { property: name, error });
     }
-    await this.#writer.carryOut({ name, planned, session }, () => {
-      const now = this.#step(name, occasion);
-      const rev = this.#rev(name);
-      if (now.kind === 'write' && rev !== undefined) return { rev, value: now.value };
-      this.#judge(name, now);
-      return undefined;
-    });
+    return [];
+  }
+
+  /** Writes some of them; those left wait on, behind nothing that came meanwhile. */
+  async #carryOut(
+    targets: readonly Target[],
+    session: Session,
+    due: ReadonlyMap<string, Occasion>,
+  ): Promise<void> {
+    const decide = (name: string) => this.#decide(name, due.get(name) as Occasion);
+    let done = 1;
+    try {
+      done = await this.#writer.carryOut(targets, session, decide);
+    } catch (error) {
+      const { name } = targets[0] as Target;
+      this.#options.log.error('an order could not be carried out', { property: name, error });
+    }
+    if (this.#end.signal.aborted) return;
+    const came = [...this.#waiting];
+    this.#waiting.clear();
+    for (const { name } of targets.slice(done)) this.#waiting.set(name, due.get(name) as Occasion);
+    for (const [name, occasion] of came) this.#put(name, occasion);
+  }
+
+  #decide(name: string, occasion: Occasion): ReturnType<Decide> {
+    const now = this.#step(name, occasion);
+    const rev = this.#rev(name);
+    if (now.kind === 'write' && rev !== undefined) return { rev, value: now.value };
+    this.#judge(name, now);
+    return undefined;
   }
 
   #step(name: string, occasion: Occasion): Step {

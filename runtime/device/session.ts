@@ -11,7 +11,7 @@ import { checkConnection } from './connection-shape.ts';
 import { type Asked, type Task } from './conversation.ts';
 import { type DevicePlan, type PlannedProperty } from './plan.ts';
 import { Polling } from './polling.ts';
-import { reactionTo } from './reaction.ts';
+import { isRefusal, reactionTo } from './reaction.ts';
 import { type Reporter } from './reporter.ts';
 import { type Seat } from './seat.ts';
 import { Silence } from './silence.ts';
@@ -179,14 +179,14 @@ export class Session {
     });
   }
 
-  /** About to read back an order: what was told of the property before is older, what is told from now on may be newer. */
-  readingBack(property: PlannedProperty): void {
-    this.#watching.forget(property);
+  /** About to read back orders: what was told of these before is older, what is told from now on may be newer. */
+  readingBack(properties: readonly PlannedProperty[]): void {
+    for (const property of properties) this.#watching.forget(property);
   }
 
-  /** Reports what was read back of an order. */
-  readBack(property: PlannedProperty, reading: Reading): void {
-    this.#options.reporter.readings([property], [reading]);
+  /** Reports what was read back of orders. */
+  readBack(properties: readonly PlannedProperty[], readings: readonly Reading[]): void {
+    this.#options.reporter.readings(properties, readings);
   }
 
   /** Ends the session, unless one lost reply is all that is wrong: then the device is asked once more. */
@@ -277,8 +277,7 @@ export class Session {
   }
 }
 
-/** Of an order these are the device's answer; of a poll they are not, and end the session. */
+/** Of a poll a refusal is none, and ends the session. */
 function isVerdict(rank: Rank, error: unknown): boolean {
-  const reaction = reactionTo(error);
-  return rank === 'order' && (reaction === 'refused' || reaction === 'misconfigured');
+  return rank === 'order' && isRefusal(error);
 }

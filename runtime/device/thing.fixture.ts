@@ -6,6 +6,8 @@ type Mood = 'well' | 'dead' | 'hung' | 'garbled' | 'buggy' | 'mute on writes';
 /** One device as it is out there. */
 export class Thing {
   readonly values = new Map<string, Value>();
+  /** Keys whose writes are never answered. */
+  readonly mute = new Set<string>();
   readonly refused = new Set<string>();
   mood: Mood = 'well';
   /** How long an answer, or its absence, takes. */

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { device, model, rig } from './fixtures.ts';
+
+const NAMES = Array.from({ length: 30 }, (_, at) => `p${at}`);
+const PANEL = model(
+  'boiler',
+  NAMES.map((name) => ({ name, access: 'readWrite' as const, every: '10s' })),
+);
+const VALUES = new Map(NAMES.map((name, at) => [name, at + 1]));
+
+async function running(t: TestContext, port?: string) {
+  const all = rig(t, { random: () => 0 });
+  for (const name of ['one', 'two']) {
+    const thing = all.plant.thing(name);
+    thing.answerMs = 1;
+    for (const key of NAMES) thing.values.set(key, 0);
+  }
+  const settings = (name: string) => ({ name, ...(port !== undefined && { port }) });
+  all.apply(PANEL, device('one', settings('one')), device('two', settings('two')));
+  await all.clock.advance(1_000);
+  all.plant.events.length = 0;
+  const verdicts = () => NAMES.map((name) => all.verdict(`one.${name}`));
+  return { ...all, thing: all.plant.thing('one'), events: all.plant.events, verdicts };
+}
+
+test('orders that wait together are written one after the other, and read back in one go', async (t) => {
+  const { store, clock, events, verdicts, thing } = await running(t);
+  store.orders('default/one', VALUES);
+  await clock.advance(40);
+  assert.deepEqual(events, [...NAMES.map((name) => `one write ${name}`), 'one read']);
+  assert.deepEqual(thing.writes, [...VALUES]);
+  assert.deepEqual(new Set(verdicts()), new Set(['applied']));
+});
+
+test('one that the device refuses, or rounds, keeps none of the others', async (t) => {
+  const { store, clock, thing, verdict, verdicts, events } = await running(t);
+  thing.refused.add('p3');
+  thing.rounds.set('p5', () => 17);
+  store.orders('default/one', VALUES);
+  await clock.advance(40);
+  assert.equal(verdict('one.p3'), 'rejected');
+  assert.equal(verdicts().filter((each) => each === 'applied').length, NAMES.length - 1);
+  const reads = events.filter((event) => event === 'one read').length;
+  assert.equal(reads, 1);
+});
+
+test('many orders of one device leave the port to others every 50 ms', async (t) => {
+  const { store, clock, plant, events, verdicts } = await running(t, 'line');
+  plant.thing('one').answerMs = 20;
+  plant.thing('two').answerMs = 20;
+  store.orders('default/one', VALUES);
+  await clock.advance(10);
+  store.order('default/two', 'p0', 9);
+  await clock.advance(5_000);
+  const other = events.indexOf('two write p0');
+  assert.deepEqual(
+    events.slice(0, other),
+    ['one write p0', 'one write p1', 'one write p2', 'one read'],
+    'three writes of 20 ms are a turn',
+  );
+  assert.deepEqual(new Set(verdicts()), new Set(['applied']));
+});
+
+test('an order that loses the device each time is rejected, and none that was written with it', async (t) => {
+  const { store, clock, thing, verdict, verdicts } = await running(t);
+  thing.mute.add('p7');
+  store.orders('default/one', VALUES);
+  await clock.advance(120_000);
+  assert.equal(verdict('one.p7'), 'rejected');
+  assert.equal(verdicts().filter((each) => each === 'applied').length, NAMES.length - 1);
+  assert.equal(thing.writes.filter(([key]) => key === 'p7').length, 3);
+});
