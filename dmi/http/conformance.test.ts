@@ -133,7 +133,9 @@ test('a value of another type is the trouble of one property', async () => {
   });
   const signal = new AbortController().signal;
   const http = await Http.open('http://x', context, {}, signal);
-  const visitors = ['/a', '/b'].map((pointer) => v.parse(httpVisitor, { path: '/', pointer }));
+  const visitors = ['/a', '/b'].map((pointer) =>
+    v.parse(httpVisitor, { path: '/', pointer, type: 'number' }),
+  );
   const [first, second] = await httpConnection(http).read(visitors, signal);
   assert.ok(first?.ok === false && first.error.code === 'HTTP_VALUE');
   assert.deepEqual(second, { ok: true, value: 2 });

@@ -117,7 +117,7 @@ test('an answer that makes no sense is the trouble of one property, and the wire
   );
   for (let turn = 0; turn < 20; turn++) {
     await new Promise((resolve) => setImmediate(resolve));
-    context.clock.advance(100);
+    await context.clock.advance(100);
   }
   const [first, second] = await read;
   assert.ok(first?.ok === false && first.error.code === 'LINE_ANSWER');
