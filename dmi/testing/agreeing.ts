@@ -2,7 +2,8 @@
 import { Broken, NotApplicable } from './broken.ts';
 import { close } from './connecting.ts';
 import { type DmiPromise, onRig } from './promise.ts';
-import { type Rig, value } from './rig.ts';
+import { value } from './outcome.ts';
+import type { Rig } from './rig.ts';
 import type { SubjectItem } from './subject.ts';
 import { good, same, show } from './values.ts';
 import type { Value } from '../value.ts';
@@ -80,7 +81,7 @@ export const agreeing: readonly DmiPromise[] = [
 ];
 
 /** Changes the item at the device; what it holds then. */
-function turned(rig: Rig, item: SubjectItem, turn: Value): Value {
+export function turned(rig: Rig, item: SubjectItem, turn: Value): Value {
   const { name } = item.property;
   const before = rig.device.get(name);
   rig.device.set(name, turn);
@@ -92,7 +93,7 @@ function turned(rig: Rig, item: SubjectItem, turn: Value): Value {
 }
 
 /** Other values that the device itself may come to hold. */
-function turnsOf({ turns, writes, reads }: SubjectItem): readonly Value[] {
+export function turnsOf({ turns, writes, reads }: SubjectItem): readonly Value[] {
   return turns ?? writes ?? (typeof reads === 'boolean' ? [!reads, reads] : []);
 }
 

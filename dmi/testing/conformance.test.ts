@@ -9,7 +9,7 @@ function subject(): Subject {
   const visitor = (key: string): { key: string } => ({ key });
   return {
     simulator: tinySimulator(),
-    settings: { address: 'tcp://127.0.0.1:1' },
+    settings: { address: 'tcp://127.0.0.1:1', unit: 1 },
     items: [
       {
         visitor: visitor('level'),
@@ -30,6 +30,30 @@ function subject(): Subject {
       },
     ],
     refused: visitor('absent'),
+    methods: [
+      {
+        visitor: visitor('open-valve'),
+        method: {
+          name: 'open-valve',
+          input: [{ name: 'by', type: 'float' }],
+          output: [{ name: 'at', type: 'float' }],
+        },
+        input: [20],
+        output: [75.5],
+        refused: [-1],
+      },
+    ],
+    discover: () => ({ where: 'tcp://127.0.0.1:1', settings: {} }),
+    neighbour: {
+      settings: { address: 'tcp://127.0.0.1:1', unit: 2 },
+      items: [
+        {
+          visitor: visitor('level'),
+          property: { name: 'level', type: 'float', access: 'read' },
+          reads: 7,
+        },
+      ],
+    },
   };
 }
 
@@ -39,7 +63,7 @@ async function failures(
   only: readonly string[],
 ): Promise<Assertion[]> {
   const failed: Assertion[] = [];
-  for await (const each of runConformance(mapper, { ...subject, faults: 40 }, new Set(only))) {
+  for await (const each of runConformance(mapper, { faults: 40, ...subject }, new Set(only))) {
     if (each.result === 'fail') failed.push(each);
   }
   return failed;
@@ -56,6 +80,8 @@ const CAUGHT: readonly (readonly [Quirk, string])[] = [
   ['a new port each time', 'DMI-005'],
   ['fits with a boolean', 'DMI-006'],
   ['fails with a plain error', 'DMI-102'],
+  ['leaves the wire when the greeting fails', 'DMI-104'],
+  ['slow to abort', 'DMI-104'],
   ['dials without the signal', 'DMI-103'],
   ['numbers as text', 'DMI-201'],
   ['sorts the answers', 'DMI-202'],
@@ -73,6 +99,22 @@ const CAUGHT: readonly (readonly [Quirk, string])[] = [
   ['ignores abort', 'DMI-405'],
   ['makes up a value for nonsense', 'DMI-406'],
   ['listens to no errors', 'DMI-407'],
+  ['slow to abort', 'DMI-401'],
+  ['slow to abort', 'DMI-402'],
+  ['a lost greeting is a plain error', 'DMI-411'],
+  ['a lost greeting is a plain error', 'DMI-412'],
+  ['does not hear a cut', 'DMI-413'],
+  ['does not hear a cut', 'DMI-414'],
+  ['does not hear a cut', 'DMI-415'],
+  ['does not hear a cut', 'DMI-416'],
+  ['does not hear a cut', 'DMI-417'],
+  ['close waits for an end that never comes', 'DMI-418'],
+  ['drops late answers', 'DMI-421'],
+  ['takes any answer', 'DMI-422'],
+  ['makes up a value for silence', 'DMI-423'],
+  ['keeps whatever comes', 'DMI-431'],
+  ['keeps answers for later', 'DMI-432'],
+  ['tells no change', 'DMI-433'],
   ['keeps the wire', 'DMI-501'],
   ['close throws after a cut', 'DMI-502'],
   ['close throws the second time', 'DMI-503'],
@@ -91,6 +133,18 @@ const CAUGHT: readonly (readonly [Quirk, string])[] = [
   ['remembers what it wrote', 'DMI-802'],
   ['writes a neighbour too', 'DMI-803'],
   ['remembers what it wrote', 'DMI-804'],
+  ['ignores the unit', 'DMI-851'],
+  ['close cuts the wire for all', 'DMI-852'],
+  ['does not hear a cut', 'DMI-853'],
+  ['serves nothing', 'DMI-901'],
+  ['calls twice', 'DMI-902'],
+  ['a refused call is a value', 'DMI-903'],
+  ['repeats a lost call', 'DMI-904'],
+  ['slow to abort', 'DMI-905'],
+  ['finds what cannot be opened', 'DMI-911'],
+  ['finds properties that it cannot read', 'DMI-912'],
+  ['slow to abort', 'DMI-913'],
+  ['finds without looking', 'DMI-914'],
 ];
 
 const CAUGHT_DEVICES: readonly (readonly [DeviceQuirk, string])[] = [
@@ -129,8 +183,16 @@ suite('a wrong simulator under a right mapper is caught too', { concurrency: tru
 test('every promise but the first contact has a broken mapper that it catches', async () => {
   const caught = new Set(CAUGHT.map(([, id]) => id));
   for await (const { id } of runConformance(tinyMapper(), { ...subject(), faults: 1 })) {
-    assert.ok(caught.has(id) || id === 'DMI-101', id);
+    assert.ok(caught.has(id) || id === 'DMI-101' || id === 'DMI-602', id);
   }
+});
+
+test('a mapper that keeps a buffer of each connection is caught by DMI-602', async () => {
+  const only = ['DMI-601', 'DMI-602'];
+  const leaking = tinyMapper('keeps a buffer per connection');
+  const [failed] = await failures(leaking, { ...subject(), faults: 150 }, only);
+  assert.equal(failed?.id, 'DMI-602');
+  assert.match(failed.reason ?? '', /KiB behind/);
 });
 
 test('what a subject does not offer is not applicable, with the reason', async () => {
@@ -156,10 +218,11 @@ test('a mapper that does not subscribe, or whose device does not, has nothing to
   for (const quirk of ['only polls', 'refuses to subscribe'] as const) {
     const told: Assertion[] = [];
     for await (const each of runConformance(tinyMapper(quirk), { ...subject(), faults: 1 })) {
-      if (each.id.startsWith('DMI-7')) told.push(each);
-      else assert.equal(each.result, 'pass', each.reason);
+      const about = each.id.startsWith('DMI-7') || ['DMI-417', 'DMI-433'].includes(each.id);
+      if (about) told.push(each);
+      else if (each.id !== 'DMI-602') assert.equal(each.result, 'pass', each.reason);
     }
-    assert.equal(told.length, 7);
+    assert.equal(told.length, 9);
     for (const { result, reason } of told) {
       assert.equal(result, 'not-applicable');
       assert.match(reason ?? '', /the mapper does not subscribe|the device serves no subscription/);

@@ -1,10 +1,13 @@
 /** DMI-1xx: opening a device, DMI-5xx: closing it. */
 import type { Connection } from '../mapper.ts';
-import { Broken } from './broken.ts';
+import { Broken, NotApplicable } from './broken.ts';
 import { type DmiPromise, onRig } from './promise.ts';
-import { lost, type Outcome, type Rig, say, value } from './rig.ts';
+import { lost, type Outcome, prompt, say, value } from './outcome.ts';
+import type { Rig } from './rig.ts';
 import { good } from './values.ts';
 
+/** Long enough to dial. */
+const ABORT_AFTER_MS = 50;
 const HEARD_CLOSED_MS = 250;
 
 export const connecting: readonly DmiPromise[] = [
@@ -25,11 +28,24 @@ export const connecting: readonly DmiPromise[] = [
       await nothingLeft(rig, 'a failed connect');
     },
   ),
-  onRig('DMI-103', 'a dial that hangs ends promptly when it is aborted', async (rig) => {
+  onRig('DMI-103', 'a dial that hangs ends within 100 ms of its abort', async (rig) => {
     await rig.meet('hangs');
     const outcome = await openAndRead(rig);
     lost(outcome, 'a dial that hangs', 'no');
+    prompt(outcome, 'a dial that hangs');
     noListeners(outcome, 'connect');
+    await nothingLeft(rig, 'an aborted connect');
+  }),
+  onRig('DMI-104', 'a connect to a silent device ends within 100 ms of its abort', async (rig) => {
+    await rig.hurt({ kind: 'silence', after: 0 });
+    const outcome = await rig.tryConnect('healthy', ABORT_AFTER_MS);
+    if (outcome.kind === 'value') {
+      await close(rig, outcome.value);
+      throw new NotApplicable('connect does not wait for the device');
+    }
+    lost(outcome, 'an aborted connect', 'garbled-too');
+    prompt(outcome, 'an aborted connect');
+    noListeners(outcome, 'an aborted connect');
     await nothingLeft(rig, 'an aborted connect');
   }),
 ];
@@ -76,7 +92,8 @@ export function noListeners(outcome: Outcome<unknown>, what: string): void {
 }
 
 /** A mapper may dial in `connect` or at the first read: whichever fails, the device is not to be had. */
-async function openAndRead(rig: Rig): Promise<Outcome<unknown>> {
+/** Opens the device and reads it, which must fail; how it did. */
+export async function openAndRead(rig: Rig): Promise<Outcome<unknown>> {
   const opened = await rig.tryConnect('fast');
   if (opened.kind !== 'value') return opened;
   const outcome = await rig.tryRead(opened.value, rig.subject.items, 'fast');

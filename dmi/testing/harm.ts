@@ -6,6 +6,7 @@ import type { Random } from './random.ts';
 export type Harm =
   | { readonly kind: 'none' }
   | { readonly kind: 'pieces' }
+  | { readonly kind: 'repeat'; readonly times: number }
   | { readonly kind: 'late'; readonly ms: number; readonly clock: Clock }
   | { readonly kind: 'cut' | 'end' | 'silence'; readonly after: number }
   | { readonly kind: 'noise-before' | 'noise-instead' | 'flipped-bits'; readonly random: Random };
@@ -23,6 +24,9 @@ export function harmed(harm: Harm, chunk: Buffer, passed: number): Step[] {
       return [pass(chunk)];
     case 'pieces':
       return Array.from(chunk, (byte) => pass(Buffer.of(byte)));
+    case 'repeat':
+      // At once: before the next request, which answers without numbers could not be told from.
+      return [pass(Buffer.concat(Array.from({ length: harm.times + 1 }, () => chunk)))];
     case 'late':
       return [{ kind: 'wait', ms: harm.ms, clock: harm.clock }, pass(chunk)];
     case 'noise-before':

@@ -3,5 +3,6 @@ export { type FakeClock, fakeClock } from './clock.ts';
 export { checkMapper, runConformance } from './conformance.ts';
 export { type FakeContext, fakeContext, type Serve } from './context.ts';
 export { type Example, exampleSubject, readExample, sampleValues } from './example.ts';
+export { type Grade, grade } from './grade.ts';
 export { type LogLine, recordingLog, type RecordingLog, silentLog } from './log.ts';
-export type { Assertion, Subject, SubjectHarm, SubjectItem } from './subject.ts';
+export type { Assertion, Subject, SubjectHarm, SubjectItem, SubjectMethod } from './subject.ts';

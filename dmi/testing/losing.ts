@@ -1,10 +1,11 @@
-import { Broken, NotApplicable } from './broken.ts';
 /** DMI-4xx: the wire, and what becomes of a call when it is cut, silent or garbled. */
+import { Broken, NotApplicable } from './broken.ts';
 import { close, noListeners } from './connecting.ts';
 import { type DmiPromise, onRig } from './promise.ts';
 import { Random } from './random.ts';
 import { baseline } from './reading.ts';
-import { lost, type Outcome, type Rig, value } from './rig.ts';
+import { lost, type Outcome, prompt, value } from './outcome.ts';
+import type { Rig } from './rig.ts';
 import type { Harm } from './harm.ts';
 import { writable } from './writing.ts';
 
@@ -12,7 +13,7 @@ const SILENCE: Harm = { kind: 'silence', after: 0 };
 const ABORT_AFTER_MS = 1;
 
 export const losing: readonly DmiPromise[] = [
-  onRig('DMI-401', 'a read that is aborted ends promptly', async (rig) => {
+  onRig('DMI-401', 'a read that is aborted ends within 100 ms', async (rig) => {
     const connection = await rig.connect();
     await rig.hurt(SILENCE);
     const visitors = rig.subject.items.map((item) => rig.visitor(item.visitor));
@@ -22,10 +23,11 @@ export const losing: readonly DmiPromise[] = [
       ABORT_AFTER_MS,
     );
     lost(outcome, 'an aborted read', 'garbled-too');
+    prompt(outcome, 'an aborted read');
     noListeners(outcome, 'an aborted read');
     await close(rig, connection);
   }),
-  onRig('DMI-402', 'a write that is aborted ends promptly', async (rig) => {
+  onRig('DMI-402', 'a write that is aborted ends within 100 ms', async (rig) => {
     const [item] = writable(rig);
     const connection = await rig.connect();
     await rig.hurt(SILENCE);
@@ -37,6 +39,7 @@ export const losing: readonly DmiPromise[] = [
       ABORT_AFTER_MS,
     );
     lost(outcome, 'an aborted write', 'garbled-too');
+    prompt(outcome, 'an aborted write');
     noListeners(outcome, 'an aborted write');
     await close(rig, connection);
   }),

@@ -12,14 +12,18 @@ export interface DmiPromise {
 }
 
 /** A promise that is tried on a rig of its own. */
-export function onRig(id: string, title: string, keep: (rig: Rig) => Promise<void>): DmiPromise {
+export function onRig(
+  id: string,
+  title: string,
+  keep: (rig: Rig, trial: Trial) => Promise<void>,
+): DmiPromise {
   return {
     id,
     title,
     async keep(trial) {
       const rig = await Rig.open(trial);
       try {
-        await keep(rig);
+        await keep(rig, trial);
       } finally {
         rig.dispose();
       }

@@ -1,36 +1,44 @@
 /** DMI-601: whatever happens to the wire, no value is ever made up. */
 import type { Connection, Reading } from '../mapper.ts';
 import type { Value } from '../value.ts';
-import { Broken } from './broken.ts';
+import { Broken, NotApplicable } from './broken.ts';
 import { close } from './connecting.ts';
+import { bytesHeld } from './memory.ts';
 import { type DmiPromise, onRig } from './promise.ts';
 import { Random } from './random.ts';
 import { baseline } from './reading.ts';
-import { lost, type Rig } from './rig.ts';
-import type { Subject, SubjectItem } from './subject.ts';
+import { lost, value } from './outcome.ts';
+import type { Rig } from './rig.ts';
+import type { SubjectItem } from './subject.ts';
 import { good, refusal, same, show } from './values.ts';
 import type { Harm } from './harm.ts';
 
 /** How long faults are tried whose number nobody gave. */
 const REAL_MS = 3000;
+/** What a third of the faults may leave behind. */
+const GROWTH_BYTES = 128 * 1024;
 
 export const randomFaults: readonly DmiPromise[] = [
   onRig(
     'DMI-601',
     'random faults never make a wrong value, nor an error that the runtime cannot name',
-    async (rig) => {
+    async (rig, trial) => {
       const { seed = 1, realTime = false } = rig.subject;
-      const faults = rig.subject.faults ?? (realTime ? Infinity : 200);
+      const faults = rig.subject.faults ?? (realTime ? Infinity : 1000);
       const start = performance.now();
+      const held: number[] = [];
       const first = await rig.connect();
       const known = await baseline(rig, first);
       await close(rig, first);
       for (let each = seed; each < seed + faults; each++) {
-        if (faults === Infinity && performance.now() - start > REAL_MS) break;
+        const share =
+          faults === Infinity ? (performance.now() - start) / REAL_MS : (each - seed) / faults;
+        if (share * 3 >= held.length + 1) held.push(await bytesHeld());
+        if (share >= 1) break;
         const random = new Random(each);
         await rig.hurt({ kind: 'none' });
-        const connection = await rig.connect();
-        const harm = randomHarm(random, rig.subject);
+        const connection = await reconnect(rig);
+        const harm = randomHarm(random, rig);
         await rig.hurt(harm);
         try {
           await tryOne(rig, connection, known, random);
@@ -41,8 +49,26 @@ export const randomFaults: readonly DmiPromise[] = [
         await close(rig, connection);
         rig.dispose();
       }
+      await rig.hurt({ kind: 'none' });
+      trial.held = [...held, await bytesHeld()].slice(-3);
+      if (rig.clock.pending > 0) throw new Broken(`${rig.clock.pending} timers are left waiting`);
     },
   ),
+  {
+    id: 'DMI-602',
+    title: 'the memory in use does not grow with the faults that happen',
+    keep({ held: [third, half, all] }) {
+      if (third === undefined || half === undefined || all === undefined) {
+        throw new NotApplicable('too few random faults were tried to tell');
+      }
+      // What is filled once, such as a cache, grows in one part of the run; a leak in each.
+      const growth = Math.min(half - third, all - half);
+      if (growth <= GROWTH_BYTES) return;
+      throw new Broken(
+        `each third of the faults left ${Math.round(growth / 1024)} KiB behind, after a full collection`,
+      );
+    },
+  },
 ];
 
 async function tryOne(
@@ -75,12 +101,11 @@ async function tryWrite(
   random: Random,
 ): Promise<void> {
   const wanted = item.writes?.[random.below(item.writes.length)] ?? null;
-  const visitor = rig.visitor(item.visitor);
-  const outcome = await rig.call((signal) => connection.write(visitor, wanted, signal), 'fast');
+  const outcome = await rig.tryWrite(connection, item, wanted, { pace: 'fast' });
   if (outcome.kind !== 'value') lost(outcome, 'a harmed write', 'garbled-too');
   await rig.hurt({ kind: 'none' });
-  const fresh = await rig.connect();
-  const [reading] = await rig.read(fresh, [item]);
+  const fresh = await reconnect(rig);
+  const [reading] = value(await rig.tryRead(fresh, [item], 'quick'), 'read');
   await close(rig, fresh);
   const found = good(reading, 'after a harmed write');
   // Whether the order arrived is unknown when the answer did not; when write succeeded it is not.
@@ -102,16 +127,25 @@ function check(
   throw new Broken(`"${item.property.name}" holds ${show(right)}; it read ${show(reading.value)}`);
 }
 
-function randomHarm(random: Random, subject: Subject): Harm {
+function randomHarm(random: Random, rig: Rig): Harm {
   const after = random.below(24);
-  const harms: [Harm, ...Harm[]] = [
+  const harms: Harm[] = [
     { kind: 'pieces' },
     { kind: 'cut', after },
     { kind: 'end', after },
     { kind: 'silence', after },
     { kind: 'noise-before', random },
     { kind: 'noise-instead', random },
+    { kind: 'repeat', times: 1 + random.below(5) },
   ];
-  if (subject.checksummed === true) harms.push({ kind: 'flipped-bits', random });
-  return random.pick(harms);
+  if (rig.subject.checksummed === true) harms.push({ kind: 'flipped-bits', random });
+  const [first, ...more] = harms.filter(({ kind }) => rig.can(kind));
+  if (first === undefined) throw new NotApplicable("the subject's harm has nothing to try");
+  return random.pick([first, ...more]);
+}
+
+/** In no time, where nothing that the mapper does takes real time. */
+async function reconnect(rig: Rig): Promise<Connection<unknown>> {
+  const outcome = await rig.tryConnect('quick');
+  return outcome.kind === 'value' ? outcome.value : rig.connect();
 }

@@ -4,7 +4,8 @@ import type { Value } from '../value.ts';
 import { Broken, NotApplicable } from './broken.ts';
 import { noListeners } from './connecting.ts';
 import { type DmiPromise, onRig } from './promise.ts';
-import { type Rig, value } from './rig.ts';
+import { value } from './outcome.ts';
+import type { Rig } from './rig.ts';
 import type { SubjectItem } from './subject.ts';
 import { good, isOfType, refusal, same, show } from './values.ts';
 

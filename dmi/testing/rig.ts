@@ -1,12 +1,14 @@
 /** One mapper under test: its context, its wires, and calls that cannot hang the test. */
 import { getEventListeners } from 'node:events';
-import { setTimeout as realDelay } from 'node:timers/promises';
-import { Garbled, Unreachable } from '../errors.ts';
+import { setImmediate, setTimeout as realDelay } from 'node:timers/promises';
+import type { Search } from '../discovery.ts';
 import type { Connection, Mapper, MapperContext, Reading } from '../mapper.ts';
 import type { SimulatedDevice } from '../simulator.ts';
-import { Broken } from './broken.ts';
+import type { Value } from '../value.ts';
+import { NotApplicable } from './broken.ts';
 import type { Harm } from './harm.ts';
 import { silentLog } from './log.ts';
+import { type Ended, type Outcome, value } from './outcome.ts';
 import { type RigClock, rigClock } from './rig-clock.ts';
 import { parse, type Stage } from './stage.ts';
 import type { Subject, SubjectItem } from './subject.ts';
@@ -14,21 +16,23 @@ import type { Trial } from './trial.ts';
 import type { Dialling, Way } from './way.ts';
 import type { Wire } from './wire.ts';
 
-/** How a call ended. `listeners`: what it left on its signal. */
-export type Outcome<T> = { readonly aborted: boolean; readonly listeners: number } & (
-  | { readonly kind: 'value'; readonly value: T }
-  | { readonly kind: 'error'; readonly error: unknown }
-  | { readonly kind: 'hung' }
-);
+/**
+ * How the mapper's time passes where it is not real: like real time; 25 ms a turn, for what is already loaded; or so
+ * that its time-outs are soon over, in large steps or in small ones that show when.
+ */
+export type Pace = 'healthy' | 'quick' | 'fast' | 'fine';
 
-/** How the mapper's time passes: like real time, or so that its time-outs are soon over where it is not real. */
-export type Pace = 'healthy' | 'fast';
+const STEP_MS: Readonly<Record<Pace, number>> = { healthy: 5, quick: 25, fast: 500, fine: 20 };
+/** So many turns without a byte, and nothing but time will bring the next one. */
+const QUIET_TURNS = 4;
+const MAX_TURNS = 1000;
 
 /** How long a call may run (mapper's time) before its signal is aborted, and then (real time) to end. */
 const PATIENCE_MS = 60_000;
 /** The same where the mapper's time is real. */
 const REAL_PATIENCE_MS = 2_000;
-const PROMPT_MS = 500;
+/** When an aborted call that has not ended hangs (real time). */
+const HUNG_MS = 500;
 const HEALTHY_MS = 10_000;
 /** How long what a device tells by itself is waited for. */
 const HEARD_MS = 2_000;
@@ -38,7 +42,7 @@ export class Rig {
   readonly subject: Subject;
   readonly clock: RigClock;
   readonly #stage: Stage;
-  readonly #context: MapperContext;
+  readonly context: MapperContext;
 
   private constructor(trial: Trial, stage: Stage) {
     const { mapper, subject } = trial;
@@ -46,7 +50,7 @@ export class Rig {
     this.subject = subject;
     this.#stage = stage;
     this.clock = rigClock(subject.realTime === true);
-    this.#context = {
+    this.context = {
       device: 'default/subject',
       clock: this.clock,
       log: silentLog(),
@@ -86,6 +90,11 @@ export class Rig {
     await this.#way.hurt(harm);
   }
 
+  /** From now on each piece of an answer comes so late, by the simulator's clock. */
+  async late(ms: number): Promise<void> {
+    await this.hurt({ kind: 'late', ms, clock: this.#stage.clock });
+  }
+
   /** What opening the device meets from now on. */
   async meet(dialling: Dialling): Promise<void> {
     await this.#way.meet(dialling);
@@ -96,15 +105,56 @@ export class Rig {
     await this.#way.cut();
   }
 
-  /** Connects, on a wire that does no harm. */
-  async connect(): Promise<Connection<unknown>> {
-    return value(await this.tryConnect('healthy'), 'connect');
+  can(kind: Harm['kind']): boolean {
+    return this.#way.can(kind);
   }
 
-  async tryConnect(pace: Pace): Promise<Outcome<Connection<unknown>>> {
+  /** Bytes of answers that reached the mapper since the rig was opened. Throws {@link NotApplicable}. */
+  bytes(): number {
+    if (!this.#way.visible) throw new NotApplicable('the kit cannot see the wire of this mapper');
+    return this.wires.reduce((sum, { answered }) => sum + answered, 0);
+  }
+
+  /** Another device, by the same simulator. */
+  simulate(settings: unknown, items: readonly SubjectItem[]): Promise<SimulatedDevice> {
+    return this.#stage.another(this.mapper, settings, items);
+  }
+
+  /** Simulated calls of this method so far. */
+  calls(method: string): number {
+    return this.#stage.calls(method);
+  }
+
+  /** What to give to `discover`, so that it finds the device. Throws {@link NotApplicable}. */
+  search(): Search {
+    const { discover } = this.subject;
+    if (discover === undefined) throw new NotApplicable('the subject says nothing of discover');
+    return discover(this.#way.address);
+  }
+
+  /** Connects, on a wire that does no harm. */
+  async connect(pace: Pace = 'healthy'): Promise<Connection<unknown>> {
+    return value(await this.tryConnect(pace), 'connect');
+  }
+
+  async tryConnect(pace: Pace, abortAfterMs?: number): Promise<Outcome<Connection<unknown>>> {
     const { mapper } = this;
     const settings = await this.settings();
-    return this.call((signal) => mapper.connect(settings, this.#context, signal), pace);
+    const connect = (signal: AbortSignal): Promise<Connection<unknown>> =>
+      mapper.connect(settings, this.context, signal);
+    return this.call(connect, pace, abortAfterMs);
+  }
+
+  tryWrite(
+    connection: Connection<unknown>,
+    item: Pick<SubjectItem, 'visitor'>,
+    wanted: Value,
+    options: { readonly pace: Pace; readonly abortAfterMs?: number } = { pace: 'healthy' },
+  ): Promise<Outcome<Value>> {
+    const visitor = this.visitor(item.visitor);
+    const write = (signal: AbortSignal): Promise<Value> =>
+      connection.write(visitor, wanted, signal);
+    return this.call(write, options.pace, options.abortAfterMs);
   }
 
   /** Reads items of the subject on a healthy wire; throws {@link Broken} when that fails. */
@@ -112,7 +162,9 @@ export class Rig {
     connection: Connection<unknown>,
     items: readonly Pick<SubjectItem, 'visitor'>[],
   ): Promise<readonly Reading[]> {
-    return value(await this.tryRead(connection, items, 'healthy'), 'read');
+    const readings = value(await this.tryRead(connection, items, 'healthy'), 'read');
+    this.#stage.warm = true;
+    return readings;
   }
 
   tryRead(
@@ -135,44 +187,59 @@ export class Rig {
   ): Promise<Outcome<T>> {
     const abort = new AbortController();
     const { signal } = abort;
-    let ended: ({ kind: 'value'; value: T } | { kind: 'error'; error: unknown }) | undefined;
+    let ended: Ended<T> | undefined;
     // An `async` wrapper, so that a synchronous throw counts as a rejection.
     const running = (async () => start(signal))().then(
       (result) => void (ended = { kind: 'value', value: result }),
       (error: unknown) => void (ended = { kind: 'error', error }),
     );
-    const end = this.clock.monotonic() + abortAfterMs;
-    while (ended === undefined && this.clock.monotonic() < end) {
-      await this.#pass(running, pace === 'fast' ? 500 : undefined);
+    const begun = this.clock.monotonic();
+    while (ended === undefined && this.clock.monotonic() < begun + abortAfterMs) {
+      await this.#pass(running, pace);
     }
-    const aborted = ended === undefined;
+    const [tookMs, aborted] = [this.clock.monotonic() - begun, ended === undefined];
+    const abortedAt = performance.now();
     if (aborted) {
       abort.abort();
-      await Promise.race([running, realDelay(PROMPT_MS, undefined, { ref: false })]);
+      await Promise.race([running, realDelay(HUNG_MS, undefined, { ref: false })]);
     }
+    const afterAbortMs = performance.now() - abortedAt;
     const listeners = getEventListeners(signal, 'abort').length;
-    return { ...(ended ?? { kind: 'hung' }), aborted, listeners };
+    return { ...(ended ?? { kind: 'hung' }), aborted, listeners, tookMs, afterAbortMs };
   }
 
   /** Lets time pass, the mapper's like real time, until it happened; whether it did. */
   async until(happened: () => boolean, patienceMs: number = HEARD_MS): Promise<boolean> {
     const end = this.clock.monotonic() + patienceMs;
     const never = new Promise<void>(() => undefined);
-    while (!happened() && this.clock.monotonic() < end) await this.#pass(never);
+    while (!happened() && this.clock.monotonic() < end) await this.#pass(never, 'healthy');
     return happened();
   }
 
-  /** Lets a little real time go by, and `ms` (or as much) of the mapper's. */
-  async #pass(running: Promise<void>, ms?: number): Promise<void> {
+  /** Lets a little real time go by where somebody may need it, and of the mapper's what its pace says. */
+  async #pass(running: Promise<void>, pace: Pace): Promise<void> {
     const before = performance.now();
-    await Promise.race([running, realDelay(1)]);
-    const passed = ms ?? Math.min(50, performance.now() - before);
+    const { inMemory } = this.#way;
+    await Promise.race([running, inMemory && pace !== 'healthy' ? this.#quiet() : realDelay(1)]);
+    const real = Math.min(50, performance.now() - before);
+    const passed = pace === 'healthy' && !this.#stage.warm ? real : STEP_MS[pace];
     await this.#stage.clock.advance(passed);
     await this.clock.advance(passed);
   }
 
+  /** Until nothing moves on the wires any more. */
+  async #quiet(): Promise<void> {
+    const moved = (): number => this.wires.reduce((sum, wire) => sum + wire.moved, 0);
+    let last = moved();
+    for (let turn = 0, still = 0; turn < MAX_TURNS && still < QUIET_TURNS; turn++) {
+      await setImmediate();
+      still = moved() === last ? still + 1 : 0;
+      last = moved();
+    }
+  }
+
   #patienceMs(pace: Pace): number {
-    if (pace === 'healthy') return HEALTHY_MS;
+    if (pace === 'healthy' || pace === 'quick') return HEALTHY_MS;
     const { realTime, patienceMs = REAL_PATIENCE_MS } = this.subject;
     return realTime === true ? patienceMs : PATIENCE_MS;
   }
@@ -185,29 +252,4 @@ export class Rig {
   dispose(): void {
     this.#way.sweep();
   }
-}
-
-/** The value of a call that had to succeed. */
-export function value<T>(outcome: Outcome<T>, what: string): T {
-  if (outcome.kind === 'value') return outcome.value;
-  throw new Broken(`${what} ${say(outcome)}`);
-}
-
-/** Insists that a call was rejected by one of the errors that say the device is lost. */
-export function lost(outcome: Outcome<unknown>, what: string, garbled: 'garbled-too' | 'no'): void {
-  const right =
-    outcome.kind === 'error' &&
-    (outcome.aborted ||
-      outcome.error instanceof Unreachable ||
-      (garbled === 'garbled-too' && outcome.error instanceof Garbled));
-  const wanted = garbled === 'no' ? 'Unreachable' : 'Unreachable or Garbled';
-  if (!right) throw new Broken(`${what} must reject with ${wanted}; it ${say(outcome)}`);
-}
-
-/** How a call ended, in words. */
-export function say(outcome: Outcome<unknown>): string {
-  if (outcome.kind === 'hung') return 'did not end, not even when its signal was aborted';
-  if (outcome.kind === 'value') return 'succeeded';
-  const { error } = outcome;
-  return `rejected with ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`;
 }

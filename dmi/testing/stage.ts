@@ -1,10 +1,11 @@
 /** One run's simulated device, and the way to it: made when first needed, and the same for every promise. */
 import type { Log, Mapper } from '../mapper.ts';
-import type { SimulatedDevice } from '../simulator.ts';
+import { Refused } from '../errors.ts';
+import type { SimulatedDevice, SimulatedMethod, SimulatedProperty } from '../simulator.ts';
 import { Broken } from './broken.ts';
 import { silentLog } from './log.ts';
 import { type RigClock, rigClock } from './rig-clock.ts';
-import type { Subject } from './subject.ts';
+import type { Subject, SubjectItem } from './subject.ts';
 import { same } from './values.ts';
 import { type Way, wayTo } from './way.ts';
 
@@ -13,28 +14,28 @@ export class Stage {
   readonly way: Way;
   /** The simulator's. */
   readonly clock: RigClock;
+  /** Whether the device was opened and read once, so that what a mapper loads first is loaded. */
+  warm = false;
   readonly #subject: Subject;
   readonly #visitors: ReadonlyMap<unknown, unknown>;
+  readonly #calls: ReadonlyMap<string, number>;
 
   private constructor(
-    made: { device: SimulatedDevice; way: Way; clock: RigClock },
+    made: { device: SimulatedDevice; way: Way; clock: RigClock; calls: Map<string, number> },
     subject: Subject,
     visitors: ReadonlyMap<unknown, unknown>,
   ) {
     this.device = made.device;
     this.way = made.way;
     this.clock = made.clock;
+    this.#calls = made.calls;
     this.#subject = subject;
     this.#visitors = visitors;
   }
 
   static async open(mapper: Mapper<unknown, unknown>, subject: Subject): Promise<Stage> {
     const settings = await parse(mapper.settings, subject.settings, 'the settings');
-    const visitors = new Map<unknown, unknown>();
-    for (const visitor of [...subject.items.map((item) => item.visitor), subject.refused]) {
-      if (visitor === undefined) continue;
-      visitors.set(visitor, await parse(mapper.visitor, visitor, 'a visitor'));
-    }
+    const visitors = await parsedVisitors(mapper, subject);
     const clock = rigClock(subject.realTime === true);
     const log: Log = silentLog();
     const properties = subject.items.map(({ visitor, property, reads }) => ({
@@ -42,9 +43,13 @@ export class Stage {
       visitor: visitors.get(visitor),
       value: reads,
     }));
-    const device = await subject.simulator.simulate({ settings, properties }, { clock, log });
+    const calls = new Map<string, number>();
+    const methods = simulatedMethods(subject, visitors, calls);
+    const made = { settings, properties, ...(methods.length > 0 && { methods }) };
+    const device = await subject.simulator.simulate(made, { clock, log });
     try {
-      return new Stage({ device, way: await wayTo(device, subject), clock }, subject, visitors);
+      const parts = { device, way: await wayTo(device, subject), clock, calls };
+      return new Stage(parts, subject, visitors);
     } catch (error) {
       await device.close();
       throw error;
@@ -54,6 +59,26 @@ export class Stage {
   /** The mapper's own form of a visitor of the subject. */
   visitor(visitor: unknown): unknown {
     return this.#visitors.get(visitor);
+  }
+
+  /** Another device, by the same simulator and clock. */
+  async another(
+    mapper: Mapper<unknown, unknown>,
+    settings: unknown,
+    items: readonly SubjectItem[],
+  ): Promise<SimulatedDevice> {
+    const properties: SimulatedProperty<unknown>[] = [];
+    for (const { property, reads, visitor } of items) {
+      const parsed = await parse(mapper.visitor, visitor, 'a visitor');
+      properties.push({ ...property, visitor: parsed, value: reads });
+    }
+    const { simulator } = this.#subject;
+    return simulator.simulate({ settings, properties }, { clock: this.clock, log: silentLog() });
+  }
+
+  /** How often the device was told to run this method. */
+  calls(method: string): number {
+    return this.#calls.get(method) ?? 0;
   }
 
   /** As before anything was tried. */
@@ -73,6 +98,35 @@ export class Stage {
       await this.device.close();
     }
   }
+}
+
+async function parsedVisitors(
+  mapper: Mapper<unknown, unknown>,
+  { items, methods = [], refused }: Subject,
+): Promise<Map<unknown, unknown>> {
+  const visitors = new Map<unknown, unknown>();
+  for (const visitor of [...items, ...methods, { visitor: refused }].map((each) => each.visitor)) {
+    if (visitor === undefined) continue;
+    visitors.set(visitor, await parse(mapper.visitor, visitor, 'a visitor'));
+  }
+  return visitors;
+}
+
+function simulatedMethods(
+  { methods = [] }: Subject,
+  visitors: ReadonlyMap<unknown, unknown>,
+  calls: Map<string, number>,
+): SimulatedMethod<unknown>[] {
+  return methods.map(({ method, visitor, output, refused }) => ({
+    ...method,
+    visitor: visitors.get(visitor),
+    run(input) {
+      calls.set(method.name, (calls.get(method.name) ?? 0) + 1);
+      const no = refused?.every((each, index) => same(each, input[index] ?? null)) ?? false;
+      if (no) throw new Refused('SUBJECT_REFUSED', 'the device does not take this input');
+      return output;
+    },
+  }));
 }
 
 /** What a mapper's schema makes of a part of the subject. */

@@ -1,5 +1,6 @@
 /** What a mapper's author gives to the conformance run, and what it answers. */
-import type { MaybeLater, PropertyShape } from '../mapper.ts';
+import type { Search } from '../discovery.ts';
+import type { MaybeLater, MethodShape, PropertyShape } from '../mapper.ts';
 import type { Simulator } from '../simulator.ts';
 import type { Value } from '../value.ts';
 
@@ -16,6 +17,18 @@ export interface SubjectItem {
   readonly turns?: readonly Value[];
 }
 
+/** One method of the simulated device. */
+export interface SubjectMethod {
+  /** As a device model says it. */
+  readonly visitor: unknown;
+  readonly method: MethodShape;
+  readonly input: readonly Value[];
+  /** What the device answers to that. */
+  readonly output: readonly Value[];
+  /** Input that the device refuses. */
+  readonly refused?: readonly Value[];
+}
+
 /** A simulated device, and what there is to read and write on it. */
 export interface Subject {
   /** Makes the device; one for the whole run. */
@@ -27,7 +40,7 @@ export interface Subject {
   readonly refused?: unknown;
   /** Whether the protocol carries a checksum, so that a single flipped bit must be noticed. */
   readonly checksummed?: boolean;
-  /** How many random faults to try; by default 200, and in real time as many as 3 s allow. */
+  /** How many random faults to try; by default 1,000, and in real time as many as 3 s allow. */
   readonly faults?: number;
   /** Where the random faults begin; default 1. */
   readonly seed?: number;
@@ -40,6 +53,12 @@ export interface Subject {
   readonly patienceMs?: number;
   /** What becomes `context.folder`. */
   readonly folder?: string;
+  /** What the device can be told to do. */
+  readonly methods?: readonly SubjectMethod[];
+  /** What a person would ask for to find this device; `address` is `tcp://HOST:PORT` where the device has one. */
+  readonly discover?: (address: string | undefined) => Search;
+  /** Another device on the same wire: of the same port, with another unit. */
+  readonly neighbour?: Pick<Subject, 'settings' | 'items'>;
   /** For a device that the kit cannot stand in front of: it has neither `accept` nor `address`. */
   readonly harm?: SubjectHarm;
 }
@@ -58,6 +77,8 @@ export interface SubjectHarm {
   garble?(): MaybeLater<void>;
   /** From now on its answers come in small pieces, or late. */
   slow?(): MaybeLater<void>;
+  /** From now on each answer comes many times. */
+  flood?(): MaybeLater<void>;
 }
 
 /** What became of one promise of the DMI. */

@@ -7,7 +7,8 @@ import { Broken, NotApplicable } from './broken.ts';
 import { close, nothingLeft } from './connecting.ts';
 import { type DmiPromise, onRig } from './promise.ts';
 import { baseline } from './reading.ts';
-import { type Rig, value } from './rig.ts';
+import { value } from './outcome.ts';
+import type { Rig } from './rig.ts';
 import type { SubjectItem } from './subject.ts';
 import { good, same, show } from './values.ts';
 

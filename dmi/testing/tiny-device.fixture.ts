@@ -12,18 +12,26 @@ export type DeviceQuirk =
   | 'writes a neighbour too'
   | 'has no ways';
 
-type Settings = { readonly address: string };
+type Settings = { readonly address: string; readonly unit?: number | undefined };
 type Visitor = { readonly key: string };
 
 /** Holds what it is given; text longer than 8 is cut, numbers are rounded to tenths. */
 export class TinyDevice {
   readonly held: Map<string, Json>;
   readonly #quirk: DeviceQuirk | undefined;
+  readonly #unit: number | undefined;
+  readonly #methods: ReadonlyMap<string, Run>;
   readonly #watchers = new Set<(key: string) => void>();
 
-  constructor(held: ReadonlyMap<string, Json>, quirk?: DeviceQuirk) {
+  constructor(
+    held: ReadonlyMap<string, Json>,
+    methods: ReadonlyMap<string, Run>,
+    options: { readonly quirk?: DeviceQuirk | undefined; readonly unit?: number | undefined },
+  ) {
     this.held = new Map(held);
-    this.#quirk = quirk;
+    this.#methods = methods;
+    this.#quirk = options.quirk;
+    this.#unit = options.unit;
   }
 
   change(key: string, value: Json): void {
@@ -50,6 +58,7 @@ export class TinyDevice {
       rest = lines.pop() ?? '';
       for (const line of lines) {
         const request = JSON.parse(line) as Request;
+        if (request.unit !== undefined && request.unit !== this.#unit) continue;
         // Bools are not told.
         if ('watch' in request) {
           watched = request.watch.filter((key) => typeof this.held.get(key) !== 'boolean');
@@ -64,10 +73,23 @@ export class TinyDevice {
 
   #answer(request: Request): object {
     const { id } = request;
+    if ('list' in request)
+      return { id, of: [...this.held].map(([name, value]) => ({ name, value })) };
+    if ('run' in request) return { id, of: this.#run(request.run, request.with) };
     if ('get' in request) return { id, of: request.get.map((key) => this.#one(key)) };
     if ('watch' in request) return { id, of: request.watch.map((key) => this.#one(key)) };
     const rounded = typeof request.to === 'number' ? Math.round(request.to * 10) / 10 : request.to;
     return { id, of: [this.held.has(request.set) ? { value: rounded } : NO_KEY] };
+  }
+
+  #run(key: string, input: readonly Json[]): object[] {
+    const run = this.#methods.get(key);
+    if (run === undefined) return [NO_KEY];
+    try {
+      return run(input).map((value) => ({ value }));
+    } catch (error) {
+      return [{ no: (error as Error).message }];
+    }
   }
 
   #write(key: string, value: Json): void {
@@ -82,7 +104,11 @@ export class TinyDevice {
   }
 }
 
-type Request = { readonly id: number } & (
+type Run = (input: readonly Value[]) => readonly Value[];
+
+type Request = { readonly id: number; readonly unit?: number } & (
+  | { readonly list: true }
+  | { readonly run: string; readonly with: readonly Json[] }
   | { readonly get: readonly string[] }
   | { readonly watch: readonly string[] }
   | { readonly set: string; readonly to: Json }
@@ -103,12 +129,13 @@ export function tinySimulator(
 ): Simulator<Settings, Visitor> {
   const { reach = 'wires', quirk, made } = options;
   return defineSimulator({
-    async simulate({ properties }) {
+    async simulate({ settings: { unit }, properties, methods = [] }) {
       const keys = new Map(properties.map(({ name, visitor }) => [name, visitor.key]));
       const key = (name: string): string => keys.get(name) ?? '';
       const device = new TinyDevice(
         new Map(properties.map(({ visitor, value }) => [visitor.key, value as Json])),
-        quirk,
+        new Map(methods.map((each) => [each.visitor.key, (input) => each.run(input)])),
+        { quirk, unit },
       );
       made?.(device);
       const said = new Map<string, Value>();

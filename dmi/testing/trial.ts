@@ -6,6 +6,8 @@ import type { Subject } from './subject.ts';
 export class Trial {
   readonly mapper: Mapper<unknown, unknown>;
   readonly subject: Subject;
+  /** What was in use after a third, two thirds and all of the random faults; empty where none were tried. */
+  held: readonly number[] = [];
   #stage: Promise<Stage> | undefined;
 
   constructor(mapper: Mapper<unknown, unknown>, subject: Subject) {

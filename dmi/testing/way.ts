@@ -14,6 +14,13 @@ export type Dialling = 'answers' | 'refuses' | 'hangs';
 
 /** Thrown {@link NotApplicable} by whatever cannot be done on this way. */
 export interface Way {
+  /** Whether the kit sees the bytes. */
+  readonly visible: boolean;
+  /** Whether nothing on it takes real time. */
+  readonly inMemory: boolean;
+  /** Where the device is, for who looks for it. */
+  readonly address?: string;
+  can(kind: Harm['kind']): boolean;
   /** Those that were opened and not swept away. */
   readonly wires: readonly Wire[];
   /** As a device says them. */
@@ -44,6 +51,8 @@ export async function wayTo(device: SimulatedDevice, subject: Subject): Promise<
 
 /** In-memory wires, dialled through the context. */
 class DialledWay implements Way {
+  readonly visible = true;
+  readonly inMemory = true;
   readonly wires: Wire[] = [];
   readonly #accept: (wire: Duplex) => void;
   readonly #subject: Subject;
@@ -53,6 +62,10 @@ class DialledWay implements Way {
   constructor(accept: (wire: Duplex) => void, subject: Subject) {
     this.#accept = accept;
     this.#subject = subject;
+  }
+
+  can(): boolean {
+    return true;
   }
 
   settings(): unknown {
@@ -93,6 +106,8 @@ class DialledWay implements Way {
 
 /** A TCP proxy of the kit's own, for libraries that open their own sockets. */
 class ProxiedWay implements Way {
+  readonly visible = true;
+  readonly inMemory = false;
   readonly #proxy: Proxy;
   readonly #settings: (address: string) => unknown;
 
@@ -117,6 +132,14 @@ class ProxiedWay implements Way {
 
   get wires(): readonly Wire[] {
     return this.#proxy.wires;
+  }
+
+  get address(): string {
+    return this.#proxy.address;
+  }
+
+  can(): boolean {
+    return true;
   }
 
   settings(): unknown {
@@ -153,6 +176,8 @@ class ProxiedWay implements Way {
 
 /** What the author does to the device. */
 class HarmedWay implements Way {
+  readonly visible = false;
+  readonly inMemory = false;
   readonly wires: readonly Wire[] = [];
   readonly #harm: SubjectHarm;
   readonly #subject: Subject;
@@ -164,6 +189,10 @@ class HarmedWay implements Way {
 
   settings(): unknown {
     return this.#subject.settings;
+  }
+
+  can(kind: Harm['kind']): boolean {
+    return kind === 'none' || this.#harm[FUNCTIONS[kind]] !== undefined;
   }
 
   async dial(address: string): Promise<Duplex> {
@@ -201,6 +230,7 @@ class HarmedWay implements Way {
 const FUNCTIONS = {
   pieces: 'slow',
   late: 'slow',
+  repeat: 'flood',
   cut: 'cut',
   end: 'cut',
   silence: 'silence',

@@ -1,11 +1,15 @@
 /** A wire between a mapper and its simulator, on which answers can be harmed: in memory, or between two sockets. */
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as realDelay } from 'node:timers/promises';
 import { type Harm, harmed, type Step } from './harm.ts';
 
 /** Asked at each chunk, so that one rig can turn all its wires bad at once. */
 export type HarmNow = () => Harm;
+
+/** How long a mapper may take to listen before a flood stops. */
+const DRAIN_MS = 100;
 
 interface Ends {
   /** Where the mapper's requests come out, and its answers go in. */
@@ -27,12 +31,14 @@ export class Wire {
   #passed = 0;
   #last: Harm | undefined;
   #answered = 0;
+  #moved = 0;
 
   private constructor(ends: Ends, harm: HarmNow) {
     this.#ends = ends;
     this.#harm = harm;
     const { up, down } = ends;
     for (const end of [up, down]) end.on('error', () => undefined);
+    up.on('data', () => this.#moved++);
     up.pipe(down);
     void this.#answers();
   }
@@ -96,6 +102,21 @@ export class Wire {
     return this.#answered;
   }
 
+  /** Sends the mapper what it did not ask for; less of it where it does not listen. */
+  async flood(chunk: Buffer, times: number): Promise<void> {
+    const { up } = this.#ends;
+    for (let time = 0; time < times && !up.destroyed && !up.writableEnded; time++) {
+      if (up.writableNeedDrain) await Promise.race([once(up, 'drain'), realDelay(DRAIN_MS)]);
+      if (up.writableNeedDrain) return;
+      up.write(chunk);
+    }
+  }
+
+  /** How often something came along, in either direction. */
+  get moved(): number {
+    return this.#moved;
+  }
+
   /** Resets the wire, as when a cable is pulled. */
   cut(): void {
     this.#ends.reset();
@@ -108,6 +129,7 @@ export class Wire {
       for await (const chunk of down) {
         for (const step of this.#steps(chunk as Buffer)) {
           if (up.destroyed || up.writableEnded) return;
+          this.#moved++;
           await this.#take(step);
         }
       }

@@ -3,7 +3,8 @@ import { Misconfigured, Refused } from '../errors.ts';
 import { Broken, NotApplicable } from './broken.ts';
 import { type DmiPromise, onRig } from './promise.ts';
 import { baseline, expect } from './reading.ts';
-import { type Rig, say, value } from './rig.ts';
+import { say, value } from './outcome.ts';
+import type { Rig } from './rig.ts';
 import type { SubjectItem } from './subject.ts';
 import { good, same, show } from './values.ts';
 

@@ -54,6 +54,12 @@ const items: [SubjectItem, ...SubjectItem[]] = [
   }),
 ];
 
+/** Another unit behind the same address, with another value in the same register. */
+const NEIGHBOUR = item({ register: 'input', address: 0, type: 'float32' }, 'outside', {
+  type: 'float',
+  reads: -3.25,
+});
+
 for (const [address, framing] of [
   ['tcp://plc', 'tcp'],
   ['rtu:///dev/ttyUSB0', 'rtu'],
@@ -65,7 +71,7 @@ for (const [address, framing] of [
       items,
       refused: { register: 'holding', address: 11_000 },
       checksummed: framing === 'rtu',
-      faults: 100,
+      neighbour: { settings: { address, unit: 2 }, items: [NEIGHBOUR] },
     });
   });
 }
