@@ -8,6 +8,8 @@ export class Trial {
   readonly subject: Subject;
   /** What was in use after a third, two thirds and all of the random faults; empty where none were tried. */
   held: readonly number[] = [];
+  /** By how much it may grow from one to the next. */
+  allowed = 0;
   #stage: Promise<Stage> | undefined;
 
   constructor(mapper: Mapper<unknown, unknown>, subject: Subject) {
