@@ -37,19 +37,7 @@ export const randomFaults: readonly DmiPromise[] = [
           faults === Infinity ? (performance.now() - start) / REAL_MS : (each - seed) / faults;
         if (share * 3 >= held.length + 1) held.push(await bytesHeld());
         if (share >= 1) break;
-        const random = new Random(each);
-        await rig.hurt({ kind: 'none' });
-        const connection = await reconnect(rig);
-        const harm = randomHarm(random, rig);
-        await rig.hurt(harm);
-        try {
-          await tryOne(rig, connection, known, random);
-        } catch (error) {
-          if (!(error instanceof Broken)) throw error;
-          throw new Broken(`seed ${each} (${harm.kind}): ${error.message}`, { cause: error });
-        }
-        await close(rig, connection);
-        rig.dispose();
+        await trySeed(rig, each, known);
       }
       await rig.hurt({ kind: 'none' });
       trial.held = [...held, await bytesHeld()].slice(-3);
@@ -73,6 +61,22 @@ export const randomFaults: readonly DmiPromise[] = [
     },
   },
 ];
+
+async function trySeed(rig: Rig, seed: number, known: Map<SubjectItem, Value>): Promise<void> {
+  const random = new Random(seed);
+  await rig.hurt({ kind: 'none' });
+  const connection = await reconnect(rig);
+  const harm = randomHarm(random, rig);
+  await rig.hurt(harm);
+  try {
+    await tryOne(rig, connection, known, random);
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    throw new Broken(`seed ${seed} (${harm.kind}): ${error.message}`, { cause: error });
+  }
+  await close(rig, connection);
+  rig.dispose();
+}
 
 async function tryOne(
   rig: Rig,
