@@ -22,6 +22,13 @@ export interface DevOptions extends Json {
   readonly verbose?: true;
 }
 
+export interface TestOptions extends Json {
+  readonly example?: string;
+  readonly faults?: number;
+  readonly seed?: number;
+  readonly junit?: string;
+}
+
 export function declareMapper(program: Command, act: Act): void {
   const mapper = program
     .command('mapper')
@@ -35,6 +42,7 @@ Examples:
     );
   declareNew(mapper, act);
   declareDev(mapper, act);
+  declareTest(mapper, act);
 }
 
 function declareNew(mapper: Command, act: Act): void {
@@ -82,6 +90,41 @@ Examples:
     .action((file: string | undefined, options: DevOptions) =>
       act(async () => (await import('../mapper/dev/run.ts')).runDev(file, options)),
     );
+}
+
+function declareTest(mapper: Command, act: Act): void {
+  mapper
+    .command('test')
+    .description(
+      'try each promise of the device mapper interface (DMI-001, …) on a mapper and its simulator',
+    )
+    .argument('[file]', 'the mapper, or its folder; default this one')
+    .option('--example <file>', 'model and device to try; default example.yaml beside the mapper')
+    .option('--faults <number>', 'how many random faults are tried', count('--faults'))
+    .option('--seed <number>', 'where the random faults begin', count('--seed'))
+    .option('--junit <file>', 'also as JUnit XML, into this file')
+    .option('--json', 'a line of JSON for each promise, and one for all')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  limpet mapper test
+  limpet mapper test mappers/plug --faults 1000 --junit report.xml
+
+What the example does not say (a visitor that the device refuses, a checksum), subject.ts beside the mapper does:
+  export const subject = { refused: { ask: 'NO:SUCH?' } };`,
+    )
+    .action((file: string | undefined, options: TestOptions) =>
+      act(async () => (await import('../mapper/conformance.ts')).runTest(file, options)),
+    );
+}
+
+function count(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isSafeInteger(value) && value >= 1 && value <= 1_000_000) return value;
+    throw usage(`${option} must be a whole number from 1 to 1000000, not "${text}".`);
+  };
 }
 
 function milliseconds(text: string): number {

@@ -1,5 +1,5 @@
 /** `limpet mapper dev`: the example of a mapper against its simulator, live, while it is written. */
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import process from 'node:process';
 import { createLog } from '../../../runtime/kernel/log.ts';
 import { systemClock } from '../../../runtime/kernel/clock.ts';
@@ -17,6 +17,7 @@ import { FileWatch } from './watch.ts';
 
 const EVERY_MS = 500;
 const MAX_NOTES = 10;
+const LINGER_MS = 200;
 
 export async function runDev(where: string | undefined, options: DevOptions): Promise<number> {
   const output = processOutput(options.json === true);
@@ -42,6 +43,8 @@ export async function runDev(where: string | undefined, options: DevOptions): Pr
   watch.close();
   view.close();
   await bench.close();
+  // A pretend device may go on with a timer of its own: that must not keep the process.
+  setTimeout(() => process.exit(0), LINGER_MS).unref();
   return 0;
 }
 
@@ -68,10 +71,8 @@ async function replace(
 /** The terminal, or lines of JSON. */
 class View {
   readonly #output: Output;
-  readonly #lines = createInterface({
-    input: process.stdin,
-    ...(process.stdout.isTTY && { output: process.stdout, prompt: '> ' }),
-  });
+  /** Opened once there is somebody to hear it: what was typed before must not be lost. */
+  #lines: Interface | undefined;
   #notes: string[] = [];
   #first = true;
   #said = '';
@@ -82,6 +83,10 @@ class View {
 
   /** What is typed. Its end ends nothing: a program may have none to type. */
   listen(bench: Bench, quit: () => void): void {
+    this.#lines = createInterface({
+      input: process.stdin,
+      ...(this.#output.terminal && { output: process.stdout, prompt: '> ' }),
+    });
     this.#lines.on('SIGINT', quit);
     this.#lines.on('line', (line) => {
       if (parseTyped(line).kind === 'quit') return quit();
@@ -123,7 +128,7 @@ class View {
   }
 
   close(): void {
-    this.#lines.close();
+    this.#lines?.close();
   }
 
   #changed(picture: string): void {
@@ -132,6 +137,6 @@ class View {
     if (!this.#output.terminal) return this.#output.print(picture);
     // From the top, and below it the line that is being typed.
     process.stdout.write(`\u001b[H${picture.replaceAll('\n', '\u001b[K\n')}\u001b[K\n\u001b[J`);
-    this.#lines.prompt(true);
+    this.#lines?.prompt(true);
   }
 }
