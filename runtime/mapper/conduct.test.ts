@@ -28,6 +28,13 @@ test('calls that it neither answers nor gives up are told until they end', () =>
   assert.equal(objection(silent, GOOD_CONDUCT), undefined);
 });
 
+test('that it does not give up promptly is told as long as it runs, after what is worse', () => {
+  const deaf = after({ tardy: { count: 1, last: 'read of default/one' } });
+  assert.equal(objection(GOOD_CONDUCT, deaf)?.code, 'MAPPER_DEAF');
+  assert.equal(objection(deaf, deaf)?.code, 'MAPPER_DEAF');
+  assert.equal(objection(deaf, { ...deaf, unended: 1 })?.code, 'MAPPER_SILENT');
+});
+
 test('a few readings replaced on a busy node are no flood', () => {
   assert.equal(objection(GOOD_CONDUCT, after({ superseded: 999 })), undefined);
 });

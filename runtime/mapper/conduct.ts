@@ -1,5 +1,6 @@
 /** What is told of a mapper that runs, and misbehaves (pure). */
 import { type Reason } from '@limpet/dmi/manifest';
+import { disobedience, NEVER_TARDY, type Tardy } from './obedience.ts';
 
 /** Counters of one process since its start. */
 export interface Conduct {
@@ -10,6 +11,8 @@ export interface Conduct {
   readonly refused: { readonly count: number; readonly last: string };
   /** Calls that the core gave up, and that it still has not ended. */
   readonly unended: number;
+  /** Those that it ended, or not, later than it should. */
+  readonly tardy: Tardy;
 }
 
 export const GOOD_CONDUCT: Conduct = {
@@ -17,12 +20,16 @@ export const GOOD_CONDUCT: Conduct = {
   noisy: 0,
   refused: { count: 0, last: '' },
   unended: 0,
+  tardy: NEVER_TARDY,
 };
 
 /** Between two health checks; a few are replaced whenever the core is busy. */
 const FLOOD = 1_000;
 
-/** `undefined` when there is nothing to object. What it reached for is told as long as it runs. */
+/**
+ * `undefined` when there is nothing to object. What it reached for, and that it does not give up promptly, is told as
+ * long as it runs.
+ */
 export function objection(before: Conduct, now: Conduct): Reason | undefined {
   const { count, last } = now.refused;
   if (count > 0) {
@@ -42,5 +49,5 @@ export function objection(before: Conduct, now: Conduct): Reason | undefined {
     const message = `it does not answer, nor give up when told to: ${now.unended} calls of its devices never ended`;
     return { code: 'MAPPER_SILENT', message };
   }
-  return undefined;
+  return disobedience(now.tardy);
 }

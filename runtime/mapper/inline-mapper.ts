@@ -2,8 +2,10 @@
 import { type Clock, type Log, type Mapper, Misconfigured } from '@limpet/dmi';
 import { type MapperState, type Reason } from '@limpet/dmi/manifest';
 import { type CatalogEntry } from './catalog.ts';
+import { disobedience, Obedience } from './obedience.ts';
 import { mapperFaults } from './shape.ts';
 import { type MapperStatus } from './status.ts';
+import { watchedMapper } from './watched-mapper.ts';
 
 export class InlineMapper {
   readonly #protocol: string;
@@ -13,6 +15,7 @@ export class InlineMapper {
   #loaded: Promise<Mapper<unknown, unknown>> | undefined;
   #state: MapperState = 'idle';
   #reason: Reason | undefined;
+  readonly #obedience: Obedience;
   #sinceMs: number;
 
   constructor(entry: CatalogEntry, around: { readonly clock: Clock; readonly log: Log }) {
@@ -21,6 +24,7 @@ export class InlineMapper {
     this.#clock = around.clock;
     this.#log = around.log.with({ protocol: this.#protocol });
     this.#sinceMs = around.clock.now();
+    this.#obedience = new Obedience(around.clock, () => this.#disobeyed());
   }
 
   /** @throws Misconfigured MAPPER_BROKEN with every fault at once */
@@ -31,12 +35,13 @@ export class InlineMapper {
 
   status(): MapperStatus {
     const { version, manifest } = this.#entry;
+    const reason = this.#reason ?? disobedience(this.#obedience.tardy);
     return {
       protocol: this.#protocol,
       version,
       hosting: 'inline',
       state: this.#state,
-      ...(this.#reason && { reason: this.#reason }),
+      ...(reason && { reason }),
       restarts: 0,
       sinceMs: this.#sinceMs,
       importance: manifest.importance,
@@ -58,7 +63,8 @@ export class InlineMapper {
   async #load(): Promise<Mapper<unknown, unknown>> {
     this.#enter('starting');
     try {
-      const mapper = await loadMapper(this.#protocol, this.#entry.load);
+      const loaded = await loadMapper(this.#protocol, this.#entry.load);
+      const mapper = watchedMapper(loaded, this.#obedience);
       this.#enter('ready');
       this.#log.info('mapper loaded', { version: this.#entry.version });
       return mapper;
@@ -68,6 +74,13 @@ export class InlineMapper {
       this.#log.error('mapper broken', { code, reason: message });
       throw error;
     }
+  }
+
+  /** Told once: its status counts on. */
+  #disobeyed(): void {
+    const { tardy } = this.#obedience;
+    if (tardy.count > 1) return;
+    this.#log.warn('mapper misbehaves', { reason: disobedience(tardy) });
   }
 
   #enter(state: MapperState, reason?: Reason): void {

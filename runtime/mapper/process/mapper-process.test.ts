@@ -161,6 +161,24 @@ test('a call that is aborted ends within 100 ms here and there, and the connecti
   }
 });
 
+test('a mapper that is deaf to its signal is noticed by its health, and its connection goes on', async (t) => {
+  const child = await start(t);
+  const connection = await connect(child);
+  const end = new AbortController();
+  const hung = connection.write({ key: 'hang' }, 1, end.signal);
+  // Its visitor goes over first; then both are on the same plane, in this order.
+  for (let asks = 0; asks < 3; asks++) await child.health(soon());
+  end.abort(new Error('enough'));
+  await assert.rejects(hung, /enough/);
+  assert.deepEqual(await connection.read(keys('number'), soon()), [{ ok: true, value: 21.5 }]);
+  let health = await child.health(soon());
+  for (const late = soon(20_000); health.tardy.count === 0; await sleep(20)) {
+    late.throwIfAborted();
+    health = await child.health(soon());
+  }
+  assert.deepEqual(health.tardy, { count: 1, last: 'write of default/one' });
+});
+
 test('a connection that opens too late is closed in the process', async (t) => {
   const child = await start(t);
   const server = createServer();

@@ -4,6 +4,7 @@ import { type Reason } from '@limpet/dmi/manifest';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type Duplex, type Readable } from 'node:stream';
 import { exitReason, lastWords } from '../exit-reason.ts';
+import { type Tardy } from '../obedience.ts';
 import { countOf, fieldsOf, ProtocolFault, type Ready } from './checks.ts';
 import { FrameError } from './frame.ts';
 import { Link } from './link.ts';
@@ -50,8 +51,9 @@ export interface Health {
   readonly noisy: number;
   /** What it reached for and may not have, as it says itself. */
   readonly refused: { readonly count: number; readonly last: string };
-  /** Calls that were given up, and that the mapper still has not ended. */
+  /** Calls that were given up, and that the mapper still has not ended; and those that took it too long to end. */
   readonly unended: number;
+  readonly tardy: Tardy;
 }
 
 const READY_MS = 20_000;
@@ -59,6 +61,18 @@ const MAX_TEXT = 300;
 const LAST_WORDS_MS = 200;
 /** A process whose pipes are closed is at its end, or has closed them itself. */
 const LINGER_MS = 1_000;
+
+/** How often, and the last of them. @throws ProtocolFault */
+function occurrencesOf(
+  value: unknown,
+  what: string,
+): { readonly count: number; readonly last: string } {
+  const { count, last } = fieldsOf(value);
+  return {
+    count: countOf(count, Number.MAX_SAFE_INTEGER, what),
+    last: String(last).slice(0, MAX_TEXT),
+  };
+}
 
 export class MapperProcess {
   readonly #options: MapperProcessOptions;
@@ -168,15 +182,12 @@ export class MapperProcess {
       {
         signal,
         take(answer) {
-          const { heapBytes, superseded, refused, unended } = fieldsOf(answer);
-          const { count, last } = fieldsOf(refused);
+          const { heapBytes, superseded, refused, unended, tardy } = fieldsOf(answer);
           return {
             heapBytes: countOf(heapBytes, Number.MAX_SAFE_INTEGER, 'heap bytes'),
             superseded: countOf(superseded, Number.MAX_SAFE_INTEGER, 'replaced readings'),
-            refused: {
-              count: countOf(count, Number.MAX_SAFE_INTEGER, 'refusals'),
-              last: String(last).slice(0, MAX_TEXT),
-            },
+            refused: occurrencesOf(refused, 'refusals'),
+            tardy: occurrencesOf(tardy, 'calls that ended late'),
             unended: countOf(unended, Number.MAX_SAFE_INTEGER, 'calls that never ended'),
           };
         },

@@ -4,6 +4,7 @@ import { unusableOutput } from '../../../device/connection-shape.ts';
 import { type Open } from '../../../device/open.ts';
 import { Ports } from '../../../device/ports.ts';
 import { unlessAborted } from '../../../kernel/unless-aborted.ts';
+import { Obedience } from '../../obedience.ts';
 import { type Refusals } from '../../sandbox/refusals.ts';
 import { type Channel } from '../channel.ts';
 import { type Asked, type DataAsk, type ManagementAsk, type ToChild } from '../messages.ts';
@@ -12,7 +13,6 @@ import { packError, packReadings, packValue, unpackValue } from '../packed.ts';
 import { checkAll, parsedSettings } from './check.ts';
 import { type Collector } from './collector.ts';
 import { ServedConnection } from './served-connection.ts';
-import { Unended } from './unended.ts';
 
 export interface MapperServerOptions {
   readonly mapper: Mapper<unknown, unknown>;
@@ -48,7 +48,7 @@ export class MapperServer {
   readonly #connections = new Map<number, ServedConnection>();
   readonly #running = new Map<number, AbortController>();
   readonly #outbox = new Outbox();
-  readonly #unended: Unended;
+  readonly #obedience: Obedience;
   #data: Channel | undefined;
   #granted = true;
   #flushing = false;
@@ -57,7 +57,7 @@ export class MapperServer {
     const { clock, open } = options;
     this.#options = options;
     this.#ports = new Ports({ clock, ...(open && { open }) });
-    this.#unended = new Unended(clock);
+    this.#obedience = new Obedience(clock);
   }
 
   /** Where batches of readings go. */
@@ -128,7 +128,13 @@ export class MapperServer {
     const parsed = await parsedSettings(mapper, settings);
     const seat = this.#ports.join(await mapper.port?.(parsed), device);
     const context = { clock, log: log.with({ device }), ...(folder !== undefined && { folder }) };
-    const served = new ServedConnection({ mapper, device, seat, context, unended: this.#unended });
+    const served = new ServedConnection({
+      mapper,
+      device,
+      seat,
+      context,
+      obedience: this.#obedience,
+    });
     try {
       await served.connect(parsed, signal);
     } catch (error) {
@@ -179,13 +185,13 @@ export class MapperServer {
 
   #health(): object {
     const { heapUsed, external } = process.memoryUsage();
-    const unended = this.#unended.count;
+    const { unended, tardy } = this.#obedience;
     const { count, last } = this.#options.refusals?.() ?? { count: 0, last: '' };
     const refused = { count, last: last.slice(0, 300) };
     const { superseded } = this.#outbox;
     // After the answer, which tells the core how quick this process is.
     setImmediate(() => this.#options.collector?.look());
-    return { heapBytes: heapUsed + external, superseded, refused, unended };
+    return { heapBytes: heapUsed + external, superseded, refused, unended, tardy };
   }
 
   /** What a mapper tells in one go leaves in one batch. */

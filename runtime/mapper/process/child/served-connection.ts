@@ -11,8 +11,11 @@ import { checkConnection, mapperFault } from '../../../device/connection-shape.t
 import { type Duplex } from 'node:stream';
 import { type Seat } from '../../../device/seat.ts';
 import { unlessAborted } from '../../../kernel/unless-aborted.ts';
+import { type Obedience } from '../../obedience.ts';
 import { type Outbox } from '../outbox.ts';
-import { type Unended } from './unended.ts';
+
+/** What a mapper is asked in a turn at the port. */
+type What = 'connect' | 'read' | 'write' | 'call' | 'subscribe';
 
 /** The core waits a little longer. */
 const CLOSE_MS = 1_500;
@@ -22,7 +25,7 @@ export interface ServedOptions {
   readonly device: string;
   readonly seat: Seat;
   readonly context: Pick<MapperContext, 'clock' | 'log' | 'folder'>;
-  readonly unended: Unended;
+  readonly obedience: Obedience;
 }
 
 export class ServedConnection {
@@ -54,7 +57,7 @@ export class ServedConnection {
     const { mapper, device, seat, context } = this.#options;
     const dial = (address: string, dialling: AbortSignal) =>
       seat.dial(address, AbortSignal.any([dialling, this.#end.signal]));
-    await this.#turn('poll', signal, async () => {
+    await this.#turn('connect', signal, async () => {
       const keep = (stream: Duplex): void => seat.keep(stream);
       const connection = await mapper.connect(settings, { device, dial, keep, ...context }, signal);
       checkConnection(connection);
@@ -82,7 +85,7 @@ export class ServedConnection {
 
   read(numbers: readonly number[], signal: AbortSignal): Promise<readonly Reading[]> {
     const visitors = numbers.map((number) => this.#visitors[number]);
-    return this.#turn('poll', signal, async () => {
+    return this.#turn('read', signal, async () => {
       const readings: unknown = await this.#open().read(visitors, signal);
       if (Array.isArray(readings)) return readings as Reading[];
       throw mapperFault('its read must answer with a list of readings, one for each visitor');
@@ -91,12 +94,12 @@ export class ServedConnection {
 
   write(number: number, value: Value, signal: AbortSignal): Promise<Value> {
     const visitor = this.#visitors[number];
-    return this.#turn('order', signal, () => this.#open().write(visitor, value, signal));
+    return this.#turn('write', signal, () => this.#open().write(visitor, value, signal));
   }
 
   call(number: number, input: readonly Value[], signal: AbortSignal): Promise<readonly Value[]> {
     const visitor = this.#visitors[number];
-    return this.#turn('order', signal, async () => {
+    return this.#turn('call', signal, async () => {
       const connection = this.#open();
       if (connection.call === undefined) throw new Error('this connection takes no calls');
       const output: unknown = await connection.call(visitor, input, signal);
@@ -139,7 +142,7 @@ export class ServedConnection {
       const ask = this.#open();
       // The signal of the ask ends with its answer; that of the subscription lives on.
       signal.addEventListener('abort', () => end.abort(signal.reason), { once: true });
-      return await this.#turn('poll', setUp, async () => {
+      return await this.#turn('subscribe', setUp, async () => {
         if (ask.subscribe === undefined) throw new Error('this connection cannot subscribe');
         return ask.subscribe(wishes, sink, end.signal);
       });
@@ -181,12 +184,13 @@ export class ServedConnection {
     return this.#connection;
   }
 
-  async #turn<T>(rank: 'order' | 'poll', signal: AbortSignal, task: () => Promise<T>): Promise<T> {
-    const { seat, unended } = this.#options;
+  async #turn<T>(what: What, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    const { seat, obedience, device } = this.#options;
+    const rank = what === 'write' || what === 'call' ? 'order' : 'poll';
     try {
       return await seat.turn({ rank, signal }, () => {
         const asked = task();
-        unended.watch(asked, signal);
+        obedience.watch(asked, signal, () => `${what} of ${device}`);
         return unlessAborted(asked, signal);
       });
     } catch (error) {
