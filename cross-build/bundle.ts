@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { build as bundle, type Plugin } from 'esbuild';
 import { LAUNCHER } from './launcher.ts';
 import { modbusCodec } from './modbus-codec.ts';
+import { opcuaParts } from './opcua-parts.ts';
 import { bundleYaml, yamlOnLoan } from './yaml-on-loan.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -73,6 +74,7 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
       yamlOnLoan(),
       lazyBuiltins(),
       modbusCodec(),
+      opcuaParts(),
       prebuiltSerialport(TARGETS[target].serial),
       prebuiltBluetooth(TARGETS[target].bluetooth),
     ],

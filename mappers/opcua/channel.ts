@@ -11,7 +11,7 @@ import {
 } from 'node-opcua-secure-channel';
 import type { MessageSecurityMode } from 'node-opcua-types';
 import { type OwnCertificate } from './own-certificate.ts';
-import { openError, serviceError, type Status } from './status.ts';
+import { isGood, openError, serviceError, type Status } from './status.ts';
 import { Wire, WireTransport } from './wire.ts';
 import type { Duplex } from 'node:stream';
 
@@ -100,7 +100,7 @@ export class Channel {
     const answer = new Promise<T>((resolve, reject) => {
       this.#layer.performMessageTransaction(request, (error, response) => {
         if (error) reject(this.#refused(error, request));
-        else resolve(response as T);
+        else resolve(granted(response as T, request));
       });
     });
     return this.#bounded(answer, signal, timeoutMs);
@@ -187,6 +187,14 @@ export class Channel {
       : '';
     return new Unreachable('OPCUA_CLOSED', `${endpoint} closed the connection${hint}`, { cause });
   }
+}
+
+/** Some servers refuse in the service's own answer, not with a fault. @throws what {@link serviceError} makes of it */
+function granted<T extends Response>(response: T, request: Request): Promise<T> {
+  const { serviceResult } = response.responseHeader;
+  return isGood(serviceResult)
+    ? Promise.resolve(response)
+    : Promise.reject(serviceError(serviceResult, request.constructor.name));
 }
 
 /** The library puts a StatusCode into the text of some errors. */

@@ -1,0 +1,142 @@
+/** Endpoints, certificates and users, against a server that knows all of them. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { X509Certificate } from 'node:crypto';
+import { after, before, suite, test } from 'node:test';
+import { type DmiError, Misconfigured, Unreachable } from '@limpet/dmi';
+import { DataType } from 'node-opcua-variant';
+import { never, open, realContext, visitorOf } from './open.fixture.ts';
+import { parseNodeId, type NodeAddress } from './node-id.ts';
+import { POLICIES } from './settings.ts';
+import { selfSigned } from './self-signed.ts';
+import { SimulatedServer } from './simulator.ts';
+import { TrustStore } from './trust.ts';
+
+const TEMP = visitorOf({ node: 'ns=2;s=Temp' });
+const node = parseNodeId('ns=2;s=Temp') as NodeAddress;
+
+async function read(settings: object, folder?: string): Promise<unknown> {
+  const connection = await open(settings, realContext(folder));
+  try {
+    const [reading] = await connection.read([TEMP], never);
+    return reading?.ok === true ? reading.value : reading?.error.code;
+  } finally {
+    await connection.close();
+  }
+}
+
+async function failure(settings: object, folder?: string): Promise<DmiError> {
+  return read(settings, folder).then(
+    (value) => assert.fail(`it gave ${String(value)}`),
+    (error: DmiError) => error,
+  );
+}
+
+suite('security', () => {
+  let server: SimulatedServer;
+  let root: string;
+  let folder: string;
+  let endpoint: string;
+
+  before(async () => {
+    root = await mkdtemp(path.join(tmpdir(), 'limpet-opcua-test-'));
+    folder = path.join(root, 'mapper');
+    server = await SimulatedServer.start(
+      {
+        allowAnonymous: true,
+        userManager: {
+          isValidUser: (name: string, password: string) => name === 'joe' && password === 'sécret',
+        },
+      },
+      path.join(root, 'server'),
+    );
+    server.add({ node, name: 'Temp', type: DataType.Double, value: 21.5, writable: true });
+    ({ endpoint } = server);
+  });
+  after(async () => {
+    await server.close();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  test('a server is not trusted until somebody does, and then without any restart', async () => {
+    const error = await failure({ endpoint }, folder);
+    assert.ok(error instanceof Unreachable, 'tried again by itself');
+    assert.equal(error.code, 'OPCUA_UNTRUSTED');
+    const [, thumbprint = ''] = /limpet opcua trust ([0-9A-F]{40})$/.exec(error.message) ?? [];
+    const trust = new TrustStore(folder);
+    assert.deepEqual(
+      (await trust.list()).map((each) => [each.list, each.thumbprint]),
+      [['rejected', thumbprint]],
+    );
+    assert.equal((await trust.move(thumbprint.slice(0, 12), 'trusted'))?.list, 'trusted');
+    assert.equal(await read({ endpoint }, folder), 21.5);
+  });
+
+  test('every mode with every policy that counts as secure', async () => {
+    for (const security of ['sign', 'signAndEncrypt']) {
+      for (const policy of POLICIES)
+        assert.equal(await read({ endpoint, security, policy }, folder), 21.5, security + policy);
+    }
+  });
+
+  test('its own certificate is made once, and the key is for its owner only', async () => {
+    const own = path.join(folder, 'pki', 'own');
+    const before = await readFile(path.join(own, 'certificate.der'));
+    assert.deepEqual((await readdir(own)).toSorted(), ['certificate.der', 'key.pem']);
+    assert.equal(await read({ endpoint }, folder), 21.5);
+    assert.deepEqual(await readFile(path.join(own, 'certificate.der')), before);
+    const x509 = new X509Certificate(before);
+    assert.match(x509.subjectAltName ?? '', /^URI:urn:.+:limpet, DNS:/);
+  });
+
+  test('a password is right, wrong, or in a file that is not there', async () => {
+    await writeFile(path.join(folder, 'joe'), 'sécret\n');
+    const user = 'joe';
+    assert.equal(await read({ endpoint, user, password: 'sécret' }, folder), 21.5);
+    assert.equal(await read({ endpoint, user, passwordFile: 'joe' }, folder), 21.5);
+    // Encrypted by itself, with the certificate that was trusted before.
+    const open = { endpoint, user, security: 'none' };
+    assert.equal(await read({ ...open, passwordFile: 'joe' }, folder), 21.5);
+    const wrong = await failure({ endpoint, user, password: 'wrong' }, folder);
+    assert.ok(wrong instanceof Misconfigured, 'not tried again: accounts are locked by that');
+    assert.ok(!wrong.message.includes('wrong'), 'secrets stay out of messages');
+    const missing = await failure({ endpoint, user, passwordFile: 'jim' }, folder);
+    assert.equal(missing.code, 'OPCUA_FILE');
+  });
+
+  test('a user with a certificate', async () => {
+    const now = Date.now();
+    const { der, key } = selfSigned({
+      applicationUri: 'urn:user',
+      commonName: 'Jane',
+      hosts: [],
+      fromMs: now - 1_000,
+      toMs: now + 3_600_000,
+    });
+    const certificate = new X509Certificate(der).toString();
+    assert.equal(await read({ endpoint, certificate, key }, folder), 21.5);
+  });
+
+  test('another certificate of the server is not trusted because the last one was', async () => {
+    const other = await SimulatedServer.start({}, path.join(root, 'other'));
+    try {
+      const { code } = await failure({ endpoint: other.endpoint }, folder);
+      assert.equal(code, 'OPCUA_UNTRUSTED');
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('what is not offered is said, with what is', async () => {
+    const policy = 'Basic256';
+    const { code, message } = await failure({ endpoint, policy, deprecated: true }, folder);
+    assert.equal(code, 'OPCUA_SECURITY');
+    assert.match(message, /it offers None, Sign Basic256Sha256, /);
+  });
+
+  test('without a folder for keys there is no secured connection, and it is said', async () => {
+    assert.equal((await failure({ endpoint })).code, 'OPCUA_FOLDER');
+  });
+});
