@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test from 'node:test';
 import { build } from 'esbuild';
+import source from '../mappers/opcua/mapper.ts';
 import { parseNodeId } from '../mappers/opcua/node-id.ts';
 import { open, realContext, visitorOf } from '../mappers/opcua/open.fixture.ts';
 import { SimulatedServer } from '../mappers/opcua/simulator.ts';
@@ -35,10 +36,10 @@ test('the OPC UA mapper of the bundle reads, writes and is told, with every poli
       js: "const require=process.getBuiltinModule('module').createRequire(import.meta.url);",
     },
   });
-  const [{ bytes = 0 } = {}] = Object.values(metafile.outputs);
-  assert.ok(bytes < 700_000, `${bytes} bytes`);
+  const [output] = Object.values(metafile.outputs);
+  assert.ok(output && output.bytes < 700_000, `${output?.bytes} bytes`);
   const { default: mapper } = (await import(pathToFileURL(outfile).href)) as {
-    default: typeof import('../mappers/opcua/mapper.ts').default;
+    default: typeof source;
   };
   const server = await SimulatedServer.start({}, path.join(folder, 'server'));
   t.after(() => server.close());
@@ -78,10 +79,10 @@ test('the OPC UA mapper of the bundle reads, writes and is told, with every poli
 });
 
 test('a structure that is wanted and gone fails the build', () => {
-  const source = 'const a = 1;\nexport class B {\n  x = a;\n}\nexport class C {}\nB.schema.y = 1;';
+  const text = 'const a = 1;\nexport class B {\n  x = a;\n}\nexport class C {}\nB.schema.y = 1;';
   assert.equal(
-    only(source, ['B']),
+    only(text, ['B']),
     'const a = 1;\nexport class B {\n  x = a;\n}\nB.schema.y = 1;\nexport const C = undefined;',
   );
-  assert.throws(() => only(source, ['D']), /no longer declares D/);
+  assert.throws(() => only(text, ['D']), /no longer declares D/);
 });

@@ -10,7 +10,7 @@ import type { Visitor } from './visitor.ts';
 
 export const never = new AbortController().signal;
 
-export const realClock: Clock = {
+const realClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep: (ms, signal) => delay(ms, undefined, signal && { signal }),
@@ -57,7 +57,7 @@ export async function open(
   return mapper.connect(await settingsOf(settings), context, never);
 }
 
-export async function settingsOf(settings: object): Promise<Settings> {
+async function settingsOf(settings: object): Promise<Settings> {
   const parsed = await opcua.settings['~standard'].validate(settings);
   if (parsed.issues !== undefined) throw new Error(parsed.issues.map((i) => i.message).join());
   return parsed.value;
