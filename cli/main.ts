@@ -12,6 +12,7 @@ import { declareDiscover } from './verbs/discover.ts';
 import { declareEdge } from './verbs/edge.ts';
 import { declareGet } from './verbs/get.ts';
 import { declareMapper } from './verbs/mapper.ts';
+import { declareOpcua } from './verbs/opcua.ts';
 import { declareSamples } from './verbs/samples.ts';
 import { declareSet } from './verbs/set.ts';
 import type { Act } from './verbs/verb.ts';
@@ -67,6 +68,7 @@ function declare(act: Act): Command {
   declareBudget(program, act);
   declareDelete(program, act);
   declareMapper(program, act);
+  declareOpcua(program, act);
   declareVersion(program, act);
   declareDev(program, act);
   program.addHelpText(

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test from 'node:test';
 import { build } from 'esbuild';
-import source from '../mappers/opcua/mapper.ts';
+import type source from '../mappers/opcua/mapper.ts';
 import { parseNodeId } from '../mappers/opcua/node-id.ts';
 import { open, realContext, visitorOf } from '../mappers/opcua/open.fixture.ts';
 import { SimulatedServer } from '../mappers/opcua/simulator.ts';

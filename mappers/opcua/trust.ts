@@ -3,8 +3,9 @@
  * issue them; `rejected/` what was met and is not trusted, for `limpet opcua trust`. A file's name is its thumbprint.
  */
 import { X509Certificate } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import process from 'node:process';
 
 export type TrustList = 'trusted' | 'rejected';
 
@@ -66,8 +67,7 @@ export class TrustStore {
     if (another !== undefined && another.thumbprint !== one.thumbprint) return undefined;
     if (found.some(({ list }) => list === to)) return { ...one, list: to };
     const from = await this.#find(one.list, one.thumbprint);
-    await mkdir(path.join(this.#folder, to), { recursive: true, mode: 0o700 });
-    await rename(from, path.join(this.#folder, to, `${one.thumbprint}.der`));
+    await rename(from, path.join(await this.#made(to), `${one.thumbprint}.der`));
     return { ...one, list: to };
   }
 
@@ -81,11 +81,26 @@ export class TrustStore {
   }
 
   async #keep(list: TrustList, thumbprint: string, der: Buffer): Promise<void> {
-    const folder = path.join(this.#folder, list);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     if (der.length > MAX_BYTES) return;
-    await writeFile(path.join(folder, `${thumbprint}.der`), der, { mode: 0o600 });
+    const folder = await this.#made(list);
+    const file = path.join(folder, `${thumbprint}.der`);
+    await writeFile(file, der, { mode: 0o600 });
+    await this.#give(file);
     if (list === 'rejected') await this.#prune(folder);
+  }
+
+  async #made(list: TrustList): Promise<string> {
+    const folder = path.join(this.#folder, list);
+    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (made !== undefined) for (const each of [this.#folder, folder]) await this.#give(each);
+    return folder;
+  }
+
+  /** What the superuser puts here at a command line, the edge must be able to read. */
+  async #give(file: string): Promise<void> {
+    if (process.getuid?.() !== 0) return;
+    const { uid, gid } = await stat(path.dirname(this.#folder));
+    await chown(file, uid, gid);
   }
 
   async #prune(folder: string): Promise<void> {

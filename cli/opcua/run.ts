@@ -1,0 +1,63 @@
+/** `limpet opcua`. */
+import { existsSync, readFileSync } from 'node:fs';
+import { type KnownCertificate, type TrustList, TrustStore } from '@limpet/mapper-opcua/trust';
+import { CliError } from '../cli-error.ts';
+import { configOf, folderOf } from '../discover/options.ts';
+import { type Output, processOutput } from '../output.ts';
+import { cell, layOut } from '../render/table.ts';
+import type { OpcuaOptions } from '../verbs/opcua.ts';
+
+export interface OpcuaWish {
+  readonly verb: 'list' | 'trust' | 'reject';
+  readonly which: string | undefined;
+}
+
+export async function runOpcua(
+  { verb, which }: OpcuaWish,
+  { config, json }: OpcuaOptions,
+): Promise<number> {
+  const output = processOutput(json === true);
+  const folder = folderOf(configOf(config), 'opcua');
+  if (folder === undefined) throw new CliError(78, 'CONFIG_INVALID', `${config} names no folder.`);
+  const store = new TrustStore(folder);
+  if (verb === 'list') {
+    show(await store.list(), output);
+    return 0;
+  }
+  const known = await put(store, which ?? '', verb === 'trust' ? 'trusted' : 'rejected');
+  if (output.json) output.printJson(known);
+  else
+    output.print(`${known.list}: ${known.subject}, ${known.uri}, thumbprint ${known.thumbprint}`);
+  return 0;
+}
+
+async function put(store: TrustStore, which: string, to: TrustList): Promise<KnownCertificate> {
+  if (to === 'trusted' && existsSync(which)) {
+    try {
+      return await store.add(readFileSync(which));
+    } catch (cause) {
+      const message = `${which} holds no certificate in DER or PEM.`;
+      throw new CliError(1, 'CERTIFICATE_INVALID', message, { cause });
+    }
+  }
+  const known = await store.move(which, to);
+  if (known !== undefined) return known;
+  const met = (await store.list()).map(({ thumbprint }) => thumbprint.slice(0, 12));
+  const list = met.length === 0 ? 'none is known yet' : `known are ${met.join(', ')}`;
+  throw new CliError(
+    1,
+    'CERTIFICATE_UNKNOWN',
+    `no certificate, or more than one, begins with "${which}" (give 8 digits at least): ${list}.`,
+  );
+}
+
+function show(known: readonly KnownCertificate[], output: Output): void {
+  if (output.json) return output.printJson({ items: known });
+  if (known.length === 0)
+    return output.note('No certificates: the edge has met no secured OPC UA server yet.');
+  const head = ['LIST', 'THUMBPRINT', 'EXPIRES', 'APPLICATION', 'SUBJECT'];
+  const rows = known.map(({ list, thumbprint, expires, uri, subject }) =>
+    [list, thumbprint, expires, uri, subject].map((text) => cell(text)),
+  );
+  for (const line of layOut({ head, rows }, { colour: output.colour })) output.print(line);
+}
