@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { type Clock, type DmiError, type MapperContext, Refused, Unreachable } from '@limpet/dmi';
 import { Client } from './client.ts';
 import type { Filter, Message } from './orders.ts';
+import type { Publish } from './packets.ts';
 import { fileText } from './secrets.ts';
 import type { Link } from './settings.ts';
 import { secure } from './tls.ts';
@@ -46,6 +47,9 @@ const OPEN_MS = 10_000;
 /** Things that are asked for at most so often: one for each Sparkplug node. */
 const MAX_ASKED = 1_000;
 
+/** In a kept session, devices are expected to listen within this. */
+const AWAITED_MS = 30_000;
+
 /** By what keeps time: all devices of a process have one clock, and each test its own. */
 const opened = new WeakMap<Clock, Map<string, Broker>>();
 
@@ -74,6 +78,8 @@ class Broker {
   /** Whose `dial` the stream is from: it closes with that device. */
   #owner: Member | undefined;
   #over = false;
+  #sinceMs = 0;
+  #cancelAwaited = (): void => undefined;
 
   constructor(link: Link, gone: () => void) {
     this.#link = link;
@@ -106,7 +112,10 @@ class Broker {
       ping: async (given) => this.#alive().ping(given),
       mayAsk: (what, everyMs) => this.#mayAsk(what, everyMs, member.context.clock),
       leave: () => {
-        for (const [listener, topics] of listening) this.#unlisten([...topics], listener);
+        // With the last the connection ends, and a session that is kept keeps what it has subscribed.
+        if (this.#members.size > 1) {
+          for (const [listener, topics] of listening) this.#unlisten([...topics], listener);
+        }
         listening.clear();
         this.#leave(member);
       },
@@ -121,6 +130,7 @@ class Broker {
   async #open(owner: Member): Promise<Client> {
     this.#owner = owner;
     const { context } = owner;
+    this.#sinceMs = context.clock.monotonic();
     const ms = Math.max(OPEN_MS, this.#link.timeoutMs);
     const cancel = context.clock.after(ms, () =>
       this.#life.abort(
@@ -129,6 +139,10 @@ class Broker {
     );
     try {
       this.#client = await this.#connect(context, this.#life.signal);
+      if (this.#link.sessionSeconds > 0) {
+        const forget = (): void => this.#topics.forgetAwaited();
+        this.#cancelAwaited = context.clock.after(AWAITED_MS, forget);
+      }
       return this.#client;
     } catch (error) {
       this.#end();
@@ -182,9 +196,16 @@ class Broker {
     return {
       clock,
       address: this.#address,
-      told: (message) => this.#topics.hear(message, clock.now()),
+      told: (message) => this.#hear(message, clock),
       lost: (error) => this.#lose(error),
     };
+  }
+
+  /** In a session that the broker kept, messages may come before the devices listen, or for devices that have gone. */
+  #hear(message: Publish, clock: Clock): void {
+    if (this.#topics.hear(message, clock.now()) || this.#link.sessionSeconds === 0) return;
+    if (clock.monotonic() - this.#sinceMs < AWAITED_MS) this.#topics.await(message, clock.now());
+    else this.#client?.unsubscribe([message.topic]);
   }
 
   #lose(error: DmiError): void {
@@ -263,6 +284,7 @@ class Broker {
     this.#over = true;
     this.#gone();
     this.#members.clear();
+    this.#cancelAwaited();
     this.#client?.close();
     this.#client = undefined;
     this.#life.abort(new Unreachable('MQTT_CLOSED', 'the connection was closed'));

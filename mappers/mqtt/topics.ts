@@ -20,7 +20,7 @@ export type Listener = (message: Heard) => void;
 
 interface Topic {
   readonly listeners: Set<Listener>;
-  readonly qos: 0 | 1 | 2;
+  qos: 0 | 1 | 2;
   /** Resolves when the broker has answered: with why it does not grant it. */
   granted: Promise<Refused | undefined>;
   latest?: Heard;
@@ -32,6 +32,8 @@ const TOO_MANY = new Refused(
   'MQTT_TOPICS',
   `the devices of this broker listen to ${MAX_TOPICS} topics already, which is the most`,
 );
+/** Topics whose messages came before anybody listened. */
+const MAX_AWAITED = 1_000;
 /** Payloads that are kept for who asks later. Above it they are told, and not kept. */
 const MAX_KEPT_BYTES = 1_048_576;
 
@@ -39,11 +41,9 @@ export class Topics {
   readonly #topics = new Map<string, Topic>();
   /** Those of them that end in `#`. */
   readonly #wide = new Set<string>();
+  /** Told in a kept session, and nobody listens yet. */
+  readonly #awaited = new Map<string, Topic>();
   #keptBytes = 0;
-
-  get filters(): readonly { readonly topic: string; readonly qos: 0 | 1 | 2 }[] {
-    return [...this.#topics].map(([topic, { qos }]) => ({ topic, qos }));
-  }
 
   /** Adds the listener. True where nobody listened before: then the broker is to be asked. */
   add(filter: string, listener: Listener, qos: 0 | 1 | 2): boolean {
@@ -51,7 +51,10 @@ export class Topics {
     known?.listeners.add(listener);
     if (known !== undefined) return false;
     if (this.#topics.size >= MAX_TOPICS) return false;
-    const topic = { listeners: new Set([listener]), qos, granted: Promise.resolve(undefined) };
+    const topic = this.#awaited.get(filter) ?? newTopic();
+    this.#awaited.delete(filter);
+    topic.listeners.add(listener);
+    topic.qos = qos;
     this.#topics.set(filter, topic);
     if (filter.endsWith('#')) this.#wide.add(filter);
     return true;
@@ -87,17 +90,34 @@ export class Topics {
     return true;
   }
 
-  hear(message: Publish, atMs: number): void {
+  /** Whether anybody listens. */
+  hear(message: Publish, atMs: number): boolean {
     const heard = heardOf(message, atMs);
     const exact = this.#topics.get(message.topic);
     if (exact !== undefined && isNews(message, exact.latest)) {
       this.#keep(exact, heard);
       for (const listener of exact.listeners) listener(heard);
     }
-    for (const filter of this.#wide) {
-      if (!matches(filter, message.topic)) continue;
+    const wide = [...this.#wide].filter((filter) => matches(filter, message.topic));
+    for (const filter of wide) {
       for (const listener of this.#topics.get(filter)?.listeners ?? []) listener(heard);
     }
+    return exact !== undefined || wide.length > 0;
+  }
+
+  /** Keeps what came before anybody listened: the last of each topic, of as many topics as there may be. */
+  await(message: Publish, atMs: number): void {
+    const known = this.#awaited.get(message.topic);
+    if (known === undefined && this.#awaited.size >= MAX_AWAITED) return;
+    const topic = known ?? newTopic();
+    this.#awaited.set(message.topic, topic);
+    this.#keep(topic, heardOf(message, atMs));
+  }
+
+  /** Nobody will listen any more. */
+  forgetAwaited(): void {
+    for (const { latest } of this.#awaited.values()) this.#keptBytes -= latest?.payload.length ?? 0;
+    this.#awaited.clear();
   }
 
   #keep(topic: Topic, heard: Heard): void {
@@ -113,6 +133,10 @@ export class Topics {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+function newTopic(): Topic {
+  return { listeners: new Set(), qos: 0, granted: Promise.resolve(undefined) };
+}
 
 function heardOf(message: Publish, atMs: number): Heard {
   const { topic, payload, skipped, retain, correlation } = message;
