@@ -103,6 +103,11 @@ test('a method is called at the edge and through the cloud, and says where it st
     ['--edge', data],
     ['--cloud', cloud],
   ] as const;
+  const listed = await via(local, 'pump-1');
+  assert.equal(
+    listed.out,
+    'start(speed:int /min, label:string) → speed:int /min, label:string\nlock()\nhang()\n',
+  );
   for (const place of [local, far]) {
     const ran = await via(place, ...start);
     assert.equal(ran.out, 'speed = 9007199254740994 /min\nlabel = a b\n', ran.err);

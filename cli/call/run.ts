@@ -12,7 +12,11 @@ import type { CallOptions } from '../verbs/call.ts';
 import { parseInput } from './input.ts';
 
 export async function runCall(
-  asked: { readonly device: string; readonly method: string; readonly words: readonly string[] },
+  asked: {
+    readonly device: string;
+    readonly method: string | undefined;
+    readonly words: readonly string[];
+  },
   options: CallOptions,
 ): Promise<number> {
   const { method } = asked;
@@ -22,6 +26,10 @@ export async function runCall(
   return withApi(options, async (api) => {
     const device = (await api.get(target)) as Device;
     const model = await modelOf(api, device);
+    if (method === undefined) {
+      list(`${target.namespace}/${target.name}`, model?.spec.methods ?? [], output);
+      return 0;
+    }
     const known = model?.spec.methods?.find(({ name }) => name === method);
     const input = parseInput(known, asked.words);
     const given = await ask(api, { target, method, input, timeoutMs });
@@ -54,6 +62,27 @@ async function ask(api: Api, { target, ...asked }: Call): Promise<Document> {
     if (!message.startsWith('the server has nothing at')) throw error;
     const old = 'whoever was asked runs a Limpet without method calls: update it.';
     throw new CliError(1, 'CALL_UNSUPPORTED', old, { cause: error });
+  }
+}
+
+function list(device: string, methods: readonly Method[], output: Output): void {
+  if (output.json) {
+    const told = methods.map(({ name, description, input = [], output: gives = [] }) => {
+      return { name, description, input, output: gives };
+    });
+    output.printJson({ device, methods: told });
+    return;
+  }
+  if (methods.length === 0) output.note(`${device} has no methods.`);
+  const words = (of: Method['input'] = []): string =>
+    of
+      .map(({ name, type, unit }) => `${name}:${type}${unit === undefined ? '' : ` ${unit}`}`)
+      .join(', ');
+  for (const { name, input, output: gives, description } of methods) {
+    const result = gives === undefined || gives.length === 0 ? '' : ` → ${words(gives)}`;
+    output.print(
+      `${name}(${words(input)})${result}${description === undefined ? '' : `  ${description}`}`,
+    );
   }
 }
 

@@ -146,6 +146,15 @@ function suggestedOf(told: SuggestedModel | undefined, room: number) {
 function placedWith(names: Names) {
   return <Item extends Named>({ path, ...item }: Item) => ({
     path: Array.isArray(path) ? path.slice(0, 32).map((each) => String(each).slice(0, 80)) : [],
-    item: { ...item, name: names.take(propertyOf(String(item.name))) },
+    item: inOrder({ ...item, name: names.take(propertyOf(String(item.name))) }),
   });
+}
+
+/** As people write manifests: the name first, the visitor last, and nothing that goes without saying. */
+function inOrder<Item extends object>(item: Item): Item {
+  const { name, type, visitor, access, ...rest } = item as Record<string, unknown>;
+  const said = { name, type, ...(access !== 'read' && { access }), ...rest, visitor };
+  return Object.fromEntries(
+    Object.entries(said).filter(([, value]) => value !== undefined),
+  ) as Item;
 }

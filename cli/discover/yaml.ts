@@ -20,10 +20,11 @@ export function manifestsText(findings: readonly Finding[], head: string): strin
 
 function documentText(resource: Resource, comments: readonly string[]): string {
   const document = new Document(resource);
-  document.commentBefore = comments
+  const comment = comments
     .filter((each) => each !== '')
     .map((each) => ` ${each.replaceAll(/\s+/g, ' ')}`)
     .join('\n');
+  if (comment !== '' && isMap(document.contents)) document.contents.commentBefore = comment;
   // One line each: a model of hundreds is read, and cut, by lines.
   for (const list of ['properties', 'methods']) {
     const items = document.getIn(['spec', list]);

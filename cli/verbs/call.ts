@@ -11,9 +11,11 @@ export function declareCall(program: Command, act: Act): void {
   withTarget(
     program
       .command('call')
-      .description('run a method of a device, once, and print what it gives back')
+      .description(
+        'run a method of a device, once, and print what it gives back; or list its methods',
+      )
       .argument('<device>', 'such as pump-1 or plant/pump-1')
-      .argument('<method>', 'as the model of the device names it')
+      .argument('[method]', 'as the model of the device names it; without one, all are listed')
       .argument('[name=value...]', 'its inputs, each as its type says; after -- when negative')
       .option('-n, --namespace <name>', 'namespace', 'default')
       .option('--timeout <duration>', 'how long it may take, at most 60s', '10s'),
@@ -23,6 +25,7 @@ export function declareCall(program: Command, act: Act): void {
       'after',
       `
 Examples:
+  limpet call pump-1                    its methods, what goes into them and what comes out
   limpet call pump-1 start speed=1450 ramp=2.5
   limpet call plant/robot-2 moveTo 'target={"x":10,"y":4}' --timeout 30s
   limpet call scale-1 tare --edge limpet.yaml --json
@@ -30,7 +33,15 @@ Examples:
 A call is never stored and never repeated: when the node or the device is away it fails at once. The error says where it
 stopped (cloud, edge or device), and whether the device may have carried it out. Exit code 1: it did not succeed.`,
     )
-    .action((device: string, method: string, words: readonly string[], options: CallOptions) =>
-      act(async () => (await import('../call/run.ts')).runCall({ device, method, words }, options)),
+    .action(
+      (
+        device: string,
+        method: string | undefined,
+        words: readonly string[],
+        options: CallOptions,
+      ) =>
+        act(async () =>
+          (await import('../call/run.ts')).runCall({ device, method, words }, options),
+        ),
     );
 }
