@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { packArchive } from '../cli/mapper/tar.ts';
 import { findPackageJSON } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -50,6 +53,37 @@ test('a mapper of a folder that brings nothing finds the doors of the DMI in the
   t.after(() => child.stop(1_000));
   const shape = { name: 'p', type: 'float', access: 'read' } as const;
   assert.equal(await child.mapper.fits?.({}, shape), 'object object true');
+});
+
+test('a board installs and removes a packed mapper with the bundle alone', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'limpet-board-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const target = `${process.platform}-${process.arch}`;
+  if (!isTarget(target)) return t.skip(`no bundle is made for ${target}`);
+  const edge = path.join(folder, 'edge');
+  await bundleEdge(target, edge);
+  const manifest = {
+    version: '1.2.3',
+    type: 'module',
+    exports: './m.mjs',
+    limpet: { protocol: 'doors' },
+  };
+  const files = [
+    { name: 'package.json', bytes: Buffer.from(JSON.stringify(manifest)) },
+    { name: 'm.mjs', bytes: Buffer.from(DOORS) },
+  ];
+  await writeFile(path.join(folder, 'doors.tgz'), packArchive(files));
+  await mkdir(path.join(folder, 'mappers'));
+  const run = async (...args: readonly string[]): Promise<unknown> => {
+    const command = [path.join(edge, 'limpet-install.mjs'), ...args, '--edge', 'mappers', '--json'];
+    const options = { cwd: folder, env: { PATH: process.env['PATH'] } };
+    const { stdout } = await promisify(execFile)(process.execPath, command, options);
+    return JSON.parse(stdout);
+  };
+  const told = { protocol: 'doors', version: '1.2.3', folder: path.join(folder, 'mappers/doors') };
+  assert.deepEqual(await run('doors.tgz'), told);
+  assert.deepEqual(await run('--remove', 'doors'), told);
+  await assert.rejects(run('none.tgz'), /FILE_UNREADABLE/);
 });
 
 /** Declares nothing: what the doors themselves need, they may. */

@@ -48,6 +48,7 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
     entryPoints: {
       'limpet-edge': 'cross-build/edge-entry.ts',
       'limpet-mapper': 'cross-build/mapper-entry.ts',
+      'limpet-install': 'cross-build/install-entry.ts',
       // For mappers of a folder that bring no copy of their own.
       'limpet-dmi': 'dmi/index.ts',
       'limpet-dmi-line': 'dmi/line/index.ts',

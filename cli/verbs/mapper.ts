@@ -29,6 +29,14 @@ export interface TestOptions extends Json {
   readonly junit?: string;
 }
 
+export interface PackOptions extends Json {
+  readonly out?: string;
+}
+
+export interface InstallOptions extends Json {
+  readonly edge: string;
+}
+
 export function declareMapper(program: Command, act: Act): void {
   const mapper = program
     .command('mapper')
@@ -43,6 +51,8 @@ Examples:
   declareNew(mapper, act);
   declareDev(mapper, act);
   declareTest(mapper, act);
+  declarePack(mapper, act);
+  declareInstall(mapper, act);
 }
 
 function declareNew(mapper: Command, act: Act): void {
@@ -116,6 +126,50 @@ What the example does not say (a visitor that the device refuses, a checksum), s
     )
     .action((file: string | undefined, options: TestOptions) =>
       act(async () => (await import('../mapper/conformance.ts')).runTest(file, options)),
+    );
+}
+
+function declarePack(mapper: Command, act: Act): void {
+  mapper
+    .command('pack')
+    .description('bundle a mapper and all it imports into one file, which a board installs offline')
+    .argument('[dir]', "the mapper's folder; default this one")
+    .option('--out <file>', 'default NAME-VERSION.tgz in this folder')
+    .option('--json', 'what was made, as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  limpet mapper pack\n  limpet mapper pack mappers/plug --out plug.tgz',
+    )
+    .action((dir: string | undefined, options: PackOptions) =>
+      act(async () => (await import('../mapper/pack.ts')).runPack(dir, options)),
+    );
+}
+
+const EDGE = "the edge's limpet.yaml, the folder that holds it, or its mapperFolder";
+
+function declareInstall(mapper: Command, act: Act): void {
+  mapper
+    .command('install')
+    .description('put a packed mapper onto an edge: checked first, whole or not at all')
+    .argument('<file>', 'what limpet mapper pack made')
+    .option('--edge <place>', EDGE, '.')
+    .option('--json', 'what was done, as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  limpet mapper install limpet-mapper-plug-0.1.0.tgz --edge limpet.yaml',
+    )
+    .action((file: string, options: InstallOptions) =>
+      act(async () => (await import('../mapper/install/run.ts')).runInstall(file, options)),
+    );
+  mapper
+    .command('remove')
+    .description('take an installed mapper away')
+    .argument('<protocol>', 'its name')
+    .option('--edge <place>', EDGE, '.')
+    .option('--json', 'what was done, as JSON')
+    .addHelpText('after', '\nExamples:\n  limpet mapper remove plug --edge limpet.yaml')
+    .action((protocol: string, options: InstallOptions) =>
+      act(async () => (await import('../mapper/install/run.ts')).runRemove(protocol, options)),
     );
 }
 

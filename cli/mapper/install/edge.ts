@@ -1,0 +1,90 @@
+/** Where an edge has its mappers, and what it can give one more. */
+import { formatFaults, formatQuantity } from '@limpet/dmi/manifest';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { readConfig } from '../../../runtime/config.ts';
+import { readPackageFolder } from '../../../runtime/mapper/package-folder.ts';
+import type { MapperPackage } from '../../../runtime/mapper/manifest.ts';
+import { CliError } from '../../cli-error.ts';
+
+export interface Edge {
+  /** Its mapperFolder, which exists. */
+  readonly mappers: string;
+  /** For mappers in processes, where limpet.yaml says a ceiling. */
+  readonly roomBytes?: number;
+}
+
+export interface Installed {
+  readonly folder: string;
+  readonly protocol: string;
+  readonly version: string;
+  readonly memoryBytes: number;
+}
+
+/** Of a mapper whose manifest says none. */
+const MEMORY_BYTES = 24 * 2 ** 20;
+/** Of a core whose limpet.yaml says none, as it is derived there. */
+const CORE_BYTES = 48 * 2 ** 20;
+
+/** By its limpet.yaml, the folder that holds one, or the mapperFolder itself. @throws CliError */
+export async function findEdge(where: string): Promise<Edge> {
+  const given = path.resolve(where);
+  if (!existsSync(given)) throw new CliError(1, 'EDGE_MISSING', `there is no ${given}`);
+  const file = statSync(given).isFile() ? given : path.join(given, 'limpet.yaml');
+  if (!existsSync(file)) return { mappers: given };
+  const read = readConfig(file);
+  if (!read.ok) throw new CliError(78, 'CONFIG_INVALID', formatFaults(read.faults));
+  const { mapperFolder, memory } = read.config;
+  if (mapperFolder === undefined) {
+    throw new CliError(
+      78,
+      'CONFIG_INVALID',
+      `${file} names no folder for mappers: add "mapperFolder: ./mappers", and restart the edge once`,
+    );
+  }
+  await mkdir(mapperFolder, { recursive: true });
+  const { ceiling, core = CORE_BYTES } = memory;
+  return { mappers: mapperFolder, ...(ceiling !== undefined && { roomBytes: ceiling - core }) };
+}
+
+/** The mappers in a folder, whatever their folders are called. */
+export async function installedIn(mappers: string): Promise<readonly Installed[]> {
+  const found: Installed[] = [];
+  for (const name of (await readdir(mappers)).toSorted()) {
+    if (name.startsWith('.')) continue;
+    const folder = path.join(mappers, name);
+    const read = await readPackageFolder(folder);
+    if (read.kind === 'good') {
+      const { manifest, version } = read.value.package;
+      found.push({
+        folder,
+        protocol: manifest.protocol,
+        version,
+        memoryBytes: memoryOf(read.value.package),
+      });
+    } else if (read.kind === 'wrong') {
+      // Broken ones are there too, to be replaced or removed.
+      found.push({ folder, protocol: read.name, version: 'unknown', memoryBytes: 0 });
+    }
+  }
+  return found;
+}
+
+/** Why a mapper does not fit beside the others; `undefined` when it does. */
+export function memoryFault(
+  wanted: MapperPackage,
+  others: readonly Installed[],
+  { roomBytes }: Edge,
+): string | undefined {
+  if (roomBytes === undefined) return undefined;
+  const taken = others.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  const free = roomBytes - taken;
+  const own = memoryOf(wanted);
+  if (own <= free) return undefined;
+  return `it asks for ${formatQuantity(own)} of memory, and limpet.yaml leaves ${formatQuantity(Math.max(0, free))} for one more mapper (memory.ceiling without the core's and the ${others.length} other mappers'): raise the ceiling, or remove a mapper`;
+}
+
+function memoryOf({ manifest }: MapperPackage): number {
+  return manifest.memory ?? MEMORY_BYTES;
+}

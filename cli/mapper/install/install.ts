@@ -1,0 +1,133 @@
+/**
+ * Puts a packed mapper into an edge's folder, offline and whole or not at all: unpacked beside, tried as the edge runs it,
+ * then renamed. An edge that runs notices, and starts the new version beside the old.
+ */
+import { formatFaults } from '@limpet/dmi/manifest';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { type MapperPackage, readPackage } from '../../../runtime/mapper/manifest.ts';
+import { engineFits } from '../../bootstrap.mjs';
+import { CliError } from '../../cli-error.ts';
+import { type ArchiveFile, LIMITS, unpackArchive } from '../tar.ts';
+import { findEdge, type Installed, installedIn, memoryFault } from './edge.ts';
+import { tryFolder } from './trial.ts';
+
+export interface InstallResult {
+  readonly protocol: string;
+  readonly version: string;
+  readonly folder: string;
+  /** The version that it took the place of. */
+  readonly replaced?: string;
+}
+
+/** @throws CliError INSTALL_REFUSED, ARCHIVE_INVALID, EDGE_MISSING, CONFIG_INVALID */
+export async function install(file: string, where: string): Promise<InstallResult> {
+  const edge = await findEdge(where);
+  const files = unpackArchive(await archiveOf(file));
+  const wanted = checkedPackage(files, file);
+  const { protocol } = wanted.manifest;
+  const all = await installedIn(edge.mappers);
+  const before = all.find((each) => each.protocol === protocol);
+  const others = all.filter((each) => each !== before);
+  const fault = memoryFault(wanted, others, edge);
+  if (fault !== undefined) throw new CliError(1, 'INSTALL_REFUSED', fault);
+  const folder = before?.folder ?? path.join(edge.mappers, protocol);
+  const name = path.basename(folder);
+  // The edge passes over names that begin so.
+  const [next, old] = [`.${name}.new`, `.${name}.old`].map((each) =>
+    path.join(edge.mappers, each),
+  ) as [string, string];
+  await recover(folder, old);
+  try {
+    await unpackInto(next, files);
+    await tryFolder(protocol, next);
+    if (existsSync(folder)) await rename(folder, old);
+    await rename(next, folder);
+    await sync(edge.mappers);
+  } finally {
+    await rm(next, { recursive: true, force: true });
+    await recover(folder, old);
+  }
+  const replaced = before === undefined ? {} : { replaced: before.version };
+  return { protocol, version: wanted.version, folder, ...replaced };
+}
+
+/** Takes a mapper away by its protocol, also a broken one. @throws CliError MAPPER_MISSING */
+export async function remove(protocol: string, where: string): Promise<Installed> {
+  const { mappers } = await findEdge(where);
+  const all = await installedIn(mappers);
+  const found = all.find((each) => each.protocol === protocol);
+  if (found === undefined) {
+    const there = all.map((each) => each.protocol).join(', ') || 'none';
+    throw new CliError(
+      1,
+      'MAPPER_MISSING',
+      `${mappers} holds no mapper "${protocol}"; there: ${there}`,
+    );
+  }
+  // Out of sight in one step, however long the rest takes.
+  const old = path.join(mappers, `.${path.basename(found.folder)}.old`);
+  await rm(old, { recursive: true, force: true });
+  await rename(found.folder, old);
+  await rm(old, { recursive: true, force: true });
+  return found;
+}
+
+async function archiveOf(file: string): Promise<Buffer> {
+  try {
+    const { size } = await stat(file);
+    if (size <= LIMITS.bytes) return await readFile(file);
+  } catch (error) {
+    throw new CliError(1, 'FILE_UNREADABLE', `${file} cannot be read: ${(error as Error).message}`);
+  }
+  throw new CliError(1, 'ARCHIVE_INVALID', `${file} has more than ${LIMITS.bytes / 2 ** 20} MiB`);
+}
+
+/** What the archive says of itself, and whether this Node may run it. @throws CliError */
+function checkedPackage(files: readonly ArchiveFile[], file: string): MapperPackage {
+  const text = files.find(({ name }) => name === 'package.json')?.bytes.toString();
+  const place = `${path.basename(file)}/package.json`;
+  if (text === undefined) throw refused(`${place} is missing: limpet mapper pack makes such files`);
+  const read = readPackage(text, place);
+  if (!read.ok) throw refused(formatFaults(read.faults));
+  const { engines } = JSON.parse(text) as { engines?: { node?: unknown } };
+  const range = engines?.node;
+  if (range === undefined) return read.value;
+  if (typeof range !== 'string' || !/^(\s*(\^|>=)\d+(\.\d+){0,2}\s*(\|\||$))+$/.test(range)) {
+    throw refused(`${place}: engines.node must be like "^22.19.0 || >=24"`);
+  }
+  if (engineFits(process.versions.node, range)) return read.value;
+  throw refused(`it needs Node ${range}, and this is ${process.versions.node}`);
+}
+
+async function unpackInto(folder: string, files: readonly ArchiveFile[]): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  for (const { name, bytes } of files) {
+    const file = path.join(folder, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    // On the disk before its name counts: a power cut must not leave half a mapper.
+    await using handle = await open(file, 'wx', 0o644);
+    await handle.writeFile(bytes);
+    await handle.sync();
+  }
+  await sync(folder);
+}
+
+async function sync(folder: string): Promise<void> {
+  await using handle = await open(folder, 'r');
+  await handle.sync();
+}
+
+/** After a power cut between two renames the one before is put back; else what is left of it goes. */
+async function recover(folder: string, old: string): Promise<void> {
+  if (!existsSync(old)) return;
+  if (existsSync(folder)) await rm(old, { recursive: true, force: true });
+  else await rename(old, folder);
+}
+
+function refused(why: string): CliError {
+  return new CliError(1, 'INSTALL_REFUSED', why);
+}
