@@ -169,6 +169,9 @@ function prebuiltSerialport(prebuild: string): Plugin {
   };
 }
 
+/** A statement, with parentheses one level deep. */
+const DEBUG_CALL = /^ *debug\((?:[^()]|\([^()]*\))*\);$/gm;
+
 /**
  * The raw HCI socket of the two nobles, whose add-on is found at run time as well. Their drivers for lines and USB sticks stay
  * out: the mapper gives noble a socket of its own, and loads this one only for an adapter of the kernel.
@@ -177,6 +180,13 @@ function prebuiltBluetooth(prebuild: string): Plugin {
   return {
     name: 'prebuilt-bluetooth',
     setup(build) {
+      // Its messages for debugging, most of every packet in hexadecimal, are made even where nobody reads them.
+      build.onLoad({ filter: /noble[/\\]lib[/\\]hci-socket[/\\]hci\.js$/ }, async ({ path }) => {
+        const source = await readFile(path, 'utf8');
+        const contents = source.replaceAll(DEBUG_CALL, '');
+        if (contents === source) throw new Error(`${path} no longer calls debug()`);
+        return { contents, loader: 'js' };
+      });
       build.onLoad({ filter: /bluetooth-hci-socket[/\\]index\.js$/ }, () => ({
         contents: 'module.exports = class {}; module.exports.loadDriver = () => module.exports;',
         loader: 'js',

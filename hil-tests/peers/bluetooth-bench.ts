@@ -57,16 +57,17 @@ export class Air {
     return socket;
   }
 
-  /** A new controller on a line that a program can open. */
-  async line(): Promise<{ readonly path: string; close(): void }> {
+  /** A new controller on a line that a program can open, with a tap. */
+  async line(): Promise<Line> {
     const terminal = await openPseudoTerminal();
     assert.ok(terminal, 'this machine gives no pseudo-terminals');
-    const controller = await this.controller();
-    join(terminal, controller);
+    const tap = new Tap(await this.controller());
+    join(terminal, tap);
     return {
       path: terminal.path,
+      tap,
       close: () => {
-        controller.destroy();
+        tap.cut();
         terminal.close();
       },
     };
@@ -91,11 +92,18 @@ export class Air {
   }
 }
 
-function join({ stream }: PseudoTerminal, controller: Socket): void {
-  stream.on('data', (chunk) => controller.write(chunk as Buffer));
-  controller.on('data', (chunk) => stream.write(chunk));
-  stream.on('error', () => controller.destroy());
-  controller.on('error', () => stream.destroy());
+/** What a program opens by its path. */
+export interface Line {
+  readonly path: string;
+  readonly tap: Tap;
+  close(): void;
+}
+
+function join({ stream }: PseudoTerminal, { wire }: Tap): void {
+  stream.on('data', (chunk) => wire.write(chunk as Buffer));
+  wire.on('data', (chunk) => stream.write(chunk as Buffer));
+  stream.on('error', () => wire.destroy());
+  wire.on('error', () => stream.destroy());
 }
 
 /** A device of bleno's, in a process of its own. */
@@ -201,6 +209,21 @@ export class Tap {
       return packet;
     };
     for (const handle of this.#handles) this.disconnect(handle);
+  }
+
+  /** Lets the mapper hear an advertisement of somebody who is not there. */
+  advertise(address: string, structures: string): void {
+    const bytes = Buffer.from(structures, 'hex');
+    const peer = Buffer.from(address.replaceAll(':', ''), 'hex').reverse();
+    // One report, not connectable, of a random address, at -70 dBm.
+    const report = Buffer.concat([
+      Buffer.from([1, 3, 1]),
+      peer,
+      Buffer.from([bytes.length]),
+      bytes,
+    ]);
+    const event = Buffer.concat([Buffer.from([0x02]), report, Buffer.from([0xba])]);
+    this.#far.write(Buffer.concat([Buffer.from([0x04, 0x3e, event.length]), event]));
   }
 
   /** Tells the controller to end this link. */

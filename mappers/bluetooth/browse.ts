@@ -2,7 +2,8 @@
 import type { SuggestedModel } from '@limpet/dmi';
 import type { LinkedDevice } from './attributes.ts';
 import { type Characteristic, PROPERTY, type Service } from './attribute.ts';
-import { characteristicName, serviceName, uuidText } from './uuid.ts';
+import { uuidText } from './uuid.ts';
+import { characteristicName, serviceName } from './uuid-names.ts';
 
 type Property = SuggestedModel['properties'][number];
 

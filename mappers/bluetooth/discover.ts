@@ -12,7 +12,8 @@ import {
   settings as schema,
   type Settings,
 } from './settings.ts';
-import { serviceName, uuidText } from './uuid.ts';
+import { uuidText } from './uuid.ts';
+import { serviceName } from './uuid-names.ts';
 import * as v from 'valibot';
 
 /** Unless the settings say `scan: 30s`. */

@@ -3,7 +3,6 @@ import { defineMapper, type Mapper, type MapperContext } from '@limpet/dmi';
 import { Adapter } from './adapter.ts';
 import { BluetoothConnection } from './connection.ts';
 import { Device } from './device.ts';
-import { discover } from './discover.ts';
 import { Listening } from './listening.ts';
 import { type AdapterAddress, type Settings, settings } from './settings.ts';
 import { visitor } from './visitor-schema.ts';
@@ -39,7 +38,11 @@ function bluetoothMapper(): Mapper<Settings, Visitor> {
         throw error;
       }
     },
-    discover,
+    async *discover(search, context, signal) {
+      // Asked for at a command line only: on the edge its tables would take memory for nothing.
+      const { discover } = await import('./discover.ts');
+      yield* discover(search, context, signal);
+    },
   });
 }
 
