@@ -14,6 +14,7 @@ export {
   type PropertyShape,
   type Reading,
   type Sink,
+  type Order,
   type Wish,
 } from './mapper.ts';
 export {

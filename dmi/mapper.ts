@@ -85,6 +85,12 @@ export interface Wish<Visitor> {
   readonly everyMs: number;
 }
 
+/** A value that one property shall have. */
+export interface Order<Visitor> {
+  readonly visitor: Visitor;
+  readonly value: Value;
+}
+
 /**
  * Where a subscription puts what the device tells. It never throws and never blocks: while the runtime is slow the
  * latest reading of each property wins, and those it replaced are counted.
@@ -109,6 +115,12 @@ export interface Connection<Visitor> {
    * @throws Refused when the device says no, Misconfigured when the value cannot be put on the wire.
    */
   write(visitor: Visitor, value: Value, signal: AbortSignal): Promise<Value>;
+  /**
+   * Only where one request writes several: writes the first of these orders, as many as go together, and answers for
+   * those, in their order: what {@link write} resolves with, or the refusal of that one. Asked again for the rest.
+   * @throws Unreachable or Garbled when the device as a whole is lost; never for one item.
+   */
+  writeMany?(orders: readonly Order<Visitor>[], signal: AbortSignal): Promise<readonly Reading[]>;
   /**
    * Only where the protocol has it: lets the device tell changes by itself. Resolves once that is set up, with the
    * indexes of the wishes that the device cannot tell: those are polled with {@link read}. It tells each property's

@@ -1,5 +1,12 @@
 /** One open Modbus device: visitors to requests and replies to readings. */
-import { type Connection, Misconfigured, type Reading, Refused, type Value } from '@limpet/dmi';
+import {
+  type Connection,
+  Misconfigured,
+  type Order,
+  type Reading,
+  Refused,
+  type Value,
+} from '@limpet/dmi';
 import type { ModbusClient } from './client.ts';
 import { ILLEGAL_RANGE, ModbusException } from './exceptions.ts';
 import { type Block, ceiling, cut, plan } from './planner.ts';
@@ -42,6 +49,18 @@ export class ModbusConnection implements Connection<Visitor> {
     } catch (error) {
       throw error instanceof ModbusException ? error.reaction(name(visitor)) : error;
     }
+  }
+
+  /** Registers that follow each other go in one request; the rest one by one. */
+  async writeMany(orders: readonly Order<Visitor>[], signal: AbortSignal): Promise<Reading[]> {
+    const run = this.#writer.joined(orders);
+    if (run !== undefined && (await this.#writer.writeRun(run, signal))) return run.readings;
+    const alone = run === undefined ? orders.slice(0, 1) : orders.slice(0, run.readings.length);
+    const readings: Reading[] = [];
+    for (const { visitor, value } of alone) {
+      readings.push(await this.write(visitor, value, signal).then(good, refusal));
+    }
+    return readings;
   }
 
   async close(): Promise<void> {
@@ -107,6 +126,14 @@ interface Batch {
   readonly block: Block;
   readonly visitors: readonly Visitor[];
   readonly readings: Reading[];
+}
+
+const good = (value: Value): Reading => ({ ok: true, value });
+
+/** What is wrong with one of several orders; anything else is wrong with all. */
+function refusal(error: unknown): Reading {
+  if (error instanceof Refused || error instanceof Misconfigured) return { ok: false, error };
+  throw error;
 }
 
 /** A visitor's value out of its block's bytes. */

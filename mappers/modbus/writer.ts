@@ -1,15 +1,26 @@
 /** How a value gets into a device: which function, and what to fall back on where the device lacks it. */
-import type { Value } from '@limpet/dmi';
+import { Misconfigured, type Order, type Reading, type Value } from '@limpet/dmi';
 import type { ModbusClient } from './client.ts';
 import { ILLEGAL_FUNCTION, ModbusException } from './exceptions.ts';
 import type { Settings } from './settings.ts';
 import { bitMask, decode, encode, expectBool } from './values.ts';
 import type { Visitor } from './visitor.ts';
 
+const MULTIPLE = 16;
+/** Registers that one request may write. MODBUS application protocol V1.1b3, §6.12. */
+const MAX_WRITTEN = 123;
+
+/** Registers one after the other, and what the device will report of them. */
+export interface Run {
+  readonly address: number;
+  readonly raw: Buffer;
+  readonly readings: Reading[];
+}
+
 export class Writer {
   readonly #client: ModbusClient;
   readonly #wanted: Settings['write'];
-  /** Functions that the device turned out to lack: 5, 6 or 22. */
+  /** Functions that the device turned out to lack: 5, 6, 16 or 22. */
   readonly #lacks = new Set<number>();
 
   constructor(client: ModbusClient, wanted: Settings['write']) {
@@ -30,6 +41,35 @@ export class Writer {
     if (!reported.ok) throw reported.error;
     await this.#registers(visitor.address, raw, signal);
     return reported.value;
+  }
+
+  /** The first of these that one request writes; nothing when the first goes alone. */
+  joined(orders: readonly Order<Visitor>[]): Run | undefined {
+    if (this.#wanted === 'single' || this.#lacks.has(MULTIPLE)) return undefined;
+    const parts: Buffer[] = [];
+    const readings: Reading[] = [];
+    const address = orders[0]?.visitor.address ?? 0;
+    let end = address;
+    for (const order of orders) {
+      const part = partAt(end, order);
+      if (part === undefined || end + order.visitor.count - address > MAX_WRITTEN) break;
+      parts.push(part.raw);
+      readings.push(part.reading);
+      end += order.visitor.count;
+    }
+    return parts.length < 2 ? undefined : { address, raw: Buffer.concat(parts), readings };
+  }
+
+  /** False when the device refuses: one of them, or to take several at all. */
+  async writeRun({ address, raw }: Run, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#client.writeRegisters(address, raw, signal);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ModbusException)) throw error;
+      if (error.exception === ILLEGAL_FUNCTION) this.#lacks.add(MULTIPLE);
+      return false;
+    }
   }
 
   async #coil(address: number, state: boolean, signal: AbortSignal): Promise<void> {
@@ -90,6 +130,23 @@ export class Writer {
       this.#lacks.add(code);
       await second();
     }
+  }
+}
+
+/** Whole registers from this address on; of a value that fits none its own write says what is wrong. */
+function partAt(
+  address: number,
+  { visitor, value }: Order<Visitor>,
+): { readonly raw: Buffer; readonly reading: Reading } | undefined {
+  const { register, type } = visitor;
+  if (register !== 'holding' || type === 'bool' || visitor.address !== address) return undefined;
+  try {
+    const raw = encode(visitor, value);
+    const reading = decode(visitor, raw);
+    return reading.ok ? { raw, reading } : undefined;
+  } catch (error) {
+    if (error instanceof Misconfigured) return undefined;
+    throw error;
   }
 }
 

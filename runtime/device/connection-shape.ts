@@ -2,7 +2,7 @@
 import { Refused } from '@limpet/dmi';
 
 const METHODS = ['read', 'write', 'close'] as const;
-const OPTIONAL = ['subscribe', 'call'] as const;
+const OPTIONAL = ['subscribe', 'call', 'writeMany'] as const;
 
 /** A method was carried out, and what it gave cannot be told: the one error after which the caller knows that it ran. */
 export function unusableOutput(why: string): Refused {

@@ -3,6 +3,8 @@ import {
   type Connection,
   Garbled,
   type Mapper,
+  type Order,
+  type Reading,
   Refused,
   type Sink,
   Unreachable,
@@ -119,8 +121,14 @@ class Plant {
   }
 
   /** What its connection has beyond reading and writing. */
-  #abilities(name: string, thing: Thing): Pick<Connection<Visitor>, 'subscribe' | 'call'> {
+  #abilities(
+    name: string,
+    thing: Thing,
+  ): Pick<Connection<Visitor>, 'subscribe' | 'call' | 'writeMany'> {
     return {
+      ...(thing.takes !== undefined && {
+        writeMany: (orders, signal) => this.#writeMany(name, orders.slice(0, thing.takes), signal),
+      }),
       ...(thing.tells && {
         subscribe: (wishes, sink, life) => this.#subscribe(name, { wishes, sink, life }),
       }),
@@ -128,6 +136,17 @@ class Plant {
         call: ({ key }, input, end) => this.#call(name, { key, input }, end),
       }),
     };
+  }
+
+  async #writeMany(
+    name: string,
+    orders: readonly Order<Visitor>[],
+    signal: AbortSignal,
+  ): Promise<Reading[]> {
+    const thing = this.thing(name);
+    this.events.push(`${name} write ${orders.length}`);
+    await this.#answer(name, thing, signal);
+    return orders.map(({ visitor: { key }, value }) => thing.take(key, value));
   }
 
   async #call(

@@ -2,7 +2,15 @@
  * Carries out orders of one device: writes, reads back, looks again where a device applies late, and judges what came of it.
  * Those that wait together share a turn at the port: all are written, then all are read back in one go.
  */
-import { type Clock, type Connection, type Json, type Reading, type Value } from '@limpet/dmi';
+import {
+  type Clock,
+  type Connection,
+  type DmiError,
+  type Json,
+  type Order,
+  type Reading,
+  type Value,
+} from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
 import { answer } from './convert.ts';
 import { confirms } from './order.ts';
@@ -42,6 +50,13 @@ interface Write extends Target {
   expected?: Json;
 }
 
+/** An order on its way, and which of the targets it is. */
+interface Begun {
+  readonly write: Write;
+  readonly value: Value;
+  readonly at: number;
+}
+
 interface Turn {
   /** Written, and not settled. */
   open: readonly Write[];
@@ -70,16 +85,13 @@ export class OrderWriter {
       const asked = { what: 'write', properties: together.length };
       await session.call('order', asked, async (connection, signal) => {
         const end = this.#options.clock.monotonic() + TURN_MS;
-        for (const target of together) {
+        while (done < together.length) {
           if (done > 0 && this.#options.clock.monotonic() >= end) break;
-          done += 1;
-          const order = decide(target.name);
-          if (order === undefined) continue;
-          const write: Write = { ...target, rev: order.rev };
-          turn.blamed = [write];
-          if (await this.#send(write, order.value, connection, signal)) {
-            turn.open = [...turn.open, write];
-          }
+          done += await this.#some(
+            { targets: together.slice(done), decide, turn },
+            connection,
+            signal,
+          );
         }
         turn.blamed = turn.open;
         turn.open = await this.#look(turn.open, session, { connection, signal, last: false });
@@ -98,30 +110,44 @@ export class OrderWriter {
     return targets.slice(0, alone < 0 ? MAX_BATCH : Math.max(1, alone));
   }
 
-  /** Writes; false when the device refused it, which is its verdict. */
-  async #send(
-    write: Write,
-    value: Value,
+  /** Writes the first of these, or more where one request takes more; returns how many are done with. */
+  async #some(
+    { targets, decide, turn }: { targets: readonly Target[]; decide: Decide; turn: Turn },
     connection: Connection<unknown>,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<number> {
+    const list: Begun[] = [];
+    for (const [at, target] of targets.entries()) {
+      const order = decide(target.name);
+      if (order === undefined) continue;
+      list.push({ write: { ...target, rev: order.rev }, value: order.value, at });
+      if (connection.writeMany === undefined) break;
+    }
+    turn.blamed = list.map(({ write }) => write);
+    const answers = list.length === 0 ? [] : await written(list, connection, signal);
+    for (const [index, reading] of answers.entries()) {
+      const { write } = list[index] as Begun;
+      if (this.#taken(write, reading)) turn.open = [...turn.open, write];
+    }
+    const last = list[answers.length - 1];
+    return last === undefined ? targets.length : last.at + 1;
+  }
+
+  /** False when the device refused it, which is its verdict. */
+  #taken(write: Write, reading: Reading): boolean {
     const { store, device, clock } = this.#options;
     const { name, rev, planned } = write;
-    try {
-      const taken = await connection.write(planned.visitor, value, signal);
-      store.judge(device, name, rev, { sent: clock.now() });
-      const expected = answer(planned.property, { ok: true, value: taken });
-      if (!expected.ok) {
-        throw new Error(`write gave a value that is none: ${expected.reason.message}`);
-      }
-      write.expected = expected.value;
-      return true;
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
+    if (!reading.ok) {
       this.#silent.delete(name);
-      this.#reject(write, reasonOf(error));
+      this.#reject(write, reasonOf(reading.error));
       return false;
     }
+    store.judge(device, name, rev, { sent: clock.now() });
+    const expected = answer(planned.property, reading);
+    if (!expected.ok)
+      throw new Error(`write gave a value that is none: ${expected.reason.message}`);
+    write.expected = expected.value;
+    return true;
   }
 
   async #lookAgain(turn: Turn, session: Session): Promise<void> {
@@ -199,4 +225,25 @@ export class OrderWriter {
     const { store, device } = this.#options;
     return store.twin(device)?.properties.get(name)?.desired?.rev;
   }
+}
+
+/** What the device said to the first of them, or to more. @throws what loses the device */
+async function written(
+  list: readonly Begun[],
+  connection: Connection<unknown>,
+  signal: AbortSignal,
+): Promise<readonly Reading[]> {
+  const orders = list.map(({ write, value }) => ({ visitor: write.planned.visitor, value }));
+  if (connection.writeMany === undefined || orders.length === 1) {
+    const [{ visitor, value }] = orders as [Order<unknown>];
+    try {
+      return [{ ok: true, value: await connection.write(visitor, value, signal) }];
+    } catch (error) {
+      if (isRefusal(error)) return [{ ok: false, error: error as DmiError }];
+      throw error;
+    }
+  }
+  const answers = await connection.writeMany(orders, signal);
+  if (answers.length > 0 && answers.length <= orders.length) return answers;
+  throw new Error(`the mapper answered for ${answers.length} of ${orders.length} orders`);
 }

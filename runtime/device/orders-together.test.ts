@@ -9,11 +9,12 @@ const PANEL = model(
 );
 const VALUES = new Map(NAMES.map((name, at) => [name, at + 1]));
 
-async function running(t: TestContext, port?: string) {
+async function running(t: TestContext, port?: string, takes?: number) {
   const all = rig(t, { random: () => 0 });
   for (const name of ['one', 'two']) {
     const thing = all.plant.thing(name);
     thing.answerMs = 1;
+    thing.takes = takes;
     for (const key of NAMES) thing.values.set(key, 0);
   }
   const settings = (name: string) => ({ name, ...(port !== undefined && { port }) });
@@ -70,4 +71,15 @@ test('an order that loses the device each time is rejected, and none that was wr
   assert.equal(verdict('one.p7'), 'rejected');
   assert.equal(verdicts().filter((each) => each === 'applied').length, NAMES.length - 1);
   assert.equal(thing.writes.filter(([key]) => key === 'p7').length, 3);
+});
+
+test('a mapper that writes several in one request is given all, and asked again for what it left', async (t) => {
+  const { store, clock, thing, events, verdict, verdicts } = await running(t, undefined, 20);
+  thing.refused.add('p3');
+  store.orders('default/one', VALUES);
+  await clock.advance(40);
+  assert.deepEqual(events, ['one write 20', 'one write 10', 'one read']);
+  assert.deepEqual(thing.writes, [...VALUES]);
+  assert.equal(verdict('one.p3'), 'rejected');
+  assert.equal(verdicts().filter((each) => each === 'applied').length, NAMES.length - 1);
 });

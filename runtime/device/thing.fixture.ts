@@ -1,11 +1,13 @@
 /** For the tests of this folder: one device in memory, and how it is today. */
-import { type Sink, type Value } from '@limpet/dmi';
+import { type Reading, Refused, type Sink, type Value } from '@limpet/dmi';
 
 type Mood = 'well' | 'dead' | 'hung' | 'garbled' | 'buggy' | 'mute on writes';
 
 /** One device as it is out there. */
 export class Thing {
   readonly values = new Map<string, Value>();
+  /** So many writes one request takes; without it, its connection writes one by one. */
+  takes: number | undefined;
   /** Keys whose writes are never answered. */
   readonly mute = new Set<string>();
   readonly refused = new Set<string>();
@@ -29,6 +31,14 @@ export class Thing {
   methods: Readonly<Record<string, (input: readonly Value[]) => readonly Value[]>> | undefined;
   /** Methods that have begun. */
   readonly calls: [string, readonly Value[]][] = [];
+
+  /** One of several writes in a request. */
+  take(key: string, value: Value): Reading {
+    this.writes.push([key, value]);
+    if (this.refused.has(key)) return { ok: false, error: new Refused('PLANT_NO', 'no') };
+    this.values.set(key, value);
+    return { ok: true, value };
+  }
 
   /** Tells a reading of the latest subscription, whatever became of it. */
   tell(key: string, value: Value): void {

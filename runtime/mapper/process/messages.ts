@@ -36,6 +36,12 @@ export type ManagementAsk =
       readonly visitor: number;
       readonly value: Packed;
     }
+  /** Visitors and values; answers for the first of them. */
+  | {
+      readonly t: 'writeMany';
+      readonly connection: number;
+      readonly orders: readonly (readonly [number, Packed])[];
+    }
   /** Runs the method that lives at the visitor. */
   | {
       readonly t: 'call';

@@ -51,6 +51,20 @@ test('a visitor goes over once, then it is a number', async (t) => {
   assert.equal(opened.sent(), before);
 });
 
+test('several orders cross in one ask, and what is answered are the first of them', async (t) => {
+  const { connection } = await open(t);
+  const order = (key: string, value: number) => ({ visitor: { key }, value });
+  const three = [order('a', 1), order('refused', 2), order('c', 3)];
+  const answers = await connection.writeMany?.(three, soon());
+  assert.deepEqual(
+    answers?.map((answer) => (answer.ok ? answer.value : answer.error.code)),
+    [1, 'BENCH_NO'],
+  );
+  await assert.rejects(async () => connection.writeMany?.([order('too many', 1)], soon()), {
+    name: 'Unreachable',
+  });
+});
+
 test('edited models without end are forgotten, and every reading is still that of its visitor', async (t) => {
   const opened = await open(t);
   const kept = visitorsOf(0, 10);

@@ -1,5 +1,12 @@
 /** An open device of a mapper in a process of its own. Its visitors go over once; after that they are numbers. */
-import { type Connection, type Reading, type Sink, type Value, type Wish } from '@limpet/dmi';
+import {
+  type Connection,
+  type Order,
+  type Reading,
+  type Sink,
+  type Value,
+  type Wish,
+} from '@limpet/dmi';
 import { countOf, fieldsOf, listOf, orFault, ProtocolFault, truthOf } from './checks.ts';
 import { isTooLarge, type Link } from './link.ts';
 import { packValue, unpackReading, unpackValue } from './packed.ts';
@@ -20,6 +27,7 @@ interface Opened {
 interface Abilities {
   readonly subscribes: boolean;
   readonly calls: boolean;
+  readonly writesMany: boolean;
 }
 
 export class RemoteConnection implements Connection<unknown> {
@@ -31,14 +39,16 @@ export class RemoteConnection implements Connection<unknown> {
   #defined = Promise.resolve();
   readonly subscribe?: NonNullable<Connection<unknown>['subscribe']>;
   readonly call?: NonNullable<Connection<unknown>['call']>;
+  readonly writeMany?: NonNullable<Connection<unknown>['writeMany']>;
 
-  private constructor(link: Link, connection: number, { subscribes, calls }: Abilities) {
+  private constructor(link: Link, connection: number, abilities: Abilities) {
     this.#link = link;
     this.#connection = connection;
-    if (subscribes) {
+    if (abilities.subscribes) {
       this.subscribe = (wishes, sink, signal) => this.#subscribe(wishes, sink, signal);
     }
-    if (calls) this.call = (visitor, input, signal) => this.#call(visitor, input, signal);
+    if (abilities.writesMany) this.writeMany = (orders, signal) => this.#writeMany(orders, signal);
+    if (abilities.calls) this.call = (visitor, input, signal) => this.#call(visitor, input, signal);
   }
 
   /** @throws what the mapper's connect throws */
@@ -60,14 +70,10 @@ export class RemoteConnection implements Connection<unknown> {
   async read(visitors: readonly unknown[], signal: AbortSignal): Promise<readonly Reading[]> {
     const { calls, data } = this.#link;
     const numbers = await this.#define(visitors, signal);
-    const take = (answer: unknown): Reading[] => {
-      const readings = listOf(answer, numbers.length, 'readings');
-      return readings.map((packed) => orFault('a reading', () => unpackReading(packed)));
-    };
     return calls.ask(
       data,
       { t: 'read', connection: this.#connection, visitors: numbers },
-      { take, signal },
+      { take: (answer) => readingsOf(answer, numbers.length), signal },
     );
   }
 
@@ -85,6 +91,23 @@ export class RemoteConnection implements Connection<unknown> {
     for (const subscription of this.#subscriptions) this.#link.pushes.close(subscription);
     this.#subscriptions.clear();
     await close(this.#link, this.#connection);
+  }
+
+  async #writeMany(
+    orders: readonly Order<unknown>[],
+    signal: AbortSignal,
+  ): Promise<readonly Reading[]> {
+    const { calls, management } = this.#link;
+    const visitors = orders.map(({ visitor }) => visitor);
+    const numbers = await this.#define(visitors, signal);
+    const packed = orders.map(
+      ({ value }, at) => [numbers[at] as number, packValue(value)] as const,
+    );
+    return calls.ask(
+      management,
+      { t: 'writeMany', connection: this.#connection, orders: packed },
+      { take: (answer) => readingsOf(answer, orders.length), signal },
+    );
   }
 
   async #call(
@@ -195,8 +218,17 @@ export class RemoteConnection implements Connection<unknown> {
 }
 
 function abilitiesOf(answer: unknown): Abilities {
-  const { subscribes, calls } = fieldsOf(answer);
-  return { subscribes: truthOf(subscribes, 'subscribe'), calls: truthOf(calls, 'call') };
+  const { subscribes, calls, writesMany } = fieldsOf(answer);
+  return {
+    subscribes: truthOf(subscribes, 'subscribe'),
+    calls: truthOf(calls, 'call'),
+    writesMany: truthOf(writesMany, 'writeMany'),
+  };
+}
+
+function readingsOf(answer: unknown, most: number): Reading[] {
+  const readings = listOf(answer, most, 'readings');
+  return readings.map((packed) => orFault('a reading', () => unpackReading(packed)));
 }
 
 /** Never fails: a process that is gone has closed everything, and one that does not listen is ended before long. */

@@ -102,14 +102,8 @@ export class MapperServer {
         return this.#connect(ask, signal);
       case 'define':
         return this.#of(ask).define(ask.from, ask.visitors, signal);
-      case 'write':
-        return this.#write(ask, signal);
-      case 'call':
-        return this.#call(ask, signal);
       case 'read':
         return this.#read(ask, signal);
-      case 'subscribe':
-        return this.#subscribe(ask, signal);
       case 'unsubscribe':
         for (const each of this.#connections.values()) each.unsubscribe(ask.subscription);
         return null;
@@ -117,6 +111,24 @@ export class MapperServer {
         return this.#close(ask.connection);
       case 'health':
         return this.#health();
+      default:
+        return this.#command(ask, signal);
+    }
+  }
+
+  #command(
+    ask: Extract<Ask, { t: 'write' | 'writeMany' | 'call' | 'subscribe' }>,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    switch (ask.t) {
+      case 'write':
+        return this.#write(ask, signal);
+      case 'writeMany':
+        return this.#writeMany(ask, signal);
+      case 'call':
+        return this.#call(ask, signal);
+      case 'subscribe':
+        return this.#subscribe(ask, signal);
     }
   }
 
@@ -142,7 +154,7 @@ export class MapperServer {
       throw error;
     }
     this.#connections.set(connection, served);
-    return { subscribes: served.subscribes, calls: served.calls };
+    return served.abilities;
   }
 
   async #write(
@@ -151,6 +163,15 @@ export class MapperServer {
   ): Promise<ReturnType<typeof packValue>> {
     const kept: Value = await this.#of(ask).write(ask.visitor, unpackValue(ask.value), signal);
     return packValue(kept);
+  }
+
+  async #writeMany(
+    ask: Extract<Ask, { t: 'writeMany' }>,
+    signal: AbortSignal,
+  ): Promise<ReturnType<typeof packReadings>> {
+    const orders = ask.orders.map(([visitor, value]) => [visitor, unpackValue(value)] as const);
+    const answers = await this.#of(ask).writeMany(orders, signal);
+    return packReadings(answers, MAX_ANSWER_BYTES);
   }
 
   async #call(

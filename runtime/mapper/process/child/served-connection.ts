@@ -44,12 +44,14 @@ export class ServedConnection {
     return this.#options.device;
   }
 
-  get subscribes(): boolean {
-    return this.#connection?.subscribe !== undefined;
-  }
-
-  get calls(): boolean {
-    return this.#connection?.call !== undefined;
+  /** What it has beyond reading and writing. */
+  get abilities(): Readonly<Record<'subscribes' | 'calls' | 'writesMany', boolean>> {
+    const connection = this.#connection;
+    return {
+      subscribes: connection?.subscribe !== undefined,
+      calls: connection?.call !== undefined,
+      writesMany: connection?.writeMany !== undefined,
+    };
   }
 
   /** @throws what the mapper's connect throws */
@@ -95,6 +97,20 @@ export class ServedConnection {
   write(number: number, value: Value, signal: AbortSignal): Promise<Value> {
     const visitor = this.#visitors[number];
     return this.#turn('write', signal, () => this.#open().write(visitor, value, signal));
+  }
+
+  writeMany(
+    orders: readonly (readonly [number, Value])[],
+    signal: AbortSignal,
+  ): Promise<readonly Reading[]> {
+    const list = orders.map(([number, value]) => ({ visitor: this.#visitors[number], value }));
+    return this.#turn('order', signal, async () => {
+      const connection = this.#open();
+      if (connection.writeMany === undefined) throw new Error('this connection writes one by one');
+      const answers: unknown = await connection.writeMany(list, signal);
+      if (Array.isArray(answers)) return answers as Reading[];
+      throw mapperFault('its writeMany must answer with a list, one for each that it wrote');
+    });
   }
 
   call(number: number, input: readonly Value[], signal: AbortSignal): Promise<readonly Value[]> {
