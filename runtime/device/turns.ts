@@ -1,6 +1,6 @@
 /**
  * One port's turns: one device at a time, first come first served, orders before polls. Each device has at most
- * one poll and one order waiting, so the queue is as long as the port has devices.
+ * one poll, one order and sixteen calls waiting, so the queue is bounded by the devices of the port.
  */
 export type Rank = 'order' | 'poll';
 
