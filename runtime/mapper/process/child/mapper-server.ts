@@ -29,6 +29,7 @@ export interface MapperServerOptions {
 const MAX_ANSWER_BYTES = 1_000_000;
 
 type Ask = Asked<ManagementAsk | DataAsk>;
+type Command = Extract<Ask, { t: 'write' | 'writeMany' | 'call' | 'subscribe' }>;
 
 /** @throws Refused OUTPUT_UNUSABLE */
 function packOutput(output: readonly Value[]): ReturnType<typeof packValue>[] {
@@ -95,6 +96,7 @@ export class MapperServer {
   }
 
   async #serve(ask: Ask, signal: AbortSignal): Promise<unknown> {
+    if (isCommand(ask)) return this.#command(ask, signal);
     switch (ask.t) {
       case 'check':
         return checkAll(this.#options.mapper, ask.items);
@@ -111,15 +113,10 @@ export class MapperServer {
         return this.#close(ask.connection);
       case 'health':
         return this.#health();
-      default:
-        return this.#command(ask, signal);
     }
   }
 
-  #command(
-    ask: Extract<Ask, { t: 'write' | 'writeMany' | 'call' | 'subscribe' }>,
-    signal: AbortSignal,
-  ): Promise<unknown> {
+  #command(ask: Command, signal: AbortSignal): Promise<unknown> {
     switch (ask.t) {
       case 'write':
         return this.#write(ask, signal);
@@ -238,4 +235,8 @@ export class MapperServer {
     if (served !== undefined) return served;
     throw new Misconfigured('MAPPER_PROTOCOL', 'the core asked for a connection that is not open');
   }
+}
+
+function isCommand(ask: Ask): ask is Command {
+  return ['write', 'writeMany', 'call', 'subscribe'].includes(ask.t);
 }

@@ -104,7 +104,7 @@ export class ServedConnection {
     signal: AbortSignal,
   ): Promise<readonly Reading[]> {
     const list = orders.map(([number, value]) => ({ visitor: this.#visitors[number], value }));
-    return this.#turn('order', signal, async () => {
+    return this.#turn('write', signal, async () => {
       const connection = this.#open();
       if (connection.writeMany === undefined) throw new Error('this connection writes one by one');
       const answers: unknown = await connection.writeMany(list, signal);
