@@ -30,7 +30,8 @@ export interface Share {
   ping(signal: AbortSignal): Promise<void>;
   /** Whether this, which all devices of the connection would ask for, may be asked for now: once in `everyMs`. */
   mayAsk(what: string, everyMs: number): boolean;
-  leave(): void;
+  /** Resolves once the others can do without this device. */
+  leave(): Promise<void>;
 }
 
 export interface Member {
@@ -47,6 +48,8 @@ const OPEN_MS = 10_000;
 /** Things that are asked for at most so often: one for each Sparkplug node. */
 const MAX_ASKED = 1_000;
 
+/** A device that is closed is not waited for much longer. */
+const MOVE_MS = 1_000;
 /** In a kept session, devices are expected to listen within this. */
 const AWAITED_MS = 30_000;
 
@@ -78,6 +81,8 @@ class Broker {
   /** Whose `dial` the stream is from: it closes with that device. */
   #owner: Member | undefined;
   #over = false;
+  /** Marks the conversation whose loss is everybody's. */
+  #current: object | undefined;
   #sinceMs = 0;
   #cancelAwaited = (): void => undefined;
 
@@ -92,7 +97,7 @@ class Broker {
       this.#opening ??= this.#open(member);
       await unlessAborted(this.#opening, signal);
     } catch (error) {
-      this.#leave(member);
+      await this.#leave(member);
       throw error;
     }
     const listening = new Map<Listener, Set<string>>();
@@ -111,13 +116,13 @@ class Broker {
       publish: async (message, given) => this.#alive().publish(message, given),
       ping: async (given) => this.#alive().ping(given),
       mayAsk: (what, everyMs) => this.#mayAsk(what, everyMs, member.context.clock),
-      leave: () => {
+      leave: async () => {
         // With the last the connection ends, and a session that is kept keeps what it has subscribed.
         if (this.#members.size > 1) {
           for (const [listener, topics] of listening) this.#unlisten([...topics], listener);
         }
         listening.clear();
-        this.#leave(member);
+        await this.#leave(member);
       },
     };
   }
@@ -193,11 +198,15 @@ class Broker {
   }
 
   #around({ clock }: MapperContext): Parameters<typeof Client.open>[2] {
+    const current = {};
+    this.#current = current;
     return {
       clock,
       address: this.#address,
       told: (message) => this.#hear(message, clock),
-      lost: (error) => this.#lose(error),
+      lost: (error) => {
+        if (this.#current === current) this.#lose(error);
+      },
     };
   }
 
@@ -270,13 +279,44 @@ class Broker {
     return true;
   }
 
-  #leave(member: Member): void {
+  async #leave(member: Member): Promise<void> {
     if (!this.#members.delete(member)) return;
     if (this.#members.size === 0) return this.#end();
-    if (this.#owner !== member) return;
-    // The stream goes with its owner: the others connect anew through one of their own.
-    const message = 'the device whose connection with the broker was shared has gone';
-    this.#lose(new Unreachable('MQTT_MOVED', `${message}: connecting anew`));
+    if (this.#owner === member) await this.#move();
+  }
+
+  /** The stream goes with its owner, so the others go on through one of their own; the old one ends when that is open. */
+  async #move(): Promise<void> {
+    const [heir] = this.#members;
+    const old = this.#client;
+    if (heir === undefined || old === undefined) return this.#lose(moved());
+    const { clock } = heir.context;
+    const late = new AbortController();
+    const cancel = clock.after(MOVE_MS, () => late.abort(moved()));
+    const signal = AbortSignal.any([this.#life.signal, late.signal]);
+    this.#owner = heir;
+    try {
+      // Of two clients of one name a broker throws the first off; that is no loss then.
+      if (this.#link.clientId !== undefined) this.#current = undefined;
+      const client = await this.#connect(heir.context, signal);
+      const before = this.#topics.filters;
+      await subscribeAll(client, before, signal);
+      // What is on its way is answered before this; it may be gone already.
+      await old.ping(signal).catch(() => undefined);
+      this.#client = client;
+      const known = new Set(before.map(({ topic }) => topic));
+      await subscribeAll(
+        client,
+        this.#topics.filters.filter(({ topic }) => !known.has(topic)),
+        signal,
+      );
+      old.close();
+    } catch (error) {
+      old.close();
+      this.#lose(moved(error));
+    } finally {
+      cancel();
+    }
   }
 
   #end(): void {
@@ -288,6 +328,22 @@ class Broker {
     this.#client?.close();
     this.#client = undefined;
     this.#life.abort(new Unreachable('MQTT_CLOSED', 'the connection was closed'));
+  }
+}
+
+function moved(cause?: unknown): Unreachable {
+  const message =
+    'the device whose connection with the broker was shared has gone: connecting anew';
+  return new Unreachable('MQTT_MOVED', message, { cause });
+}
+
+async function subscribeAll(
+  client: Client,
+  filters: readonly Filter[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (let at = 0; at < filters.length; at += AT_A_TIME) {
+    await client.subscribe(filters.slice(at, at + AT_A_TIME), signal);
   }
 }
 

@@ -116,7 +116,7 @@ export class TopicConnection implements Connection<Visitor> {
 
   async close(): Promise<void> {
     this.#end(new Unreachable('MQTT_CLOSED', 'the connection was closed'));
-    this.#opened.share.leave();
+    await this.#opened.share.leave();
   }
 
   /** The device, or its broker, is lost. */

@@ -45,7 +45,7 @@ async function connect(
     connection = await open(settings, { share, context }, AbortSignal.any([signal, life.signal]));
     return connection;
   } catch (error) {
-    share.leave();
+    await share.leave();
     throw error;
   }
 }

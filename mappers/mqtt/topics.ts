@@ -45,6 +45,10 @@ export class Topics {
   readonly #awaited = new Map<string, Topic>();
   #keptBytes = 0;
 
+  get filters(): readonly { readonly topic: string; readonly qos: 0 | 1 | 2 }[] {
+    return [...this.#topics].map(([topic, { qos }]) => ({ topic, qos }));
+  }
+
   /** Adds the listener. True where nobody listened before: then the broker is to be asked. */
   add(filter: string, listener: Listener, qos: 0 | 1 | 2): boolean {
     const known = this.#topics.get(filter);
