@@ -4,6 +4,7 @@ import { endQuietlyOnClosedPipe, report } from './output.ts';
 import { declareApply } from './verbs/apply.ts';
 import { declareBudget } from './verbs/budget.ts';
 import { declareCall } from './verbs/call.ts';
+import { declareCapture, declareReplay } from './verbs/capture.ts';
 import { declareCloud } from './verbs/cloud.ts';
 import { declareDelete } from './verbs/delete.ts';
 import { declareDemo } from './verbs/demo.ts';
@@ -64,6 +65,8 @@ function declare(act: Act): Command {
   declareGet(program, act);
   declareSet(program, act);
   declareCall(program, act);
+  declareCapture(program, act);
+  declareReplay(program, act);
   declareSamples(program, act);
   declareBudget(program, act);
   declareDelete(program, act);

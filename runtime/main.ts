@@ -83,8 +83,8 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   lag.start();
 
   const { bus, broker } = await openBus(config, store, { log, scope });
-  const { call } = devices;
-  const backend = new LocalBackend({ node, store, facts, clock, history, call });
+  const { call, capture } = devices;
+  const backend = new LocalBackend({ node, store, facts, clock, history, call, capture });
   scope.add(() => backend.close());
   budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');

@@ -1,4 +1,5 @@
 /** `@limpet/dmi/manifest`: resources, their status, and the checks that both halves and the CLI share. */
+export type { CapturedEvent, CaptureDoor, CapturePage } from './capture.ts';
 export {
   type ArgumentFault,
   type Arguments,

@@ -1,9 +1,11 @@
 /** One node behind the API: its devices and models from the twin store, and itself. */
-import type { Clock, Json } from '@limpet/dmi';
+import { type Clock, DmiError, type Json } from '@limpet/dmi';
 import {
   API_VERSION,
   type CallDoor,
   type CallOutcome,
+  type CaptureDoor,
+  type CapturePage,
   type Device,
   type Kind,
   type Node,
@@ -47,6 +49,8 @@ export interface LocalBackendOptions {
   readonly history?: Pick<HistoryDoor, 'history'>;
   /** Runs methods of devices. */
   readonly call?: CallDoor;
+  /** Records what goes over the wires of devices. */
+  readonly capture?: CaptureDoor;
 }
 
 export class LocalBackend implements Backend {
@@ -118,6 +122,24 @@ export class LocalBackend implements Backend {
         ? `the model "${device.spec.model}" has no property "${property}"`
         : `no history of "${property}" is kept: add "history: true" to it in the model "${device.spec.model}"`;
     throw new ApiError('NotFound', why);
+  }
+
+  async capture(target: Target, capture: string, signal: AbortSignal): Promise<CapturePage> {
+    const device = this.get(target) as Device;
+    const door = this.#options.capture;
+    if (door === undefined) throw methodNotAllowed('devices cannot be captured here');
+    try {
+      const page = await door(keyOf(target), capture, signal);
+      if (page.wires > 0 || page.events.length > 0 || device.status?.state !== 'online')
+        return page;
+    } catch (error) {
+      if (!(error instanceof DmiError)) throw error;
+      throw new ApiError('ServiceUnavailable', `${error.message} (${error.code})`);
+    }
+    throw new ApiError(
+      'Conflict',
+      `"${keyOf(target)}" is online, and not through a wire of Limpet's: the library of its mapper opens its own sockets, or has none. Capture it with the system's tools, such as tcpdump`,
+    );
   }
 
   async call(

@@ -3,6 +3,7 @@
  * A device joins a port, and gets a seat there for as long as it runs.
  */
 import { type Clock, Misconfigured, Unreachable } from '@limpet/dmi';
+import { type CapturePage } from '@limpet/dmi/manifest';
 import { type Duplex } from 'node:stream';
 import {
   type Address,
@@ -15,6 +16,7 @@ import { Gate } from './gate.ts';
 import { DEAD_PORT_SHARE, Ledger } from './ledger.ts';
 import { type Open, openStream } from './open.ts';
 import { Seat } from './seat.ts';
+import { Taps } from './taps.ts';
 import { Turns } from './turns.ts';
 import { Wire } from './wire.ts';
 
@@ -57,10 +59,12 @@ export class Ports {
   readonly #lines = new Map<string, Line>();
   /** Lines that are being closed: until then the system lets nobody open them. */
   readonly #closing = new Map<string, Promise<void>>();
+  readonly #taps: Taps;
 
   constructor(options: { readonly clock: Clock; readonly open?: Open }) {
     this.#clock = options.clock;
     this.#open = options.open ?? openStream;
+    this.#taps = new Taps(options.clock);
   }
 
   /** A seat for the device at the port it shares; `undefined`: at a port of its own. */
@@ -101,6 +105,15 @@ export class Ports {
         port.droppedBytes,
       ),
     }));
+  }
+
+  /** What went over the device's wires since this capture was asked for last. @throws Refused CAPTURE_BUSY */
+  tap(device: string, capture: string): CapturePage {
+    let wires = 0;
+    for (const port of this.#ports.values()) {
+      for (const wire of port.wires.values()) if (wire.devices.includes(device)) wires += 1;
+    }
+    return this.#taps.page(device, capture, wires);
   }
 
   #create(key: string, shared: boolean): Port {
@@ -146,6 +159,7 @@ export class Ports {
     const wire = new Wire({
       stream,
       address: key,
+      tapped: (...what) => this.#taps.note(...what),
       ...(port.shared && { holder: () => port.turns.holder }),
       closed: (closed) => {
         port.droppedBytes += closed.dropped;

@@ -1,12 +1,19 @@
 /** The devices of this node: follows the store's resources, and keeps one life running for each. */
-import { type Clock, type Log, type Mapper } from '@limpet/dmi';
-import { type CallDoor, type Device, type DeviceState, type Id } from '@limpet/dmi/manifest';
+import { type Clock, type Log, type Mapper, Misconfigured } from '@limpet/dmi';
+import {
+  type CallDoor,
+  type CaptureDoor,
+  type Device,
+  type DeviceState,
+  type Id,
+} from '@limpet/dmi/manifest';
 import { KeyedQueue } from '../kernel/keyed-queue.ts';
 import { DeviceLife } from './device.ts';
 import { type Open } from './open.ts';
 import { Plans } from './plan.ts';
 import { type PortFigures, Ports } from './ports.ts';
 import { Slots } from './slots.ts';
+import { type TappedMapper } from './taps.ts';
 import { type DeviceStore, type StoreChange } from './store-door.ts';
 import { type Wanted } from './wanted.ts';
 
@@ -96,6 +103,17 @@ export class Devices {
     if (life !== undefined) return life.call(asked, signal);
     const message = `node "${this.#options.node}" runs no device "${id}"`;
     return { ok: false, at: 'edge', code: 'DEVICE_UNKNOWN', message, ran: 'no' };
+  };
+
+  /** What went over the wires of a device of this node, which are in its mapper's process where it has one. */
+  readonly capture: CaptureDoor = async (id, capture, signal) => {
+    const protocol = this.#lives.get(id)?.protocol;
+    if (protocol === undefined) {
+      const message = `node "${this.#options.node}" runs no device "${id}"`;
+      throw new Misconfigured('DEVICE_UNKNOWN', message);
+    }
+    const mapper: TappedMapper = await this.#options.host.mapper(protocol);
+    return mapper.tap?.(id, capture, signal) ?? this.#ports.tap(id, capture);
   };
 
   /** The mapper of this protocol is another one now: its devices plan and connect again, no others. */

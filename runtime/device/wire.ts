@@ -4,6 +4,7 @@
  */
 import { Unreachable } from '@limpet/dmi';
 import { Duplex } from 'node:stream';
+import { type Taps } from './taps.ts';
 
 export interface WireOptions {
   readonly stream: Duplex;
@@ -13,6 +14,8 @@ export interface WireOptions {
   readonly holder?: () => string | undefined;
   /** Called once, when the wire is cut or the last part was given back. */
   readonly closed: (wire: Wire) => void;
+  /** Hears of what goes over it, for whoever records a device. */
+  readonly tapped: Taps['note'];
 }
 
 /** So much waits at most for a device that does not take it. */
@@ -52,7 +55,10 @@ export class Wire {
       // Taken over at once, so that the next write is looked at as well and the ceiling holds.
       write: (chunk: Buffer, _encoding, done) => {
         const refused = this.#refusal(part);
-        if (refused === undefined) sent = this.#send(chunk);
+        if (refused === undefined) {
+          this.#options.tapped(device, 'out', chunk);
+          sent = this.#send(chunk);
+        }
         done(refused);
       },
       final: (done) => void finish(part, sent, done),
@@ -64,6 +70,7 @@ export class Wire {
     // A mapper learns of the loss at its next call; without a listener here it would end this process.
     part.on('error', () => undefined);
     this.#parts.set(part, device);
+    this.#options.tapped(device, 'open', this.#options.address);
     return part;
   }
 
@@ -77,9 +84,12 @@ export class Wire {
     if (this.#cut !== undefined) return;
     this.#cut = error;
     this.#options.stream.destroy();
-    const parts = [...this.#parts.keys()];
+    const parts = [...this.#parts];
     this.#parts.clear();
-    for (const part of parts) part.destroy(error);
+    for (const [part, device] of parts) {
+      this.#options.tapped(device, 'close', error.message);
+      part.destroy(error);
+    }
     this.#options.closed(this);
   }
 
@@ -89,6 +99,7 @@ export class Wire {
       this.dropped += chunk.length;
       return;
     }
+    this.#options.tapped(this.#parts.get(part) ?? '', 'in', chunk);
     if (!part.push(chunk)) this.#options.stream.pause();
   }
 
@@ -124,7 +135,11 @@ export class Wire {
   }
 
   #giveBack(part: Duplex, error: Error | null): void {
-    if (!this.#parts.delete(part) || !this.open) return;
+    const device = this.#parts.get(part);
+    if (device === undefined) return;
+    this.#parts.delete(part);
+    this.#options.tapped(device, 'close', error?.message);
+    if (!this.open) return;
     if (error !== null) {
       const message = `the wire ${this.#options.address} was cut: ${error.message}`;
       this.cut(new Unreachable('PORT_CUT', message, { cause: error }));

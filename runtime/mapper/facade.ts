@@ -1,12 +1,13 @@
 /** A mapper that stays the same object while what it delegates to comes and goes. */
-import { type Mapper } from '@limpet/dmi';
+import { type Mapper, Refused } from '@limpet/dmi';
+import { type TappedMapper } from '../device/taps.ts';
 
 /** `live` gives the mapper of this moment, or throws what callers shall see. */
 export function mapperOf(
   protocol: string,
   live: () => Mapper<unknown, unknown>,
 ): Mapper<unknown, unknown> {
-  const facade: Mapper<unknown, unknown> = {
+  const facade: TappedMapper = {
     protocol,
     get settings() {
       return live().settings;
@@ -18,6 +19,14 @@ export function mapperOf(
     port: (settings) => live().port?.(settings),
     // A rejection, also when there is none at this moment.
     connect: async (settings, context, signal) => live().connect(settings, context, signal),
+    async tap(device, capture, signal) {
+      const page = (live() as TappedMapper).tap?.(device, capture, signal);
+      if (page !== undefined) return page;
+      throw new Refused(
+        'CAPTURE_UNSUPPORTED',
+        `the wires of the mapper "${protocol}" are not seen`,
+      );
+    },
   };
   const serves: Mapper<unknown, unknown>['serves'] = (visitor, method) =>
     live().serves?.(visitor, method);

@@ -14,6 +14,7 @@ import type {
   API_VERSION,
   CallDoor,
   CallOutcome,
+  CapturePage,
   Kind,
   Quality,
   Resource,
@@ -96,6 +97,8 @@ export interface Backend {
   samples?(target: Target, property: string, query: SamplesQuery): SampleList;
   /** Only where devices can be reached: runs a method of one, see `CallDoor`. @throws NotFound */
   call?(target: Target, asked: Parameters<CallDoor>[1], signal: AbortSignal): Promise<CallOutcome>;
+  /** Only where devices can be reached: what went over the wires of one since it was asked last, see `CaptureDoor`. */
+  capture?(target: Target, capture: string, signal: AbortSignal): Promise<CapturePage>;
   /** Synchronous, because a watch must compose an object and hand it on in one turn. */
   look(kind: Kind, key: Key): Sight | undefined;
   /**

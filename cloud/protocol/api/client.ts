@@ -2,7 +2,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Json } from '@limpet/dmi';
-import type { Kind, Resource } from '@limpet/dmi/manifest';
+import type { CapturePage, Kind, Resource } from '@limpet/dmi/manifest';
 import type { Document, PatchOptions, SampleList, Target } from './backend.ts';
 import { objectLines } from './lines.ts';
 import { GROUP_VERSION, KINDS } from './kinds.ts';
@@ -168,6 +168,13 @@ export class ApiClient {
     const silentMs = timeoutMs + GIVING_UP_MS;
     const sent = { method: 'POST', path, body: { input }, type: JSON_TYPE, silentMs, signal };
     return (await this.#ask(sent))['output'] as Document;
+  }
+
+  /** What went over the wires of a device of an edge since it was asked last; the first time begins it. */
+  async capture(target: Target, capture: string, signal?: AbortSignal): Promise<CapturePage> {
+    const path = `${item(target)}/captures/${encodeURIComponent(capture)}`;
+    const asked = { method: 'POST', path, body: {}, type: JSON_TYPE, signal };
+    return (await this.#ask(asked)) as unknown as CapturePage;
   }
 
   /** Ends when the server ends it (open the next one from the last version read) or the signal says so. */

@@ -6,6 +6,7 @@ import type { Clock, Log } from '@limpet/dmi';
 import { Answer, answerError, statusError } from './answer.ts';
 import type { Backend, Document, SampleList, Target } from './backend.ts';
 import { answerCall } from './call.ts';
+import { answerCapture } from './capture.ts';
 import { expectType, parseDocument, readBody } from './body.ts';
 import { discovery } from './discovery.ts';
 import { checkPatch, placeAt, placeNew, removeOptions } from './document.ts';
@@ -43,6 +44,9 @@ export interface FrontCounts {
   readonly cut: number;
   readonly unreadBytes: number;
 }
+
+/** What does more than to look. */
+type Doing = Exclude<Route, { verb: 'options' | 'read' | 'list' | 'watch' | 'get' | 'samples' }>;
 
 export class ApiFront {
   readonly #options: FrontOptions;
@@ -130,6 +134,7 @@ export class ApiFront {
   async #dispatch(asked: Route, request: IncomingMessage, answer: Answer): Promise<void> {
     const { backend } = this.#options;
     this.#expectRoom(asked);
+    if (isDoing(asked)) return this.#carryOut(asked, request, answer);
     switch (asked.verb) {
       case 'options':
         answer.response.writeHead(204, { allow: asked.allow.join(', ') }).end();
@@ -142,6 +147,14 @@ export class ApiFront {
         return this.#watch(asked, answer);
       case 'get':
         return answer.json(200, await backend.get(asked.target));
+      case 'samples':
+        return answer.json(200, this.#samples(asked));
+    }
+  }
+
+  async #carryOut(asked: Doing, request: IncomingMessage, answer: Answer): Promise<void> {
+    const { backend } = this.#options;
+    switch (asked.verb) {
       case 'create': {
         const { target, doc } = placeNew(asked.scope, await documentOf(request));
         return answer.json(201, await backend.create(target, doc));
@@ -155,10 +168,10 @@ export class ApiFront {
         checkPatch(asked.target, patch);
         return answer.json(200, await backend.patch(asked.target, patch, asked.options));
       }
-      case 'samples':
-        return answer.json(200, this.#samples(asked));
       case 'call':
         return answerCall(backend, asked, await documentOf(request), { answer, request });
+      case 'capture':
+        return answerCapture(backend, asked, { answer, request });
       case 'remove':
         return this.#remove(asked.target, request, answer);
     }
@@ -275,3 +288,16 @@ const MALFORMED: Readonly<Record<string, readonly [string, string]>> = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the request head is too large'],
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
 };
+
+const LOOKING: ReadonlySet<string> = new Set([
+  'options',
+  'read',
+  'list',
+  'watch',
+  'get',
+  'samples',
+]);
+
+function isDoing(asked: Route): asked is Doing {
+  return !LOOKING.has(asked.verb);
+}

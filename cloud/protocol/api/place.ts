@@ -19,6 +19,8 @@ export type Place =
   | { readonly at: 'samples'; readonly target: Target; readonly property: string }
   /** A method of a device. */
   | { readonly at: 'method'; readonly target: Target; readonly method: string }
+  /** A capture of a device's wires. */
+  | { readonly at: 'capture'; readonly target: Target; readonly capture: string }
   | { readonly at: 'document'; readonly path: string };
 
 /** Documents of their own that a front serves. */
@@ -41,6 +43,7 @@ export function methodsAt(place: Place): readonly string[] {
     case 'samples':
       return ['GET', 'HEAD'];
     case 'method':
+    case 'capture':
       return ['POST'];
     case 'collection': {
       const { kind, namespace } = place.scope;
@@ -75,17 +78,18 @@ function placeUnder(parts: readonly string[]): Place | undefined {
   return more.length === 0 ? place : placeBelow(place, more);
 }
 
-/** What a device has below it: the past of its properties, and its methods. */
+/** What a device has below it: the past of its properties, its methods, and captures of its wires. */
 function placeBelow(place: Place, [word, name, ...more]: readonly string[]): Place | undefined {
   if (place.at !== 'item' || place.target.kind !== 'Device') return undefined;
   if (name === undefined || more.length > 0) return undefined;
   const { target } = place;
   if (word === 'samples') return { at: 'samples', target, property: partIn(name, 'property') };
   if (word === 'methods') return { at: 'method', target, method: partIn(name, 'method') };
+  if (word === 'captures') return { at: 'capture', target, capture: partIn(name, 'capture') };
   return undefined;
 }
 
-function partIn(segment: string, what: 'property' | 'method'): string {
+function partIn(segment: string, what: 'property' | 'method' | 'capture'): string {
   if (/^[A-Za-z_][A-Za-z0-9_-]{0,62}$/.test(segment)) return segment;
   throw badRequest(
     `${quote(segment)} is no name of a ${what}: expected a letter or _, then letters, digits, _ and -, at most 63`,

@@ -1,5 +1,6 @@
 /** What a request line asks for: method, path and query to a route. Pure; knows no backend. */
 import { type CallRoute, onMethod } from './call.ts';
+import { type CaptureRoute, onCapture } from './capture.ts';
 import type { Key, PatchOptions, Query, SamplesQuery, Target } from './backend.ts';
 import { KINDS } from './kinds.ts';
 import { Parameters, quote } from './parameters.ts';
@@ -35,10 +36,12 @@ export type Route =
   | ListRoute
   | WatchRoute
   | { readonly verb: 'create'; readonly scope: Scope }
-  | { readonly verb: 'get' | 'replace' | 'remove'; readonly target: Target }
+  | { readonly verb: 'get'; readonly target: Target }
+  | { readonly verb: 'replace' | 'remove'; readonly target: Target }
   | { readonly verb: 'patch'; readonly target: Target; readonly options: PatchOptions }
   | SamplesRoute
   | CallRoute
+  | CaptureRoute
   /** A document of its own: discovery, version, health. */
   | { readonly verb: 'read'; readonly path: string }
   /** OPTIONS: says what else the path understands. */
@@ -70,6 +73,8 @@ export function route(method: string, url: string): Route {
       return onSamples(place, parameters);
     case 'method':
       return onMethod(place, parameters);
+    case 'capture':
+      return onCapture(place, parameters);
   }
 }
 

@@ -58,6 +58,8 @@ export type ManagementAsk =
     }
   | { readonly t: 'unsubscribe'; readonly subscription: number }
   | { readonly t: 'close'; readonly connection: number }
+  /** What went over the device's wires since this was asked last. */
+  | { readonly t: 'tap'; readonly device: string; readonly capture: string }
   | { readonly t: 'health' };
 
 /** What it asks on the data plane. */

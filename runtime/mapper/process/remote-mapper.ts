@@ -4,20 +4,21 @@
  */
 import {
   Garbled,
-  type Mapper,
   type MethodShape,
   Misconfigured,
   type PropertyShape,
   type Schema,
 } from '@limpet/dmi';
 import { within } from '../../device/ceiling.ts';
+import { type TappedMapper } from '../../device/taps.ts';
 import { checkedOf, type Ready } from './checks.ts';
 import { isTooLarge, type Link } from './link.ts';
 import { type Check, type Checked } from './messages.ts';
 import { unpackError } from './packed.ts';
+import { pageOf } from './page.ts';
 import { RemoteConnection } from './remote-connection.ts';
 
-export function remoteMapper(protocol: string, has: Ready, link: Link): Mapper<unknown, unknown> {
+export function remoteMapper(protocol: string, has: Ready, link: Link): TappedMapper {
   const checks = new Checks(link);
   let connections = 0;
   return {
@@ -33,6 +34,8 @@ export function remoteMapper(protocol: string, has: Ready, link: Link): Mapper<u
     ...(has.port && { port: (value: unknown) => checks.text({ part: 'port', value }) }),
     connect: (settings, { device }, signal) =>
       RemoteConnection.open(link, { connection: ++connections, device, settings }, signal),
+    tap: (device, capture, signal) =>
+      link.calls.ask(link.management, { t: 'tap', device, capture }, { take: pageOf, signal }),
   };
 }
 

@@ -107,10 +107,11 @@ export class MapperServer {
       case 'read':
         return this.#read(ask, signal);
       case 'unsubscribe':
-        for (const each of this.#connections.values()) each.unsubscribe(ask.subscription);
-        return null;
+        return this.#unsubscribe(ask.subscription);
       case 'close':
         return this.#close(ask.connection);
+      case 'tap':
+        return this.#ports.tap(ask.device, ask.capture);
       case 'health':
         return this.#health();
     }
@@ -192,6 +193,11 @@ export class MapperServer {
     const { id: subscription, wishes } = ask;
     const told = (): void => this.#told();
     return this.#of(ask).subscribe({ subscription, wishes, outbox: this.#outbox, told }, signal);
+  }
+
+  #unsubscribe(subscription: number): null {
+    for (const each of this.#connections.values()) each.unsubscribe(subscription);
+    return null;
   }
 
   async #close(connection: number): Promise<null> {

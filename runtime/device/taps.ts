@@ -1,0 +1,116 @@
+/** Records what goes over the wires of devices for whoever asks for it, and costs nothing while nobody does. */
+import { type Clock, type Mapper, Refused } from '@limpet/dmi';
+import { type CapturedEvent, type CapturePage } from '@limpet/dmi/manifest';
+
+/** A mapper whose wires are not in this process. */
+export interface TappedMapper extends Mapper<unknown, unknown> {
+  tap?(device: string, capture: string, signal: AbortSignal): Promise<CapturePage>;
+}
+
+/** What is kept of one capture until it is fetched; the oldest goes first. */
+const MAX_BYTES = 1_048_576;
+const MAX_EVENTS = 20_000;
+/** What one page holds at most. */
+const PAGE_BYTES = 262_144;
+const PAGE_EVENTS = 4_000;
+/** A capture that nobody fetches has ended. */
+const LEASE_MS = 10_000;
+const MAX_CAPTURES = 4;
+
+interface Kept {
+  readonly us: number;
+  readonly kind: CapturedEvent['kind'];
+  readonly bytes?: Buffer;
+  readonly text?: string;
+}
+
+interface Tap {
+  readonly device: string;
+  readonly startMs: number;
+  fetchedMs: number;
+  readonly kept: Kept[];
+  bytes: number;
+  readonly dropped: { events: number; bytes: number };
+}
+
+export class Taps {
+  readonly #clock: Clock;
+  readonly #taps = new Map<string, Tap>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Something happened on a wire of this device. */
+  note(device: string, kind: CapturedEvent['kind'], what?: Uint8Array | string): void {
+    if (this.#taps.size === 0) return;
+    const now = this.#clock.monotonic();
+    this.#expire(now);
+    for (const tap of this.#taps.values()) {
+      if (tap.device === device) keep(tap, now, kind, what);
+    }
+  }
+
+  /** @throws Refused CAPTURE_BUSY */
+  page(device: string, capture: string, wires: number): CapturePage {
+    const now = this.#clock.monotonic();
+    this.#expire(now);
+    const tap = this.#taps.get(`${device} ${capture}`) ?? this.#begin(device, capture, now);
+    tap.fetchedMs = now;
+    const events: CapturedEvent[] = [];
+    let bytes = 0;
+    while (events.length < PAGE_EVENTS && bytes < PAGE_BYTES) {
+      const next = tap.kept.shift();
+      if (next === undefined) break;
+      bytes += next.bytes?.length ?? 0;
+      events.push({ ...next, bytes: next.bytes?.toString('base64') } as CapturedEvent);
+    }
+    tap.bytes -= bytes;
+    return { events, dropped: { ...tap.dropped }, wires, more: tap.kept.length > 0 };
+  }
+
+  #begin(device: string, capture: string, now: number): Tap {
+    if (this.#taps.size >= MAX_CAPTURES) {
+      throw new Refused(
+        'CAPTURE_BUSY',
+        `${MAX_CAPTURES} captures run already: end one of them, or wait ${LEASE_MS / 1000} s`,
+      );
+    }
+    const dropped = { events: 0, bytes: 0 };
+    const tap: Tap = { device, startMs: now, fetchedMs: now, kept: [], bytes: 0, dropped };
+    this.#taps.set(`${device} ${capture}`, tap);
+    return tap;
+  }
+
+  #expire(now: number): void {
+    for (const [key, { fetchedMs }] of this.#taps) {
+      if (now - fetchedMs > LEASE_MS) this.#taps.delete(key);
+    }
+  }
+}
+
+function keep(
+  tap: Tap,
+  now: number,
+  kind: CapturedEvent['kind'],
+  what: Uint8Array | string | undefined,
+): void {
+  const us = Math.round((now - tap.startMs) * 1000);
+  if (typeof what === 'string' || what === undefined) {
+    tap.kept.push({ us, kind, ...(what !== undefined && { text: what.slice(0, 500) }) });
+  } else {
+    // In pieces, so that a page can always hold one.
+    for (let at = 0; at < what.length; at += PAGE_BYTES) {
+      const bytes = Buffer.from(what.subarray(at, at + PAGE_BYTES));
+      tap.bytes += bytes.length;
+      tap.kept.push({ us, kind, bytes });
+    }
+  }
+  while (tap.bytes > MAX_BYTES || tap.kept.length > MAX_EVENTS) {
+    const oldest = tap.kept.shift();
+    const bytes = oldest?.bytes?.length ?? 0;
+    tap.bytes -= bytes;
+    tap.dropped.bytes += bytes;
+    tap.dropped.events += 1;
+  }
+}
