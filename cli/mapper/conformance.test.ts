@@ -24,6 +24,7 @@ test('a mapper that keeps its promises ends with 0, and what subject.ts says is 
   assert.match(plain.out, /^DMI-001 +pass +the protocol is named/m);
   assert.match(plain.out, /^DMI-204 +not applicable .*\n +the subject names nothing to refuse$/m);
   assert.match(plain.out, /\d+ kept, 0 broken/);
+  assert.match(plain.out, /^Grade A: /m);
   writeFileSync(
     path.join(folder, 'subject.ts'),
     "import type { Subject } from '@limpet/dmi/testing';\nexport const subject: Partial<Subject> = { refused: { ask: 'NO?' } };\n",
@@ -35,6 +36,7 @@ test('a mapper that keeps its promises ends with 0, and what subject.ts says is 
   const told = linesOf(more.out);
   assert.equal(told.find(({ id }) => id === 'DMI-204')?.['result'], 'pass');
   assert.equal(told.at(-1)?.['fail'], 0);
+  assert.equal(told.at(-1)?.['grade'], 'A');
   assert.match(
     readFileSync(report, 'utf8'),
     /<testsuite name="DMI conformance of supply" tests="\d+" failures="0"/,
@@ -54,6 +56,7 @@ test('a mapper that breaks a promise ends with 1 and names it', async (t) => {
   const { code, out } = await runLimpet(['mapper', 'test', source, '--faults', '5', '--json']);
   assert.equal(code, 1);
   const failed = linesOf(out).filter(({ result }) => result === 'fail');
+  assert.equal(linesOf(out).at(-1)?.['grade'], 'C');
   assert.ok(
     failed.some(({ id, reason }) => id === 'DMI-501' && /left .* open/.test(String(reason))),
   );

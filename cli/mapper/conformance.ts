@@ -1,5 +1,11 @@
 /** `limpet mapper test`: tries the promises of the device mapper interface on a mapper and its simulator. */
-import { type Assertion, exampleSubject, runConformance, type Subject } from '@limpet/dmi/testing';
+import {
+  type Assertion,
+  exampleSubject,
+  grade,
+  runConformance,
+  type Subject,
+} from '@limpet/dmi/testing';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CliError } from '../cli-error.ts';
@@ -36,8 +42,13 @@ export async function runTest(where: string | undefined, options: TestOptions): 
     writeFileSync(options.junit, junit(authored.mapper.protocol, told, ms));
   }
   if (output.json) {
-    output.printJson({ protocol: authored.mapper.protocol, pass, fail, notApplicable: none, ms });
-  } else output.print(`\n${pass} kept, ${fail} broken, ${none} not applicable, in ${ms} ms`);
+    const { protocol } = authored.mapper;
+    output.printJson({ protocol, ...grade(told), pass, fail, notApplicable: none, ms });
+  } else {
+    const { grade: mark, why } = grade(told);
+    output.print(`\n${pass} kept, ${fail} broken, ${none} not applicable, in ${ms} ms`);
+    output.print(`Grade ${mark}: ${why}`);
+  }
   return fail === 0 ? 0 : 1;
 }
 

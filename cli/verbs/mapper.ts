@@ -29,6 +29,13 @@ export interface TestOptions extends Json {
   readonly junit?: string;
 }
 
+export interface DescribeOptions extends Json {
+  readonly jsonSchema?: true;
+  readonly form?: true;
+  readonly table?: true;
+  readonly model?: true;
+}
+
 export interface PackOptions extends Json {
   readonly out?: string;
 }
@@ -51,6 +58,7 @@ Examples:
   declareNew(mapper, act);
   declareDev(mapper, act);
   declareTest(mapper, act);
+  declareDescribe(mapper, act);
   declarePack(mapper, act);
   declareInstall(mapper, act);
 }
@@ -126,6 +134,35 @@ What the example does not say (a visitor that the device refuses, a checksum), s
     )
     .action((file: string | undefined, options: TestOptions) =>
       act(async () => (await import('../mapper/conformance.ts')).runTest(file, options)),
+    );
+}
+
+function declareDescribe(mapper: Command, act: Act): void {
+  const others = ['form', 'table', 'model', 'json'];
+  mapper
+    .command('describe')
+    .description(
+      'what a mapper takes, out of its declaration: tables, JSON Schema, a form, a first model',
+    )
+    .argument('[file]', 'the mapper, or its folder; default this one')
+    .option('--table', 'settings and visitor as Markdown (default)')
+    .addOption(new Option('--json-schema', 'as JSON Schema 2020-12').conflicts(others))
+    .addOption(
+      new Option('--form', 'as fields of a form, in JSON').conflicts(['table', 'model', 'json']),
+    )
+    .addOption(
+      new Option('--model', 'a DeviceModel and a Device to begin with, as YAML').conflicts([
+        'table',
+        'json',
+      ]),
+    )
+    .option('--json', 'all of it, as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  limpet mapper describe mappers/modbus\n  limpet mapper describe --model > device.yaml',
+    )
+    .action((file: string | undefined, options: DescribeOptions) =>
+      act(async () => (await import('../mapper/describe/run.ts')).runDescribe(file, options)),
     );
 }
 

@@ -12,6 +12,15 @@ export function range(minimum: number, maximum: number) {
   );
 }
 
+/** The schema, with what it is for and what might stand there: `limpet mapper describe` tells it. */
+export function told<Input, Output>(
+  schema: v.GenericSchema<Input, Output>,
+  description: string,
+  ...examples: Input[]
+) {
+  return v.pipe(schema, v.description(description), v.examples(examples as never));
+}
+
 /** The message of a strict object: which field is unknown and which are known, or what is missing. */
 export function unknownField(known: string, missing: string) {
   return (issue: v.StrictObjectIssue): string => {

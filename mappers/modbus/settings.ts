@@ -1,6 +1,6 @@
 /** How a Modbus device is reached: what a manifest's `settings` may say, checked once and made explicit. */
 import * as v from 'valibot';
-import { range, unknownField } from './schema.ts';
+import { range, told, unknownField } from './schema.ts';
 
 /** A line's parameters, as far as they govern timing. */
 export interface Line {
@@ -62,15 +62,33 @@ const address = v.pipe(
 export const settings = v.pipe(
   v.strictObject(
     {
-      address,
-      unit: v.optional(range(0, 255), 1),
-      timeout: v.optional(duration(1, 60_000), '1s'),
-      gap: v.optional(range(0, 124), 8),
-      maxRegisters: v.optional(range(1, 125), 125),
-      maxBits: v.optional(range(1, 2000), 2000),
-      pause: v.optional(duration(0, 10_000), '0ms'),
+      address: told(
+        address,
+        'where it is: Modbus TCP, a serial line, or RTU frames over TCP',
+        'tcp://10.0.0.5:502',
+        'rtu:///dev/ttyUSB0?baud=19200&parity=even',
+        'rtu+tcp://10.0.0.5:4001',
+      ),
+      unit: v.optional(
+        told(range(0, 255), 'its number; 0 on a line is every device: write only', 1, 17),
+        1,
+      ),
+      timeout: v.optional(
+        told(duration(1, 60_000), 'how long an answer may take', '500ms', '2s'),
+        '1s',
+      ),
+      gap: v.optional(
+        told(range(0, 124), 'registers read over to save a request; of bits 16 times as many'),
+        8,
+      ),
+      maxRegisters: v.optional(told(range(1, 125), 'what one request may ask for'), 125),
+      maxBits: v.optional(told(range(1, 2000), 'the same for coils and discrete inputs'), 2000),
+      pause: v.optional(told(duration(0, 10_000), 'silence before each request', '20ms'), '0ms'),
       write: v.optional(
-        v.picklist(['auto', 'single', 'multiple'], 'expected auto, single or multiple'),
+        told(
+          v.picklist(['auto', 'single', 'multiple'], 'expected auto, single or multiple'),
+          'single: only functions 5 and 6, multiple: only 15 and 16',
+        ),
         'auto',
       ),
     },

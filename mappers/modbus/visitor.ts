@@ -1,7 +1,7 @@
 /** Where a property lives on a Modbus device, and whether it can serve what the model says of it. */
 import type { PropertyShape } from '@limpet/dmi';
 import * as v from 'valibot';
-import { range, unknownField } from './schema.ts';
+import { range, told, unknownField } from './schema.ts';
 
 /** The four tables of the Modbus data model. */
 export type Table = 'coil' | 'discrete' | 'input' | 'holding';
@@ -44,17 +44,39 @@ const number = v.pipe(v.number('expected a number'), v.finite('expected a finite
 
 const fields = v.strictObject(
   {
-    register: v.picklist(
-      ['coil', 'discrete', 'input', 'holding'],
-      'expected coil, discrete, input or holding',
+    register: told(
+      v.picklist(
+        ['coil', 'discrete', 'input', 'holding'],
+        'expected coil, discrete, input or holding',
+      ),
+      'the table it lies in',
+      'holding',
     ),
-    address: range(0, 65_535),
-    type: v.optional(v.picklist(TYPES, `expected one of ${TYPES.join(', ')}`)),
-    bit: v.optional(range(0, 15)),
-    order: v.optional(v.picklist(ORDERS, `expected one of ${ORDERS.join(', ')}`)),
-    scale: v.optional(v.pipe(number, v.notValue(0, 'a scale of 0 loses the value'))),
-    offset: v.optional(number),
-    length: v.optional(range(1, 250)),
+    address: told(range(0, 65_535), 'its number in that table, from 0', 0),
+    type: v.optional(
+      told(
+        v.picklist(TYPES, `expected one of ${TYPES.join(', ')}`),
+        'how it is coded; bits are bool, registers uint16 by default',
+        'float32',
+      ),
+    ),
+    bit: v.optional(told(range(0, 15), 'of a bool in a register; 0 is the least')),
+    order: v.optional(
+      told(
+        v.picklist(ORDERS, `expected one of ${ORDERS.join(', ')}`),
+        'the order of bytes, A being the highest; ABCD by default',
+        'CDAB',
+      ),
+    ),
+    scale: v.optional(
+      told(
+        v.pipe(number, v.notValue(0, 'a scale of 0 loses the value')),
+        'the value is raw times scale plus offset',
+        0.1,
+      ),
+    ),
+    offset: v.optional(told(number, 'see scale', -273.15)),
+    length: v.optional(told(range(1, 250), 'bytes of a string or of bytes', 16)),
   },
   unknownField(KNOWN, 'a visitor needs register (coil, discrete, input or holding) and address'),
 );
