@@ -232,7 +232,7 @@ export class Budgets {
       if (!unfit.includes(protocol)) this.#host?.resume(protocol);
     }
     for (const protocol of unfit.filter((each) => !this.#unfit.includes(each))) {
-      const message = `its budget does not fit into the node's memory ceiling (${share.from}): raise memory.ceiling, or give it less (mappers.PROTOCOL.memory in limpet.yaml)`;
+      const message = `its budget does not fit into the node's memory ceiling (${share.from}): raise memory.ceiling, lower memory.core, or give it less (mappers.PROTOCOL.memory in limpet.yaml)`;
       this.#options.log.error('mapper does not fit into the memory of this node', { protocol });
       this.#host?.shed(protocol, { code: 'MEMORY_OVERBOOKED', message });
     }

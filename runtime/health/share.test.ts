@@ -26,6 +26,18 @@ const ALL = [
   mapper('mqtt', 10),
 ];
 
+test('what comes with Limpet and nobody needs takes no room; once it runs it has to fit', () => {
+  const wish = { ceiling: 64 * MI, core: 32 * MI };
+  const standing = ALL.map((each) => ({ ...each, standby: true }));
+  const before = shareMemory(wish, { total: GI }, standing);
+  assert.deepEqual([before.mappers, overbooked(before)], [[], undefined]);
+  const one = standing.map((each) => ({ ...each, standby: each.protocol !== 'mqtt' }));
+  const after = reshare(before, one);
+  assert.deepEqual([after.share.mappers.length, after.unfit], [1, []]);
+  const large = one.map((each) => ({ ...each, standby: each.protocol === 'modbus' }));
+  assert.deepEqual(reshare(after.share, large).unfit, ['opcua']);
+});
+
 test('what limpet.yaml leaves open is derived from the machine', () => {
   const cases = [
     // what, machine, sharers, ceiling and core in MiB

@@ -25,6 +25,8 @@ export interface Sharer {
   readonly protocol: string;
   readonly hosting: 'inline' | 'process';
   readonly budgetBytes?: number | undefined;
+  /** Not needed so far: it gets its part, if there is room, when it starts. */
+  readonly standby?: boolean | undefined;
 }
 
 export interface Share {
@@ -54,8 +56,10 @@ const CEILING_MOST = 512 * MI;
  */
 export function shareMemory(wish: MemoryWish, machine: Machine, sharers: readonly Sharer[]): Share {
   const { bytes: ceiling, from } = ceilingOf(wish, machine);
-  const mappers = sharers.flatMap(({ protocol, hosting, budgetBytes }) =>
-    hosting === 'inline' || budgetBytes === undefined ? [] : [{ protocol, bytes: budgetBytes }],
+  const mappers = sharers.flatMap(({ protocol, hosting, budgetBytes, standby }) =>
+    hosting === 'inline' || budgetBytes === undefined || standby === true
+      ? []
+      : [{ protocol, bytes: budgetBytes }],
   );
   const taken = mappers.reduce((sum, { bytes }) => sum + bytes, 0);
   const reach = (machine.heap ?? Infinity) + BESIDE_HEAP;

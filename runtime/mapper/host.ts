@@ -102,9 +102,10 @@ export class MapperHost {
     return [...units, ...broken].toSorted((a, b) => (a.protocol < b.protocol ? -1 : 1));
   }
 
-  /** What mappers may write, by protocol. */
+  /** What mappers may write, by protocol; nothing is set aside for those that nobody has needed. */
   scratches(): readonly { readonly protocol: string; readonly bytes: number }[] {
-    const manifests = [...this.#units.values()].map(({ entry }) => entry.manifest);
+    const wanted = [...this.#units.values()].filter(({ mapper }) => !mapper.status().standby);
+    const manifests = wanted.map(({ entry }) => entry.manifest);
     const apart = manifests.filter(({ hosting }) => hosting === 'process');
     return apart.map(({ protocol, diskBytes }) => ({ protocol, bytes: diskBytes }));
   }

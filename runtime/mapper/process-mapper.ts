@@ -68,7 +68,10 @@ export class ProcessMapper {
   }
 
   status(): MapperStatus {
-    return { ...this.#supervisor.status(), hosting: 'process' };
+    const status = this.#supervisor.status();
+    // What the operator put in the folder is meant to run; what comes with the program need not.
+    const standby = status.state === 'idle' && !this.#entry.foreign;
+    return { ...status, hosting: 'process', ...(standby && { standby }) };
   }
 
   change(entry: CatalogEntry): void {

@@ -16,6 +16,8 @@ export interface MapperStatus {
   readonly pid?: number;
   /** Private memory that its process may have; inline it counts as the core's. */
   readonly budgetBytes?: number;
+  /** It comes with Limpet, and no device has needed it yet: nothing is set aside for it. */
+  readonly standby?: true;
   readonly importance: number;
   /** Readings that it replaced by later ones because the core was slow. */
   readonly superseded: number;
