@@ -48,7 +48,7 @@ export async function connect(
 }
 
 /** @throws Unreachable, Misconfigured, Garbled */
-async function openSession(
+export async function openSession(
   settings: Settings,
   context: MapperContext,
   signal: AbortSignal,

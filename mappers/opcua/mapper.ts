@@ -14,5 +14,9 @@ const mapper: Mapper<Settings, Visitor> = defineMapper({
     const { connect } = await import('./connect.ts');
     return connect(settings, context, signal);
   },
+  async *discover(search, context, signal) {
+    const { discover } = await import('./discover.ts');
+    yield* discover(search, context, signal);
+  },
 });
 export default mapper;

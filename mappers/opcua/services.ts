@@ -240,7 +240,7 @@ export class Services {
 }
 
 /** A node of this very server, without the parts that name another. */
-function local(nodeId: NodeId): NodeId {
+export function local(nodeId: NodeId): NodeId {
   return coerceNodeId(nodeId.toString().replace(/^svr=0;/, ''));
 }
 

@@ -4,7 +4,12 @@ import * as basic from 'node-opcua-basic-types';
 import { BinaryStream } from 'node-opcua-binary-stream';
 import * as model from 'node-opcua-data-model';
 import { decodeDataValue } from 'node-opcua-data-value';
-import { decodeExtensionObject, encodeExtensionObject } from 'node-opcua-extension-object';
+import {
+  decodeExtensionObject,
+  encodeExtensionObject,
+  OpaqueStructure,
+} from 'node-opcua-extension-object';
+import type { NodeId } from 'node-opcua-nodeid';
 import {
   DataType,
   decodeVariant,
@@ -50,6 +55,14 @@ const CODECS: { readonly [type: number]: readonly [Decode, Encode] } = {
   [DataType.DataValue]: [decodeDataValue, neverEncoded],
   [DataType.DiagnosticInfo]: [model.decodeDiagnosticInfo, neverEncoded],
 };
+
+/** An encoded structure that survives being copied: the library makes a new one of each that it puts into a message. */
+export class Encoded extends OpaqueStructure {
+  constructor(from: NodeId | OpaqueStructure, bytes?: Buffer) {
+    if (from instanceof OpaqueStructure) super(from.nodeId, from.buffer);
+    else super(from, bytes ?? Buffer.alloc(0));
+  }
+}
 
 /** @throws RangeError when the bytes are not what the definition says */
 export function decodeStructure(structure: Structure, bytes: Buffer, inner: Inner): Json {

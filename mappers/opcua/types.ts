@@ -56,17 +56,17 @@ export class Types {
 
   /** What a value of this DataType is. @throws what a service throws */
   async kindOf(dataType: NodeId, signal: AbortSignal, depth = 0): Promise<Kind> {
-    const own = numeric(dataType);
-    if (own !== undefined && own >= 1 && own <= 25 && own !== 24)
-      return { kind: 'builtin', type: own };
-    if (own !== undefined && ABSTRACT.has(own)) return ANY;
-    if (own === ENUMERATION) return { kind: 'enumeration', names: new Map() };
-    if (own === 0 || depth > MAX_DEPTH) return ANY;
+    const standard = standardKind(numeric(dataType));
+    if (standard !== undefined) return standard;
+    if (depth > MAX_DEPTH) return ANY;
     const key = dataType.toString();
     const known = this.#kinds.get(key);
     if (known !== undefined) return known;
     const kind = await this.#lookUp(dataType, signal, depth);
     limit(this.#kinds, MOST).set(key, kind);
+    if (kind.kind === 'structure') {
+      limit(this.#encodings, MOST).set(kind.encoding.toString(), kind);
+    }
     return kind;
   }
 
@@ -175,6 +175,14 @@ const isStructure = (told: unknown): told is StructureDefinition =>
   typeof told === 'object' && told !== null && 'structureType' in told;
 const isEnumeration = (told: unknown): told is EnumDefinition =>
   typeof told === 'object' && told !== null && 'fields' in told && !('structureType' in told);
+
+/** What needs no looking up: built-in types, and those that bring their own type along. */
+function standardKind(id: number | undefined): Kind | undefined {
+  if (id === undefined) return undefined;
+  if (id === 0 || ABSTRACT.has(id)) return ANY;
+  if (id === ENUMERATION) return { kind: 'enumeration', names: new Map() };
+  return id <= 25 ? { kind: 'builtin', type: id } : undefined;
+}
 
 function numeric({ namespace, identifierType, value }: NodeId): number | undefined {
   return namespace === 0 && identifierType === NodeIdType.NUMERIC ? Number(value) : undefined;

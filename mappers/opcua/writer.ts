@@ -10,7 +10,7 @@ import { valueIn } from './reading.ts';
 import { nativeOf } from './scalar.ts';
 import type { Services } from './services.ts';
 import { isGood, itemError } from './status.ts';
-import { encodeStructure, guess, numberOf } from './structure.ts';
+import { Encoded, encodeStructure, guess, numberOf } from './structure.ts';
 import { type Kind, limit, type Types } from './types.ts';
 import type { NodeVisitor } from './visitor.ts';
 
@@ -141,7 +141,7 @@ function oneOf(kind: Exclude<Kind, { kind: 'any' }>, value: Value): unknown {
     case 'enumeration':
       return numberOf(kind.names, value);
     case 'structure':
-      return new OpaqueStructure(kind.encoding, encodeStructure(kind, value));
+      return new Encoded(kind.encoding, encodeStructure(kind, value));
   }
 }
 
