@@ -61,7 +61,8 @@ const BIG = `
       const property = (name, more) =>
         ({ name, type: 'float', path: ['Objects', 'Boiler'], visitor: { node: name }, ...more });
       yield {
-        name: 'Press Nº 1', about: 'a press\\nof ' + where, settings: { url: where, ...settings },
+        name: 'Press Nº 1', about: 'a press\\nof ' + where,
+        settings: { url: where, ...settings, ...(folder && { folder }) },
         model: {
           properties: [
             property('Öl temp.', { unit: 'Cel' }),
@@ -140,6 +141,20 @@ test('a search that ends early keeps what was found, and says why it ended', asy
   assert.ok(performance.now() - since < 30_000, 'it does not wait for a mapper that is deaf');
   assert.match(late.out, /^big {2}a press/);
   assert.match(late.err, /limpet: stopped \(looking\); what was found until then counts\./);
+});
+
+test("an edge's configuration names the mapper, the node, and the folder of certificates", async (t) => {
+  const folder = new MapperFolder(t);
+  folder.write('big', BIG);
+  const config = path.join(folder.root, 'limpet.yaml');
+  writeFileSync(config, `node: gateway-7\ndata: ${folder.data}\nmapperFolder: ${folder.mappers}\n`);
+  const ran = await runLimpet(['discover', 'big', 'big://press', '--config', config, '-o', '-']);
+  assert.equal(ran.code, 0, ran.err);
+  const { resources } = parseManifests(ran.out, 'big.yaml');
+  const device = resources[1]?.resource;
+  assert.ok(device?.kind === 'Device');
+  assert.equal(device.spec.node, 'gateway-7');
+  assert.equal(device.spec.settings['folder'], path.join(folder.data, 'mappers/big'));
 });
 
 test('a protocol that nobody speaks here, and wrong words, are said at once', async (t) => {

@@ -115,6 +115,25 @@ test('a method that takes too long is given up, is not repeated, and readings go
   assert.deepEqual([state('boiler-1'), thing.connects, thing.calls.length], ['online', 1, 1]);
 });
 
+test('what a device tells is reported while one of its methods runs', async (t) => {
+  const { clock, apply, devices, plant, reported } = rig(t);
+  const thing = plant.thing('boiler-1');
+  thing.values.set('temperature', 61.5).set('setpoint', 55);
+  thing.tells = new Set(['temperature', 'setpoint']);
+  thing.methods = { reset: () => [] };
+  apply(MODEL, device('boiler-1'));
+  await clock.advance(1_000);
+  thing.answerMs = 5_000;
+  const asked = { method: 'reset', input: {}, timeoutMs: 10_000 };
+  const called = devices.call('default/boiler-1', asked, new AbortController().signal);
+  await clock.advance(2_000);
+  thing.tell('temperature', 70);
+  await clock.advance(1_500);
+  assert.equal(reported('boiler-1.temperature').value, 70);
+  await clock.advance(2_000);
+  assert.deepEqual(brief(await called), {});
+});
+
 test('a device that is lost in a call may have carried it out, and one that waits was not begun', async (t) => {
   const { call, clock, thing } = await house(t);
   thing.mood = 'dead';
