@@ -53,6 +53,7 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
       'limpet-dmi': 'dmi/index.ts',
       'limpet-dmi-line': 'dmi/line/index.ts',
       'limpet-dmi-http': 'dmi/http/index.ts',
+      'limpet-dmi-frames': 'dmi/frames/index.ts',
     },
     outdir,
     outExtension: { '.js': '.mjs' },

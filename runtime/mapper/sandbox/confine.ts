@@ -47,7 +47,7 @@ export function confine(): Confined {
 
 /** What a mapper may import of the DMI without bringing it. */
 function doors(url: (door: string) => string): Readonly<Record<string, string>> {
-  const names = ['', 'line', 'http'];
+  const names = ['', 'line', 'http', 'frames'];
   return Object.fromEntries(names.map((door) => [`@limpet/dmi${door && `/${door}`}`, url(door)]));
 }
 
