@@ -12,6 +12,8 @@ import { good } from './values.ts';
 /** Nobody wants to choose among more; and what never ends is ended. */
 const MAX_FOUND = 1000;
 const ABORT_AFTER_MS = 20;
+/** By the mapper's clock where that is not real: many addresses may have to be waited for. */
+const LOOKING_MS = 600_000;
 
 export const discovering: readonly DmiPromise[] = [
   onRig('DMI-911', 'the device is found, by settings with which it can be opened', async (rig) => {
@@ -66,8 +68,8 @@ export const discovering: readonly DmiPromise[] = [
 
 async function discover(
   rig: Rig,
-  pace: Pace = 'healthy',
-  abortAfterMs?: number,
+  pace: Pace = 'quick',
+  abortAfterMs: number | undefined = rig.subject.realTime === true ? undefined : LOOKING_MS,
 ): Promise<Outcome<readonly Found[]>> {
   const { mapper, context } = rig;
   const search = rig.search();

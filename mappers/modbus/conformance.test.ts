@@ -71,6 +71,7 @@ for (const [address, framing] of [
       items,
       refused: { register: 'holding', address: 11_000 },
       checksummed: framing === 'rtu',
+      discover: () => ({ where: address, settings: {} }),
       neighbour: { settings: { address, unit: 2 }, items: [NEIGHBOUR] },
     });
   });
