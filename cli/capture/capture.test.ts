@@ -11,7 +11,7 @@ import { test, type TestContext } from 'node:test';
 import { readConfig } from '../../runtime/config.ts';
 import { systemClock } from '../../runtime/kernel/clock.ts';
 import { startEdge } from '../../runtime/main.ts';
-import { until } from '../../runtime/mapper/folder.fixture.ts';
+import { MapperFolder, until } from '../../runtime/mapper/folder.fixture.ts';
 import { runLimpet, temporaryFolder } from '../testing/run-limpet.ts';
 
 /** The two numbers of the transaction that every Modbus TCP request begins with. */
@@ -39,8 +39,6 @@ async function plant(t: TestContext): Promise<string> {
 async function edge(t: TestContext, hosting: 'inline' | 'process'): Promise<string> {
   const folder = temporaryFolder(t);
   const address = await plant(t);
-  const manifests = path.join(folder, 'manifests');
-  mkdirSync(manifests);
   const property = (name: string, visitor: object, type: string): string =>
     `    - { name: ${name}, type: ${type}, every: 100ms, visitor: ${JSON.stringify(visitor)} }`;
   const lines = [
@@ -58,15 +56,28 @@ async function edge(t: TestContext, hosting: 'inline' | 'process'): Promise<stri
     'metadata: { name: boiler-1 }',
     `spec: { model: boiler, node: gateway-1, settings: { address: "${address}" } }`,
   ];
-  writeFileSync(path.join(manifests, 'boiler.yaml'), lines.join('\n'));
-  const data = path.join(folder, 'data');
+  await start(t, { folder, manifest: lines.join('\n') }, [
+    `mappers: { modbus: { hosting: ${hosting} } }`,
+  ]);
+  return folder;
+}
+
+/** An edge with this manifest, once its device is online. */
+async function start(
+  t: TestContext,
+  { folder, manifest }: { readonly folder: string; readonly manifest: string },
+  more: readonly string[],
+): Promise<void> {
+  const manifests = path.join(folder, 'manifests');
+  mkdirSync(manifests);
+  writeFileSync(path.join(manifests, 'device.yaml'), manifest);
   const file = path.join(folder, 'limpet.yaml');
   const config = [
     'node: gateway-1',
-    `data: ${data}`,
+    `data: ${path.join(folder, 'data')}`,
     `manifests: ${manifests}`,
     'bus: { listen: off }',
-    `mappers: { modbus: { hosting: ${hosting} } }`,
+    ...more,
   ];
   writeFileSync(file, config.join('\n'));
   const read = readConfig(file);
@@ -77,7 +88,6 @@ async function edge(t: TestContext, hosting: 'inline' | 'process'): Promise<stri
   await until('the device is online', () =>
     log.lines.some(({ message }) => message === 'device online'),
   );
-  return folder;
 }
 
 const parse = async (part: 'settings' | 'visitor', value: unknown): Promise<never> => {
@@ -131,6 +141,70 @@ for (const hosting of ['inline', 'process'] as const) {
     await connection.close();
   });
 }
+
+/** Asks over a socket that it opens itself, as a library would. */
+const OWN = `
+  import { defineMapper } from '@limpet/dmi';
+  import { connect } from 'node:net';
+  import { once } from 'node:events';
+  const any = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };
+  export default defineMapper({
+    protocol: 'own', settings: any, visitor: any,
+    async connect({ port }) {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      return {
+        async read(visitors) {
+          socket.write('temperature?');
+          const [answer] = await once(socket, 'data');
+          return visitors.map(() => ({ ok: true, value: Number(answer) }));
+        },
+        write: async (visitor, value) => value,
+        close: async () => void socket.destroy(),
+      };
+    },
+  });
+`;
+
+test('sockets that the library of a mapper opens are recorded too, in its process', async (t) => {
+  const folder = new MapperFolder(t);
+  folder.write('own', OWN, { permissions: { network: true } });
+  const server = createServer((socket) => {
+    socket.on('data', () => socket.write('21.5'));
+    socket.on('error', () => undefined);
+    t.after(() => socket.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const visitor = '{ }';
+  const lines = [
+    'apiVersion: limpet.dev/v1',
+    'kind: DeviceModel',
+    'metadata: { name: own }',
+    'spec:',
+    '  protocol: own',
+    `  properties: [{ name: temperature, type: float, every: 100ms, visitor: ${visitor} }]`,
+    '---',
+    'apiVersion: limpet.dev/v1',
+    'kind: Device',
+    'metadata: { name: own-1 }',
+    `spec: { model: own, node: gateway-1, settings: { port: ${port}, password: s3cret } }`,
+  ];
+  await start(t, { folder: folder.root, manifest: lines.join('\n') }, [
+    `mapperFolder: ${folder.mappers}`,
+  ]);
+  const place = ['--edge', path.join(folder.root, 'data')];
+  const ran = await runLimpet(['capture', 'own-1', '--for', '700ms', '--json', ...place]);
+  assert.equal(ran.code, 0, ran.err);
+  const { header, events } = parseRecording(ran.out);
+  assert.deepEqual(header.settings, { port, password: '(left out)' });
+  assert.equal(events[0]?.kind, 'open');
+  const said = (kind: 'in' | 'out'): string =>
+    events.map((event) => (event.kind === kind ? event.bytes.toString() : '')).join('');
+  assert.match(said('out'), /^(temperature\?){2,}$/);
+  assert.match(said('in'), /^(21\.5){2,}$/);
+});
 
 test('what cannot be recorded says why, and leaves no file', async (t) => {
   const folder = await edge(t, 'inline');

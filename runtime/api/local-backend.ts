@@ -138,7 +138,7 @@ export class LocalBackend implements Backend {
     }
     throw new ApiError(
       'Conflict',
-      `"${keyOf(target)}" is online, and not through a wire of Limpet's: the library of its mapper opens its own sockets, or has none. Capture it with the system's tools, such as tcpdump`,
+      `"${keyOf(target)}" is online, and not over a wire that Limpet sees: the library of its mapper uses none, or one of its own in this process. Use the system's tools, such as tcpdump or btmon`,
     );
   }
 

@@ -1,7 +1,8 @@
 /** Answers what the core asks of the mapper in this process, each ask on the plane where it came. */
 import { type Clock, type Log, type Mapper, Misconfigured, type Value } from '@limpet/dmi';
+import { type CapturePage } from '@limpet/dmi/manifest';
 import { unusableOutput } from '../../../device/connection-shape.ts';
-import { type Open } from '../../../device/open.ts';
+import { type Open, openStream } from '../../../device/open.ts';
 import { Ports } from '../../../device/ports.ts';
 import { unlessAborted } from '../../../kernel/unless-aborted.ts';
 import { Obedience } from '../../obedience.ts';
@@ -12,6 +13,7 @@ import { Outbox } from '../outbox.ts';
 import { packError, packReadings, packValue, unpackValue } from '../packed.ts';
 import { checkAll, parsedSettings } from './check.ts';
 import { type Collector } from './collector.ts';
+import { OwnSockets } from './own-sockets.ts';
 import { ServedConnection } from './served-connection.ts';
 
 export interface MapperServerOptions {
@@ -46,6 +48,7 @@ function packOutput(output: readonly Value[]): ReturnType<typeof packValue>[] {
 export class MapperServer {
   readonly #options: MapperServerOptions;
   readonly #ports: Ports;
+  readonly #own: OwnSockets;
   readonly #connections = new Map<number, ServedConnection>();
   readonly #running = new Map<number, AbortController>();
   readonly #outbox = new Outbox();
@@ -57,7 +60,8 @@ export class MapperServer {
   constructor(options: MapperServerOptions) {
     const { clock, open } = options;
     this.#options = options;
-    this.#ports = new Ports({ clock, ...(open && { open }) });
+    this.#own = new OwnSockets(clock);
+    this.#ports = new Ports({ clock, open: this.#dialling(open ?? openStream) });
     this.#obedience = new Obedience(clock);
   }
 
@@ -111,7 +115,7 @@ export class MapperServer {
       case 'close':
         return this.#close(ask.connection);
       case 'tap':
-        return this.#ports.tap(ask.device, ask.capture);
+        return this.#tap(ask);
       case 'health':
         return this.#health();
     }
@@ -193,6 +197,20 @@ export class MapperServer {
     const { id: subscription, wishes } = ask;
     const told = (): void => this.#told();
     return this.#of(ask).subscribe({ subscription, wishes, outbox: this.#outbox, told }, signal);
+  }
+
+  #dialling(open: Open): Open {
+    return async (address, signal) => {
+      const stream = await open(address, signal);
+      this.#own.dialled(stream);
+      return stream;
+    };
+  }
+
+  #tap({ device, capture }: Extract<Ask, { t: 'tap' }>): CapturePage {
+    const page = this.#ports.tap(device, capture);
+    const dialled = page.wires > 0 || page.events.length > 0;
+    return dialled ? page : this.#own.page(`${device} ${capture}`);
   }
 
   #unsubscribe(subscription: number): null {
