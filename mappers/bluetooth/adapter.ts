@@ -26,14 +26,12 @@ export interface AdapterUser {
   /** The address it wants to hear; `undefined`: everybody. */
   readonly hears: string | undefined;
   heard(report: Report): void;
-  /** The adapter is lost; it is opened again while it has users. */
-  lost(error: DmiError): void;
+  /** The adapter is lost. Whether it shall be opened again by itself: the user has other ones, and stays. */
+  lost(error: DmiError): boolean;
 }
 
-/** Between a loss and the next try. */
-const AGAIN_MS = [0, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
-/** An adapter that lived for so long begins with the first of them again. */
-const HEALTHY_MS = 60_000;
+/** Before it is tried to open it again, by failures in a row: devices wait for it for some seconds, and back off by themselves. */
+const AGAIN_MS = [0, 250, 500, 1_000, 2_000, 4_000];
 /** Nobody heard for so long while listening: the scan is started anew; for twice as long: the adapter. */
 const DEAF_MS = 60_000;
 const WATCH_MS = 10_000;
@@ -52,8 +50,7 @@ export class Adapter {
   #radio: Radio | undefined;
   #opening: Promise<Radio> | undefined;
   #end = new AbortController();
-  #losses: number;
-  #openedMs = 0;
+  #failures: number;
   #lastReportMs = 0;
   #links = 0;
   /** Reports of addresses that nobody wants: dropped at once, nothing is kept of them. */
@@ -63,8 +60,8 @@ export class Adapter {
   /** One connection is made at a time. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(address: AdapterAddress, clock: Clock, log: Log, losses = 0) {
-    this.#losses = losses;
+  constructor(address: AdapterAddress, clock: Clock, log: Log, failures = 0) {
+    this.#failures = failures;
     this.#address = address;
     this.#clock = clock;
     this.#log = log.with({ adapter: address.name });
@@ -74,9 +71,9 @@ export class Adapter {
     return this.#address.name;
   }
 
-  /** Failures in a row. */
-  get losses(): number {
-    return this.#losses;
+  /** To open it, in a row. */
+  get failures(): number {
+    return this.#failures;
   }
 
   get foreign(): number {
@@ -174,7 +171,7 @@ export class Adapter {
 
   async #openSoon(): Promise<Radio> {
     const { signal } = this.#end;
-    const wait = AGAIN_MS[Math.min(this.#losses, AGAIN_MS.length - 1)] ?? 0;
+    const wait = AGAIN_MS[Math.min(this.#failures, AGAIN_MS.length - 1)] ?? 0;
     if (wait > 0) await this.#clock.sleep(wait, signal);
     try {
       const [user] = this.#users;
@@ -193,18 +190,18 @@ export class Adapter {
       signal.throwIfAborted();
       return this.#opened(radio);
     } catch (error) {
-      if (!signal.aborted) this.#losses++;
+      if (!signal.aborted) this.#failures++;
       throw error;
     }
   }
 
   #opened(radio: Radio): Radio {
     this.#radio = radio;
-    this.#openedMs = this.#clock.monotonic();
-    this.#lastReportMs = this.#openedMs;
+    this.#lastReportMs = this.#clock.monotonic();
     radio.scan(true);
     this.#watch(radio);
-    this.#log.info('bluetooth adapter opened', { losses: this.#losses });
+    this.#log.info('bluetooth adapter opened', { failures: this.#failures });
+    this.#failures = 0;
     return radio;
   }
 
@@ -246,8 +243,6 @@ export class Adapter {
 
   #lost(error: Error): void {
     if (this.#radio === undefined) return;
-    const lived = this.#clock.monotonic() - this.#openedMs;
-    this.#losses = lived > HEALTHY_MS ? 0 : this.#losses + 1;
     this.#close();
     const told =
       error instanceof DmiError
@@ -255,9 +250,9 @@ export class Adapter {
         : new Unreachable('BLE_ADAPTER_LOST', `${this.name}: ${error.message}`, { cause: error });
     this.#log.warn('bluetooth adapter lost', { code: told.code, reason: told.message });
     // A copy: who hears of it may leave.
-    for (const user of Array.from(this.#users)) user.lost(told);
-    // Whoever is left has other adapters, and wants this one back; if it fails, their next attempt tries again.
-    if (this.#users.size > 0) void this.#open().catch(() => undefined);
+    const wanted = Array.from(this.#users).map((user) => user.lost(told));
+    // If that fails, their next attempt tries again.
+    if (wanted.includes(true)) void this.#open().catch(() => undefined);
   }
 
   #close(): void {

@@ -103,6 +103,22 @@ function valueOf(id: number, bytes: Buffer): Value {
   return factor === 1 ? raw : rounded(raw * factor);
 }
 
+/** An object with its id, for a simulated device. */
+export function bthomeObject(id: number, value: Value): Buffer {
+  if (isBinary(id)) return Buffer.from([id, value === true ? 1 : 0]);
+  if (id === TEXT || id === RAW) {
+    const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value as Uint8Array);
+    return Buffer.concat([Buffer.from([id, bytes.length]), bytes]);
+  }
+  const [length, factor] = OBJECTS[id] as readonly [number, number];
+  const raw = Math.round(Number(value) / factor);
+  const bytes = Buffer.alloc(1 + Math.abs(length));
+  bytes.writeUInt8(id);
+  if (length < 0) bytes.writeIntLE(raw, 1, -length);
+  else bytes.writeUIntLE(raw, 1, length);
+  return bytes;
+}
+
 /** Up to the first that is not known: its length is not known either. */
 function* objects(data: Buffer): Generator<{ readonly object: number; readonly bytes: Buffer }> {
   let at = 0;

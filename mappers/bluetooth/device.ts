@@ -78,16 +78,20 @@ export class Device {
       adapter.join(user);
       adapter.slots.limit(slots);
     }
-    const late = new AbortController();
-    const stop = this.clock.after(timeoutMs, () => late.abort(this.#notHeard()));
-    const both = AbortSignal.any([signal, late.signal]);
+    let why = this.#notOpened();
+    const end = new AbortController();
+    const stop = this.clock.after(timeoutMs, () => end.abort(why));
+    const both = AbortSignal.any([signal, end.signal]);
     try {
       const first = new Promise<void>((resolve) => (this.#first = resolve));
       await this.#ready(both);
+      why = this.#notHeard();
+      this.#onLost = (error) => end.abort(error);
       this.#openedMs = this.clock.monotonic();
       const { atMs } = this.#heard;
       if (atMs === undefined || this.#openedMs - atMs > silenceMs) await unlessAborted(first, both);
     } finally {
+      this.#onLost = undefined;
       stop();
     }
   }
@@ -167,7 +171,9 @@ export class Device {
         heard: (report) => this.#hear(ear, report),
         lost: (error) => {
           ear.lost = error;
-          if (this.lost !== undefined) this.#onLost?.(this.lost);
+          if (this.lost === undefined) return true;
+          this.#onLost?.(this.lost);
+          return false;
         },
       },
     };
@@ -190,6 +196,12 @@ export class Device {
     const rank = ({ rssi, atMs, lost }: Ear): number =>
       lost !== undefined ? -Infinity : now - (atMs ?? -Infinity) < RECENT_MS ? rssi : -1000;
     return this.#ears.toSorted((a, b) => rank(b) - rank(a))[0] as Ear;
+  }
+
+  #notOpened(): Unreachable {
+    const { timeoutMs, adapters } = this.settings;
+    const names = adapters.map(({ name }) => name).join(', ');
+    return new Unreachable('BLE_ADAPTER_SILENT', `${names} was not opened within ${timeoutMs} ms`);
   }
 
   #notHeard(): Unreachable {

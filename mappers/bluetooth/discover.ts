@@ -95,7 +95,7 @@ function userOf(context: MapperContext, heard: (report: Report) => void): Adapte
     keep: context.keep,
     hears: undefined,
     heard,
-    lost: () => undefined,
+    lost: () => false,
   };
 }
 

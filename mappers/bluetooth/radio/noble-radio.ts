@@ -1,5 +1,5 @@
 /** {@link Radio} over the HCI layer of noble: one adapter, opened and running. */
-import { type Clock, Unreachable } from '@limpet/dmi';
+import { type Clock, Misconfigured, Unreachable } from '@limpet/dmi';
 import { type AclClass, type HciClass, type NobleHci, stateError } from './noble.ts';
 import { NobleLink } from './noble-link.ts';
 import { FragmentJoiner } from './fragments.ts';
@@ -119,6 +119,8 @@ export class NobleRadio implements Radio {
     // A native socket still tells of what it was reading.
     socket.on('error', () => undefined);
     socket.stop();
+    // Its timer would hold all of this for another second.
+    clearTimeout(this.#hci._devUpPollTimer ?? undefined);
   }
 
   async #start(signal: AbortSignal): Promise<void> {
@@ -148,7 +150,12 @@ export class NobleRadio implements Radio {
     try {
       signal.throwIfAborted();
       this.#mend();
-      this.#hci.init();
+      this.#tellRefusals(reject);
+      try {
+        this.#hci.init();
+      } catch (error) {
+        reject(error);
+      }
       await promise;
     } finally {
       stop();
@@ -167,6 +174,21 @@ export class NobleRadio implements Radio {
     hci.flushAcl = () => {
       hci._aclQueue = hci._aclQueue.filter(({ handle }) => hci._aclConnections.has(handle));
       return flush();
+    };
+  }
+
+  /** noble keeps to itself why an adapter may not be opened. */
+  #tellRefusals(reject: (error: Error) => void): void {
+    const { socket } = this.#options;
+    const bind = socket.bindRaw.bind(socket);
+    socket.bindRaw = (...given) => {
+      try {
+        return bind(...given);
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        reject(new Misconfigured('BLE_PERMISSION', message, { cause: error }));
+        throw error;
+      }
     };
   }
 

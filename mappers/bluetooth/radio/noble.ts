@@ -22,6 +22,8 @@ export interface NobleHci extends EventEmitter {
   _socket: HciSocket;
   /** Packets that the controller has no room for yet. */
   _aclQueue: { readonly handle: number }[];
+  /** Of its look at the adapter, once a second; only @stoprocent/noble keeps it. */
+  readonly _devUpPollTimer?: ReturnType<typeof setTimeout> | null;
   readonly _aclConnections: ReadonlyMap<number, unknown>;
   flushAcl(): Promise<void>;
   /** Of the adapter; known once it is `poweredOn`. */

@@ -29,6 +29,9 @@ export class H4Socket extends EventEmitter implements HciSocket {
   #allowed = 1;
   #started = false;
   #stopped = false;
+  readonly #onData = (chunk: Buffer): void => this.#receive(chunk);
+  readonly #onEnd = (error?: unknown): void =>
+    this.#lose(error instanceof Error ? error : new Error('the stream has ended'));
 
   constructor(stream: Duplex) {
     super();
@@ -50,19 +53,22 @@ export class H4Socket extends EventEmitter implements HciSocket {
   start(): void {
     if (this.#started) return;
     this.#started = true;
-    const lost = (error?: Error): void => this.#lose(error ?? new Error('the stream has ended'));
-    this.#stream.on('data', (chunk: Buffer) => this.#receive(chunk));
-    this.#stream.on('error', lost);
-    this.#stream.on('end', () => lost());
-    this.#stream.on('close', () => lost());
+    this.#stream.on('data', this.#onData);
+    for (const event of ['error', 'end', 'close']) this.#stream.on(event, this.#onEnd);
   }
 
   stop(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
     this.#commands.length = 0;
+    const stream = this.#stream;
+    // Whoever keeps the stream keeps nothing of this.
+    stream.off('data', this.#onData);
+    for (const event of ['error', 'end', 'close']) stream.off(event, this.#onEnd);
+    stream.on('error', () => undefined);
     // What was written last, such as the end of a link, still goes out.
-    this.#stream.end();
-    this.#stream.resume();
+    stream.end();
+    stream.resume();
   }
 
   write(packet: Buffer): void {

@@ -25,8 +25,8 @@ export interface SandboxOptions {
 /** Where util-linux is: the kernel ends it with the core, also when it spins and hears of nothing. */
 const WITH_CORE =
   'setpriv --pdeathsig KILL true 2>/dev/null && exec setpriv --pdeathsig KILL "$0" "$@"';
-/** Names and time zone of the place; everything else of the environment may hold secrets. */
-const KEPT = ['PATH', 'TZ', 'LANG', 'LC_ALL'];
+/** Names and time zone of the place, and which Bluetooth library to use; everything else of the environment may hold secrets. */
+const KEPT = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'LIMPET_NOBLE'];
 
 /** Flags for Node: permissions, and a heap that fills before the budget does. */
 export function sandboxFlags(options: SandboxOptions): string[] {

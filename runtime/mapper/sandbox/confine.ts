@@ -7,6 +7,7 @@ import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { type Address } from '../../device/address.ts';
 import { type Open, openStream } from '../../device/open.ts';
+import { guardAdapters, type Loader } from './adapters.ts';
 import { guardModules, isOurs } from './modules.ts';
 import { type Access, givenPermissions, type Permissions } from './permissions.ts';
 import { Reach } from './reach.ts';
@@ -28,6 +29,7 @@ export function confine(): Confined {
   os.setPriority(NICE);
   const refusals = countRefusals();
   guardSockets(permissions);
+  guardAdapters(permissions, process as unknown as Loader);
   guardProcesses();
   const sources = import.meta.filename.endsWith('.ts');
   const root = sources ? path.join(import.meta.dirname, '../../..') : import.meta.dirname;
