@@ -89,7 +89,7 @@ test('through a kill and a restart no value is lost unaccounted for, and none is
 test('after the restart the setpoint is asserted again, for the server has forgotten it', async () => {
   await until(async () => {
     const { reported } = (await press()).status?.twin['setpoint'] ?? {};
-    return reported?.value === 60.1 ? undefined : `it is ${String(reported?.value)}`;
+    return reported?.value === 60.1 ? undefined : `it is ${JSON.stringify(reported?.value)}`;
   });
 });
 
