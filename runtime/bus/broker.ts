@@ -106,9 +106,16 @@ export class Broker {
     }
   }
 
+  /** Somebody is connected, or will be again and is kept messages for. */
+  get heard(): boolean {
+    const { online, persistence } = this.#parts;
+    return online.size > 0 || persistence.sessions.size > 0;
+  }
+
   /** Publishes as the node. An empty payload clears a retained topic. */
   publish(topic: string, payload: string, options: { readonly retain: boolean }): void {
     const { retain } = options;
+    if (!retain && !this.heard) return;
     this.#aedes.publish({ cmd: 'publish', topic, payload, retain, qos: 1, dup: false }, (error) => {
       if (error) this.#parts.log.error('bus could not publish', { topic, error });
     });

@@ -62,6 +62,28 @@ test('a reading becomes a retained topic with unit, time and quality', async (t)
   ]);
 });
 
+test('while nobody listens nothing is published, and who comes then hears what is so', async (t) => {
+  const { store, bus, broker, client, heardOf } = await node(t);
+  bus.start('none');
+  await client.endAsync(true);
+  while (broker.heard) await new Promise((resolve) => setImmediate(resolve));
+  const { mock } = t.mock.method(broker, 'publish');
+  store.report('default/boiler-1', new Map([['temperature', good(1, 7)]]));
+  store.report('default/boiler-1', new Map([['setpoint', good(20, 7)]]));
+  await new Promise((resolve) => setImmediate(resolve));
+  store.report('default/boiler-1', new Map([['temperature', good(2, 8)]]));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(mock.callCount(), 0);
+  client.reconnect();
+  await once(client as unknown as EventEmitter, 'connect');
+  await client.subscribeAsync('limpet/#', { qos: 1 });
+  const [said] = await heardOf('twin/temperature');
+  assert.equal(said?.['value'], 2);
+  store.report('default/boiler-1', new Map([['temperature', good(3, 9)]]));
+  const [, next] = await heardOf('twin/temperature', 2);
+  assert.equal(next?.['value'], 3);
+});
+
 test('of a value that changes faster than the loop turns only the latest is published', async (t) => {
   const { store, bus, client, heardOf } = await node(t);
   bus.start('none');

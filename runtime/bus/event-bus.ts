@@ -24,6 +24,7 @@ import {
 
 /** The part of the broker that the bus needs. */
 interface Publisher {
+  readonly heard: boolean;
   publish(topic: string, payload: string, options: { readonly retain: boolean }): void;
   retain(told: () => Iterable<Retained>): void;
   onCommand(listener: (topic: string, payload: string) => void): void;
@@ -128,6 +129,7 @@ export class EventBus {
   }
 
   #flush(): void {
+    if (!this.#options.broker.heard) this.#forgetDue();
     let room = TOPICS_PER_TURN;
     for (const [device, parts] of this.#due) {
       for (const part of parts) {
@@ -138,6 +140,19 @@ export class EventBus {
       this.#due.delete(device);
     }
     this.#scheduled = false;
+  }
+
+  /** Nobody is told: whoever subscribes later hears what is so by then. */
+  #forgetDue(): void {
+    const { twins } = this.#options;
+    for (const [device, parts] of this.#due) {
+      const twin = twins.twin(device);
+      for (const part of parts) {
+        const there = part === STATE ? twin !== undefined : twin?.properties.has(part) === true;
+        if (!there) this.#told.get(device)?.delete(part);
+      }
+    }
+    this.#due.clear();
   }
 
   #publish(device: Id, part: Part): void {
