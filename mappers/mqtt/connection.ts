@@ -15,7 +15,7 @@ import { Confirmation } from './confirmation.ts';
 import { Expiry } from './expiry.ts';
 import { News } from './news.ts';
 import { type Point, pointOf } from './points.ts';
-import { isOlder, readingOf, type Said } from './said.ts';
+import { readingOf, type Said } from './said.ts';
 import type { Settings } from './settings.ts';
 import type { Fill } from './template.ts';
 import type { Heard } from './topics.ts';
@@ -159,8 +159,8 @@ export class TopicConnection implements Connection<Visitor> {
   /** Makes those tell that can be asked, each topic and payload once. */
   #ask(all: readonly Watched[]): void {
     const asked = new Set<string>();
-    for (const { point, said } of all) {
-      if (said !== undefined || point instanceof Error || point.ask === undefined) continue;
+    for (const { point, reading } of all) {
+      if (reading !== undefined || point instanceof Error || point.ask === undefined) continue;
       const { topic, payload } = point.ask;
       if (asked.has(topic + payload)) continue;
       asked.add(topic + payload);
@@ -191,21 +191,28 @@ export class TopicConnection implements Connection<Visitor> {
   #take(watched: Watched, said: Said): void {
     const { point } = watched;
     if (point instanceof Error || (said.heard.retained && point.retained === 'ignore')) return;
-    if (isOlder(said, watched.said)) return;
+    // What the broker kept is older than what was heard live.
+    if (said.heard.retained && watched.reading !== undefined && !watched.retained) return;
     const reading = readingOf(point, said, this.online);
     // One of several topics that says nothing of it.
     if (reading === undefined) return;
-    watched.said = { heard: { ...said.heard, payload: NOTHING }, json: nothing, reading };
+    this.#said(watched, reading, said.heard.atMs);
+    watched.retained = said.heard.retained;
     if (point.expireMs !== Infinity) this.#expiry.watch(point.expireMs);
     this.#tell(watched);
   }
 
   /** The device's own word, on a topic that is not its state's: that may come later, or never. */
   #answered(watched: Watched, value: Value): void {
-    const atMs = this.#opened.context.clock.now();
-    const heard = { topic: '', payload: NOTHING, retained: false, tooLarge: 0, atMs };
-    watched.said = { heard, json: nothing, reading: { ok: true, value } };
+    this.#said(watched, { ok: true, value }, this.#opened.context.clock.now());
     this.#tell(watched);
+  }
+
+  #said(watched: Watched, reading: Reading, atMs: number): void {
+    watched.reading = reading;
+    watched.atMs = atMs;
+    watched.retained = false;
+    watched.stale = false;
   }
 
   #tell(watched: Watched): void {
@@ -219,34 +226,31 @@ export class TopicConnection implements Connection<Visitor> {
 
   #expired(): void {
     for (const watched of this.#list.all) {
-      const { point, said } = watched;
-      if (point instanceof Error || said === undefined || said.stale === true) continue;
-      const leftMs = said.heard.atMs + point.expireMs - this.#opened.context.clock.now();
-      if (leftMs > 0) this.#expiry.watch(leftMs);
-      else {
-        said.stale = true;
-        this.#tell(watched);
+      const { point, reading, stale, atMs } = watched;
+      if (point instanceof Error || reading === undefined || stale) continue;
+      const leftMs = atMs + point.expireMs - this.#opened.context.clock.now();
+      if (leftMs > 0) {
+        if (leftMs !== Infinity) this.#expiry.watch(leftMs);
+        continue;
       }
+      watched.stale = true;
+      this.#tell(watched);
     }
   }
 
-  #reading({ point, said, refused }: Watched): Reading {
+  #reading({ point, reading, stale, atMs, refused }: Watched): Reading {
     if (point instanceof Error) return { ok: false, error: point };
     if (refused !== undefined) return { ok: false, error: refused };
-    if (said === undefined) return { ok: false, error: nothingOn(point) };
-    const { reading, heard } = said;
-    if (!reading.ok || said.stale !== true) return reading;
+    if (reading === undefined) return { ok: false, error: nothingOn(point) };
+    if (!reading.ok || !stale) return reading;
     const seconds = Math.round(point.expireMs / 1000);
     const doubt = new Refused('MQTT_EXPIRED', `the device has said nothing of it for ${seconds} s`);
-    return { at: heard.atMs, ...reading, doubt };
+    return { at: atMs, ...reading, doubt };
   }
 }
 
-const NOTHING = Buffer.alloc(0);
-const nothing = (): null => null;
-
-function isSilent({ said, point, refused }: Watched): boolean {
-  return said === undefined && refused === undefined && !(point instanceof Error);
+function isSilent({ reading, point, refused }: Watched): boolean {
+  return reading === undefined && refused === undefined && !(point instanceof Error);
 }
 
 function nothingOn({ sources }: Point): DmiError {

@@ -6,7 +6,7 @@ const AGAIN_MS = 1_000;
 /** One entry for each thing that is told of. */
 export class News<Key> {
   readonly #clock: Clock;
-  readonly #told = new Map<Key, { readonly reading: Reading; readonly atMs: number }>();
+  readonly #told = new Map<Key, { reading: Reading; atMs: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -16,10 +16,13 @@ export class News<Key> {
   isNews(key: Key, reading: Reading): boolean {
     const atMs = this.#clock.monotonic();
     const last = this.#told.get(key);
-    if (last !== undefined && atMs - last.atMs < AGAIN_MS && sameReading(last.reading, reading)) {
-      return false;
+    if (last === undefined) {
+      this.#told.set(key, { reading, atMs });
+      return true;
     }
-    this.#told.set(key, { reading, atMs });
+    if (atMs - last.atMs < AGAIN_MS && sameReading(last.reading, reading)) return false;
+    last.reading = reading;
+    last.atMs = atMs;
     return true;
   }
 }

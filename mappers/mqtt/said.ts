@@ -43,11 +43,6 @@ export function readingOf(
   }
 }
 
-/** Whether this was kept by the broker while something newer was heard. */
-export function isOlder({ heard }: Said, known: Said | undefined): boolean {
-  return heard.retained && known?.heard.retained === false;
-}
-
 function timeOf({ time }: Point, json: () => Json): { readonly at?: number } {
   if (time === undefined) return {};
   const raw = pick(json(), time);

@@ -23,7 +23,16 @@ interface Topic {
   qos: 0 | 1 | 2;
   /** Resolves when the broker has answered: with why it does not grant it. */
   granted: Promise<Refused | undefined>;
-  latest?: Heard;
+  kept: Kept | undefined;
+}
+
+/** The last message, its payload at the front of a buffer. */
+interface Kept {
+  bytes: Buffer;
+  size: number;
+  retained: boolean;
+  atMs: number;
+  tooLarge: number;
 }
 
 /** Topics of all devices with one broker. */
@@ -79,7 +88,10 @@ export class Topics {
   }
 
   latest(filter: string): Heard | undefined {
-    return this.#topics.get(filter)?.latest;
+    const kept = this.#topics.get(filter)?.kept;
+    if (kept === undefined) return undefined;
+    const { bytes, size, ...rest } = kept;
+    return { topic: filter, payload: bytes.subarray(0, size), ...rest };
   }
 
   /** Takes the listener away. True where nobody is left: then the broker is to be told. */
@@ -88,7 +100,7 @@ export class Topics {
     if (topic === undefined) return false;
     topic.listeners.delete(listener);
     if (topic.listeners.size > 0) return false;
-    this.#keptBytes -= topic.latest?.payload.length ?? 0;
+    this.#keptBytes -= topic.kept?.size ?? 0;
     this.#topics.delete(filter);
     this.#wide.delete(filter);
     return true;
@@ -98,7 +110,7 @@ export class Topics {
   hear(message: Publish, atMs: number): boolean {
     const heard = heardOf(message, atMs);
     const exact = this.#topics.get(message.topic);
-    if (exact !== undefined && isNews(message, exact.latest)) {
+    if (exact !== undefined && isNews(message, exact.kept)) {
       this.#keep(exact, heard);
       for (const listener of exact.listeners) listener(heard);
     }
@@ -120,26 +132,40 @@ export class Topics {
 
   /** Nobody will listen any more. */
   forgetAwaited(): void {
-    for (const { latest } of this.#awaited.values()) this.#keptBytes -= latest?.payload.length ?? 0;
+    for (const { kept } of this.#awaited.values()) this.#keptBytes -= kept?.size ?? 0;
     this.#awaited.clear();
   }
 
-  #keep(topic: Topic, heard: Heard): void {
-    this.#keptBytes -= topic.latest?.payload.length ?? 0;
-    delete topic.latest;
-    if (this.#keptBytes + heard.payload.length > MAX_KEPT_BYTES) return;
-    this.#keptBytes += heard.payload.length;
-    // Into a buffer of its own: the chunk it came in is large, and the pool would be held by it.
-    const payload = Buffer.allocUnsafeSlow(heard.payload.length);
-    heard.payload.copy(payload);
-    topic.latest = { ...heard, payload };
+  /** In place: what is made anew for each message outlives a young collection, and piles up. */
+  #keep(topic: Topic, { payload, retained, atMs, tooLarge }: Heard): void {
+    const size = payload.length;
+    this.#keptBytes += size - (topic.kept?.size ?? 0);
+    if (this.#keptBytes > MAX_KEPT_BYTES) {
+      this.#keptBytes -= size;
+      topic.kept = undefined;
+      return;
+    }
+    // In a buffer of its own: the chunk it came in is large, and the pool would be held by it.
+    topic.kept ??= { bytes: NOTHING, size: 0, retained, atMs, tooLarge };
+    const { kept } = topic;
+    const room = kept.bytes.length;
+    if (size > room || size < room / 4) kept.bytes = Buffer.allocUnsafeSlow(roomFor(size));
+    payload.copy(kept.bytes);
+    kept.size = size;
+    kept.retained = retained;
+    kept.atMs = atMs;
+    kept.tooLarge = tooLarge;
   }
+}
+
+function roomFor(size: number): number {
+  return Math.ceil(size / 64) * 64;
 }
 
 const NOTHING = Buffer.alloc(0);
 
 function newTopic(): Topic {
-  return { listeners: new Set(), qos: 0, granted: Promise.resolve(undefined) };
+  return { listeners: new Set(), qos: 0, granted: Promise.resolve(undefined), kept: undefined };
 }
 
 function heardOf(message: Publish, atMs: number): Heard {
@@ -155,9 +181,10 @@ function heardOf(message: Publish, atMs: number): Heard {
 }
 
 /** What the broker kept is older than what was heard live; what it sends again may have been heard already. */
-function isNews({ retain, dup, payload }: Publish, latest: Heard | undefined): boolean {
-  if (retain && latest?.retained === false) return false;
-  return !dup || latest?.payload.equals(payload) !== true;
+function isNews({ retain, dup, payload }: Publish, kept: Kept | undefined): boolean {
+  if (kept === undefined) return true;
+  if (retain && !kept.retained) return false;
+  return !dup || !kept.bytes.subarray(0, kept.size).equals(payload);
 }
 
 /** MQTT 3.1.1, 4.7: `+` is one level, a `#` at the end all that follow, and the level above. */

@@ -2,7 +2,6 @@
 import type { DmiError, Reading } from '@limpet/dmi';
 import type { Share } from './broker.ts';
 import type { Point } from './points.ts';
-import type { Said } from './said.ts';
 import type { Listener } from './topics.ts';
 import type { Visitor } from './visitor.ts';
 
@@ -10,8 +9,14 @@ export interface Watched {
   readonly visitor: Visitor;
   /** Or why it can have none. */
   readonly point: Point | DmiError;
-  /** What the device said last, and whether that was too long ago. */
-  said?: Said & { readonly reading: Reading; stale?: boolean };
+  /** What the device said last; one object for as long as it is watched, as what is made anew for each message piles up. */
+  reading?: Reading;
+  /** When that came, in ms since 1970. */
+  atMs: number;
+  /** Whether the broker had kept it. */
+  retained: boolean;
+  /** Whether that was too long ago. */
+  stale: boolean;
   /** Why the broker lets nobody listen. */
   refused?: DmiError;
 }
@@ -79,7 +84,8 @@ export class WatchList {
   }
 
   #begin(visitor: Visitor): Watched {
-    const watched: Watched = { visitor, point: this.#pointOf(visitor) };
+    const point = this.#pointOf(visitor);
+    const watched: Watched = { visitor, point, atMs: 0, retained: false, stale: false };
     this.#watched.set(visitor, watched);
     if (watched.point instanceof Error) return watched;
     for (const topic of topicsOf(watched.point)) {
