@@ -35,9 +35,10 @@ async function connect(
   signal: AbortSignal,
 ): Promise<Connection<Visitor>> {
   let connection: Losable | undefined;
-  const life = new AbortController();
+  // Only while it is opened: a signal takes more than a property does.
+  let life: AbortController | undefined = new AbortController();
   const lost = (error: DmiError): void => {
-    life.abort(error);
+    life?.abort(error);
     connection?.lose(error);
   };
   const share = await join(settings.link, { context, lost }, signal);
@@ -47,6 +48,8 @@ async function connect(
   } catch (error) {
     await share.leave();
     throw error;
+  } finally {
+    life = undefined;
   }
 }
 
