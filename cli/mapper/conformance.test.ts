@@ -102,3 +102,17 @@ test('a report is well-formed whatever a reason says', () => {
   assert.match(xml, /tests="2" failures="1" skipped="1" time="1.5"/);
   assert.match(xml, /<skipped message="r"\/>/);
 });
+
+test('the Modbus mapper is tried from its own example, with grade A', async () => {
+  const folder = path.join(import.meta.dirname, '../../mappers/modbus');
+  const { code, out, err } = await runLimpet([
+    'mapper',
+    'test',
+    folder,
+    '--faults',
+    '10',
+    '--json',
+  ]);
+  assert.equal(code, 0, out + err);
+  assert.equal(linesOf(out).at(-1)?.['grade'], 'A');
+});
