@@ -41,7 +41,7 @@ export const randomFaults: readonly DmiPromise[] = [
       }
       await rig.hurt({ kind: 'none' });
       trial.held = [...held, await bytesHeld()].slice(-3);
-      trial.allowed = realTime ? REAL_GROWTH_BYTES : GROWTH_BYTES;
+      trial.allowed = rig.inMemory ? GROWTH_BYTES : REAL_GROWTH_BYTES;
       if (rig.clock.pending > 0) throw new Broken(`${rig.clock.pending} timers are left waiting`);
     },
   ),

@@ -70,6 +70,11 @@ export class Rig {
     return this.#stage.device;
   }
 
+  /** Whether nothing beside the mapper and its simulator takes part. */
+  get inMemory(): boolean {
+    return this.#way.inMemory;
+  }
+
   /** What was opened; empty where the kit cannot see it. */
   get wires(): readonly Wire[] {
     return this.#stage.way.wires;
@@ -219,8 +224,10 @@ export class Rig {
   /** Lets a little real time go by where somebody may need it, and of the mapper's what its pace says. */
   async #pass(running: Promise<void>, pace: Pace): Promise<void> {
     const before = performance.now();
-    const { inMemory } = this.#way;
-    await Promise.race([running, inMemory && pace !== 'healthy' ? this.#quiet() : realDelay(1)]);
+    await Promise.race([
+      running,
+      this.inMemory && pace !== 'healthy' ? this.#quiet() : realDelay(1),
+    ]);
     const real = Math.min(50, performance.now() - before);
     const passed = pace === 'healthy' && !this.#stage.warm ? real : STEP_MS[pace];
     await this.#stage.clock.advance(passed);
