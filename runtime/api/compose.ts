@@ -1,4 +1,5 @@
 /** What the twin store holds, as the resources that the API shows. Pure. */
+import type { Json } from '@limpet/dmi';
 import {
   API_VERSION,
   type Desired,
@@ -16,15 +17,21 @@ import type { DeviceTwin } from '../twin/store.ts';
 
 /** The document with what is desired, its status, and its version. */
 export function showDevice(doc: Device, twin: DeviceTwin | undefined, version: number): Device {
-  const orders = [...(twin?.properties ?? [])].flatMap(([name, { desired }]) => {
-    return desired === undefined || desired.value === null ? [] : [[name, desired.value] as const];
-  });
   return {
-    ...doc,
+    ...withOrders(doc, twin),
     metadata: { ...doc.metadata, resourceVersion: String(version) },
-    spec: { ...doc.spec, ...(orders.length > 0 && { desired: Object.fromEntries(orders) }) },
     status: statusOf(twin),
   };
+}
+
+/** The document with what is desired: what a patch is laid over, which needs no status. */
+export function withOrders(doc: Device, twin: DeviceTwin | undefined): Device {
+  const orders: [string, Json][] = [];
+  for (const [name, { desired }] of twin?.properties ?? []) {
+    if (desired !== undefined && desired.value !== null) orders.push([name, desired.value]);
+  }
+  if (orders.length === 0) return doc;
+  return { ...doc, spec: { ...doc.spec, desired: Object.fromEntries(orders) } };
 }
 
 /** The document with its version and nothing else. */

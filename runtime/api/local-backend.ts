@@ -37,7 +37,7 @@ import {
 import type { HistoryDoor } from '../twin/history.ts';
 import { placeOrders } from '../twin/order.ts';
 import type { Change, TwinStore } from '../twin/store.ts';
-import { showDevice, showDocument, showSamples } from './compose.ts';
+import { showDevice, showDocument, showSamples, withOrders } from './compose.ts';
 import { ordersOf } from './orders.ts';
 import { Versions } from './versions.ts';
 
@@ -190,7 +190,9 @@ export class LocalBackend implements Backend {
   /** Of a device, `spec.desired`: orders, on disk when this returns. */
   patch(target: Target, patch: Document, options: PatchOptions): Resource {
     if (target.kind !== 'Device') throw readOnly();
-    const device = this.get(target) as Device;
+    const doc = this.#store.device(keyOf(target));
+    if (doc === undefined) return this.get(target);
+    const device = withOrders(doc, this.#store.twin(keyOf(target)));
     this.#precondition(target, patch);
     const model = this.#store.modelOf(keyOf(target));
     if (model === undefined) {
