@@ -96,7 +96,9 @@ export class Mosquitto {
 
   /** A client of package `mqtt`, which shares no code with the mapper. */
   client(options: IClientOptions = {}): Promise<MqttClient> {
-    return connectAsync(`mqtt://127.0.0.1:${this.port}`, { reconnectPeriod: 0, ...options });
+    const { protocol = 'mqtt' } = options;
+    const address = `${protocol}://127.0.0.1:${this.port}`;
+    return connectAsync(address, { reconnectPeriod: 0, ...options });
   }
 }
 

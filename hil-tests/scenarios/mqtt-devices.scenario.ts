@@ -4,28 +4,32 @@
  * and comes back has all of them back.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { MapperFacts, Node } from '@limpet/dmi/manifest';
 import type { MqttClient } from 'mqtt';
 import { Mosquitto } from '../peers/mqtt-devices-bench.ts';
+import { Authority } from '../rig/authority.ts';
 import { BusListener } from '../rig/bus-listener.ts';
 import { NODE, Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
-/** What the mapper's process may take with the few devices of this scenario, in private memory: MB as 1,000,000 bytes. */
-const MAX_PRIVATE_MB = 16;
+/** What the mapper's process may take with the few devices of this scenario, TLS loaded: MB as 1,000,000 bytes. */
+const MAX_PRIVATE_MB = 18;
 
 let rig: Rig;
 let bus: BusListener;
 let mosquitto: Mosquitto;
 let end: () => Promise<void>;
 let pump: MqttClient;
+let secure: { readonly started: Mosquitto; readonly end: () => Promise<void> };
 
 before(async () => {
   rig = await Rig.create();
   ({ started: mosquitto, end } = await Mosquitto.inFolder());
+  secure = await startSecure();
   const manifests = path.join(rig.folder, 'manifests');
   mkdirSync(manifests);
   writeFileSync(path.join(manifests, 'pump.yaml'), manifest());
@@ -39,6 +43,7 @@ after(async () => {
   await bus?.close();
   await rig.close();
   await end();
+  await secure?.end();
 });
 
 test('what the device says becomes its twin, and what it is ordered is confirmed by it', async () => {
@@ -53,6 +58,19 @@ test('what the device says becomes its twin, and what it is ordered is confirmed
 test('a device on the bus of the edge itself is a device like any other', async () => {
   await bus.publish('shed/weather', '{"wind": 7}');
   await until(() => said('weather', 'wind', 7));
+});
+
+test('TLS and a password, both from files in the folder of the mapper', async () => {
+  const device = await secure.started.client({
+    protocol: 'mqtts',
+    rejectUnauthorized: false,
+    username: 'edge',
+    password: 'geheim',
+  });
+  await device.publishAsync('vault', '12.5', { retain: true });
+  await until(() => said('vault', 'level', 12.5));
+  await device.endAsync(true);
+  assert.doesNotMatch(rig.edge?.output ?? '', /geheim/);
 });
 
 test("the device's last will takes it offline, and it comes back with its next birth", async () => {
@@ -87,6 +105,24 @@ test('the process of the mapper takes little', async (t) => {
   t.diagnostic(`private: ${mb.toFixed(1)} MB`);
   assert.ok(mb < MAX_PRIVATE_MB, `${mb} MB`);
 });
+
+/** A broker that wants TLS and a password; what the mapper needs for it lies in the mapper's folder. */
+async function startSecure(): Promise<typeof secure> {
+  const folder = path.join(rig.edgeData, 'mappers/mqtt');
+  mkdirSync(folder, { recursive: true });
+  const authority = new Authority(rig.folder, 'plant-ca');
+  const { cert, key } = authority.issue('broker', 'IP:127.0.0.1', 2);
+  copyFileSync(authority.cert, path.join(folder, 'ca.pem'));
+  writeFileSync(path.join(folder, 'secret'), 'geheim\n');
+  const passwords = path.join(rig.folder, 'passwords');
+  spawnSync('mosquitto_passwd', ['-b', '-c', passwords, 'edge', 'geheim']);
+  return Mosquitto.inFolder([
+    `certfile ${cert}`,
+    `keyfile ${key}`,
+    `password_file ${passwords}`,
+    'allow_anonymous false',
+  ]);
+}
 
 /** A pump of another's making: it publishes its state, takes orders, and leaves a last will. */
 async function startPump(): Promise<MqttClient> {
@@ -125,38 +161,32 @@ async function mapperFacts(): Promise<MapperFacts | undefined> {
 }
 
 function manifest(): string {
-  return `
-apiVersion: limpet.dev/v1
+  const speed = 'topic: "{topic}/state", path: rpm, command: { topic: "{topic}/set" }';
+  const outside = `broker: "mqtt://127.0.0.1:${mosquitto.port}"`;
+  const own = `broker: "mqtt://127.0.0.1:${rig.busPort}"`;
+  const tls = `broker: "mqtts://127.0.0.1:${secure.started.port}", tls: { ca: ca.pem }`;
+  return [
+    model('pump', `name: rpm, type: int, access: readWrite, visitor: { ${speed} }`),
+    device('pump', `${outside}, topic: "{name}", availability: { topic: "{topic}/lwt" }`),
+    model('weather', 'name: wind, type: float, visitor: { path: wind }'),
+    device('weather', `${own}, topic: shed/weather`),
+    model('vault', 'name: level, type: float, visitor: { retained: use }'),
+    device('vault', `${tls}, topic: "{name}", username: edge, passwordFile: secret`),
+  ].join('---\n');
+}
+
+function model(name: string, property: string): string {
+  return `apiVersion: limpet.dev/v1
 kind: DeviceModel
-metadata: { name: pump }
-spec:
-  protocol: mqtt
-  properties:
-    - { name: rpm, type: int, access: readWrite, every: 100ms,
-        visitor: { topic: "{topic}/state", path: rpm, command: { topic: "{topic}/set" } } }
----
-apiVersion: limpet.dev/v1
+metadata: { name: ${name} }
+spec: { protocol: mqtt, properties: [{ every: 100ms, ${property} }] }
+`;
+}
+
+function device(name: string, settings: string): string {
+  return `apiVersion: limpet.dev/v1
 kind: Device
-metadata: { name: pump }
-spec:
-  model: pump
-  node: ${NODE}
-  settings: { broker: "mqtt://127.0.0.1:${mosquitto.port}", topic: "{name}", availability: { topic: "{topic}/lwt" } }
----
-apiVersion: limpet.dev/v1
-kind: DeviceModel
-metadata: { name: weather }
-spec:
-  protocol: mqtt
-  properties:
-    - { name: wind, type: float, every: 100ms, visitor: { path: wind } }
----
-apiVersion: limpet.dev/v1
-kind: Device
-metadata: { name: weather }
-spec:
-  model: weather
-  node: ${NODE}
-  settings: { broker: "mqtt://127.0.0.1:${rig.busPort}", topic: shed/weather }
+metadata: { name: ${name} }
+spec: { model: ${name}, node: ${NODE}, settings: { ${settings} } }
 `;
 }

@@ -41,10 +41,11 @@ function found(device: JsonObject, topic: string, name: string): Found {
     ? (device['definition'] as JsonObject)
     : {};
   const { vendor, model, description, exposes } = definition;
-  const about = [vendor, model, description].flatMap((each) => text(each) ?? []).join(' ');
+  const kind = [vendor, model, description].flatMap((each) => text(each) ?? []).join(' ');
+  const about = [kind === '' ? 'not supported by Zigbee2MQTT' : kind, text(device['ieee_address'])];
   return {
     name,
-    about: `${about === '' ? 'not supported by Zigbee2MQTT' : about}, ${text(device['ieee_address']) ?? ''}`,
+    about: about.filter(Boolean).join(', '),
     settings: { dialect: 'zigbee2mqtt', topic },
     model: {
       ...(text(description) !== undefined && { description: text(description) as string }),
