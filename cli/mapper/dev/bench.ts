@@ -80,11 +80,17 @@ export class Bench {
   async replace(changed: readonly string[]): Promise<string> {
     const kept = this.#keeps(changed);
     this.#modules.renew();
-    const next = await this.#load();
+    const [before, next] = [this.#version, await this.#load()];
     this.#stage.wires.hold();
     await this.#session?.stop();
     const open = this.#stage.wires.count;
-    await this.#begin(next, kept);
+    try {
+      await this.#begin(next, kept);
+    } catch (error) {
+      // Its simulator fails, which is seen only now: the device is still the one before.
+      if (before !== undefined) await this.#begin(before, true);
+      throw error;
+    }
     if (!this.simulated) return `${open} open ${open === 1 ? 'stream' : 'streams'} kept`;
     return kept ? 'the device and its open streams kept' : 'what the device holds kept';
   }

@@ -105,6 +105,15 @@ test('a folder with nothing installed is live, can be written and harmed, and re
   await dev.values(({ setpoint }) => setpoint === 3);
   writeFileSync(source, good);
   await dev.until('the mended reload', ({ event }) => event === 'reloaded');
+
+  writeFileSync(
+    source,
+    good.replace('lineSimulator(wire)', "{ simulate: () => { throw new Error('no device') } }"),
+  );
+  const lame = await dev.until('the fault of the simulator', ({ event }) => event === 'broken');
+  assert.match(String(lame['message']), /no device/);
+  dev.type('setpoint=4');
+  await dev.values(({ setpoint }) => setpoint === 4);
   dev.type('setpoint=77');
   const refused = await dev.until('the limit', ({ event }) => event === 'typed');
   assert.match(String(refused['said']), /30/);

@@ -36,11 +36,16 @@ export async function runDev(where: string | undefined, options: DevOptions): Pr
   });
   const stop = stopSignal();
   await bench.start();
-  const watch = new FileWatch((changed) => void replace(bench, changed, view, watch));
+  // One version at a time takes over, however fast they are saved.
+  let last = Promise.resolve();
+  const watch = new FileWatch((changed) => {
+    last = last.then(() => replace(bench, changed, view, watch));
+  });
   watch.follow(bench.files);
   view.listen(bench, () => stop.abort());
   await aborted(stop.signal);
   watch.close();
+  await last;
   view.close();
   await bench.close();
   // A pretend device may go on with a timer of its own: that must not keep the process.

@@ -28,10 +28,10 @@ export class FileWatch {
     }
     for (const folder of folders) {
       if (this.#watchers.has(folder)) continue;
-      this.#watchers.set(
-        folder,
-        watch(folder, () => this.#settle()),
-      );
+      const watcher = watch(folder, () => this.#settle());
+      // The folder is gone: what runs goes on, and there is nothing left to be saved in it.
+      watcher.on('error', () => watcher.close());
+      this.#watchers.set(folder, watcher);
     }
   }
 
