@@ -129,7 +129,9 @@ export class Outbox {
     if (this.#timer !== undefined && this.#timer.dueMs <= at) return;
     this.#timer?.cancel();
     const { clock } = this.#options;
-    const cancel = clock.after(at - clock.monotonic(), () => this.#flush());
+    // What was never passed on is due since ever, and Node warns of a timer below zero.
+    const leftMs = Math.max(0, at - clock.monotonic());
+    const cancel = clock.after(leftMs, () => this.#flush());
     this.#timer = { dueMs: at, cancel };
   }
 }
