@@ -32,7 +32,7 @@ Examples:
   limpet replay boiler-1.capture.jsonl
 
 What goes over a wire may hold passwords and values that are not meant for others: the file is readable by its owner only. Secrets are
-left out of the settings in it, by their names. Where the library of a mapper opens its own sockets (OPC UA), those of all its devices
+left out of the settings in it, by their names. Where the library of a mapper opens its own sockets, those of all its devices
 are in the recording; what has no sockets (Bluetooth) cannot be recorded.`,
     )
     .action((device: string, options: CaptureOptions) =>
