@@ -1,6 +1,6 @@
 /**
  * Makes `dist/edge`: what a board runs. One minified bundle of the runtime, a chunk per mapper and for
- * serialport (loaded only when needed), the two native add-ons for the target, and a launcher that
+ * serialport (loaded only when needed), the native add-ons for the target, and a launcher that
  * holds the memory flags. The device never runs sources: type stripping alone costs 14 MiB.
  */
 import { chmod, copyFile, mkdir, readFile, rm, stat, writeFile, readdir } from 'node:fs/promises';
@@ -195,11 +195,12 @@ function prebuiltBluetooth(prebuild: string): Plugin {
       build.onLoad({ filter: /bluetooth-hci-socket[/\\]lib[/\\]native\.js$/ }, async ({ path }) => {
         const source = await readFile(path, 'utf8');
         const addon = createRequire(path).resolve(`../prebuilds/${prebuild}`);
-        const contents = source.replace(
+        const found = source.replace('resolve(__dirname,', "resolve('.',");
+        const contents = found.replace(
           "require('node-gyp-build')(dir)",
           `require(${JSON.stringify(addon)})`,
         );
-        if (contents === source)
+        if (contents === found || found === source)
           throw new Error(`${path} no longer loads its add-on through node-gyp-build`);
         return { contents, loader: 'js' };
       });

@@ -67,7 +67,7 @@ before(async () => {
   adapter = path.join(rig.folder, 'dev/radio');
   await plugIn();
   await rig.configure({
-    mappers: `{ bluetooth: { permissions: { serial: ["${adapter}"], bluetooth: true, addons: true } } }`,
+    mappers: `{ bluetooth: { permissions: { serial: ["${adapter}"], bluetooth: [hci63], addons: true } } }`,
   });
   await rig.startCloud();
   await rig.startEdge();
@@ -164,6 +164,25 @@ test('an adapter that was pulled out is opened again, and its devices come back'
   boiler.say('notify 6908');
   await reports('boiler', 'temperature', 21.53);
   await reports('tank', 'temperature', 25.06);
+});
+
+test('adapters of the kernel are opened where they are declared, and only there', async () => {
+  const at = (name: string): Device => {
+    const { spec, ...rest } = device(name, 'sensor', 'c4:7c:8d:6a:12:34');
+    return { ...rest, spec: { ...spec, settings: { ...spec.settings, adapter: name } } };
+  };
+  // No machine has so many: the one is looked for and not found, the other not even looked for.
+  for (const name of ['hci63', 'hci62']) await rig.api.create(at(name));
+  for (const [name, code] of [
+    ['hci63', /^BLE_(UNSUPPORTED|ADAPTER_DOWN)$/],
+    ['hci62', /^BLE_PERMISSION$/],
+  ] as const) {
+    await until(async () => {
+      const { reason } = (await twin(name)) ?? {};
+      return code.test(reason?.code ?? '') ? undefined : `${name}: ${JSON.stringify(reason)}`;
+    });
+    await rig.api.delete({ kind: 'Device', name });
+  }
 });
 
 test('with many sensors among foreign advertisers its process stays small', async (t) => {

@@ -181,7 +181,7 @@ export class NobleRadio implements Radio {
   #tellRefusals(reject: (error: Error) => void): void {
     const { socket } = this.#options;
     const bind = socket.bindRaw.bind(socket);
-    socket.bindRaw = (...given) => {
+    const told = (...given: Parameters<HciSocket['bindRaw']>): unknown => {
       try {
         return bind(...given);
       } catch (error) {
@@ -190,6 +190,8 @@ export class NobleRadio implements Radio {
         throw error;
       }
     };
+    // The method of the native class cannot be assigned to.
+    Object.defineProperty(socket, 'bindRaw', { value: told });
   }
 
   #hear(reject: (error: Error) => void): void {
