@@ -60,7 +60,8 @@ export class Collector {
 /** Takes V8's collector, which `--expose-gc` opens, away from the global object: it is not for mappers. */
 export function takeCollect(): Collect | undefined {
   const { gc } = globalThis;
-  Reflect.deleteProperty(globalThis, 'gc');
+  // V8 lets nobody delete it.
+  Object.assign(globalThis, { gc: undefined });
   if (gc === undefined) return undefined;
   return () => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
