@@ -7,6 +7,8 @@ import { X509Certificate } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
 import { type DmiError, Misconfigured, Unreachable } from '@limpet/dmi';
 import { DataType } from 'node-opcua-variant';
+import { fakeClock, recordingLog } from '@limpet/dmi/testing';
+import { ownCertificate } from './own-certificate.ts';
 import { never, open, realContext, visitorOf } from './open.fixture.ts';
 import { parseNodeId, type NodeAddress } from './node-id.ts';
 import { POLICIES } from './settings.ts';
@@ -89,6 +91,21 @@ suite('security', () => {
     assert.deepEqual(await readFile(path.join(own, 'certificate.der')), before);
     const x509 = new X509Certificate(before);
     assert.match(x509.subjectAltName ?? '', /^URI:urn:.+:limpet, DNS:/);
+  });
+
+  test('it is renewed before it expires, and a board that begins in 1970 makes one that lasts', async () => {
+    const place = path.join(root, 'aging');
+    const log = recordingLog();
+    const made = async (now: number) =>
+      ownCertificate(place, { clock: { ...fakeClock(), now: () => now }, log });
+    const first = await made(0);
+    assert.ok(Date.parse(new X509Certificate(first.der).validTo) > Date.UTC(2035, 0, 1));
+    const later = Date.UTC(2034, 0, 1);
+    assert.equal((await made(later)).thumbprint, first.thumbprint);
+    const end = Date.parse(new X509Certificate(first.der).validTo);
+    const renewed = await made(end - 30 * 86_400_000);
+    assert.notEqual(renewed.thumbprint, first.thumbprint);
+    assert.equal(renewed.applicationUri, first.applicationUri);
   });
 
   test('a password is right, wrong, or in a file that is not there', async () => {
