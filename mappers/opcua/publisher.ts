@@ -55,7 +55,8 @@ export class Publisher {
     this.#live.set(id, { subscriber, last: 0 });
     this.#patienceMs = Math.max(this.#patienceMs, keepAliveMs);
     const waiting = this.#orphans.splice(0).filter((orphan) => orphan.id === id);
-    for (const { message } of waiting) void this.#pass(id, message);
+    for (const { message } of waiting)
+      this.#pass(id, message).catch((error: unknown) => this.#failed(error as DmiError));
     this.#ask();
   }
 

@@ -1,5 +1,5 @@
 /** What the DataTypes of one server are: looked up when first met, and kept while the session lives. */
-import { type Json } from '@limpet/dmi';
+import { type Json, Refused } from '@limpet/dmi';
 import { AttributeIds } from 'node-opcua-data-model';
 import { type NodeId, NodeIdType } from 'node-opcua-nodeid';
 import type { EnumDefinition, StructureDefinition } from 'node-opcua-types';
@@ -75,16 +75,23 @@ export class Types {
     return this.#encodings.get(encoding.toString());
   }
 
-  /** Looks up what {@link encoded} does not know yet. @throws what a service throws */
+  /** Looks up what {@link encoded} does not know yet; what the server does not tell stays bytes. @throws Unreachable */
   async learn(encodings: readonly NodeId[], signal: AbortSignal): Promise<void> {
     for (const encoding of encodings) {
       const key = encoding.toString();
       if (this.#encodings.has(key)) continue;
+      limit(this.#encodings, MOST).set(key, await this.#structureOf(encoding, signal));
+    }
+  }
+
+  async #structureOf(encoding: NodeId, signal: AbortSignal): Promise<Structure | null> {
+    try {
       const dataType = await this.#services.follow(encoding, 'HasEncoding', signal);
       const kind = dataType === undefined ? ANY : await this.kindOf(dataType, signal);
-      // Where the definition names another default encoding, this is not its binary one.
-      const fits = kind.kind === 'structure' ? { ...kind, encoding } : null;
-      limit(this.#encodings, MOST).set(key, fits);
+      return kind.kind === 'structure' ? { ...kind, encoding } : null;
+    } catch (error) {
+      if (error instanceof Refused) return null;
+      throw error;
     }
   }
 
