@@ -92,6 +92,7 @@ const CAUGHT: readonly (readonly [Quirk, string])[] = [
   ['says what was asked, not what is', 'DMI-301'],
   ['writes a neighbour too', 'DMI-302'],
   ['writes anything', 'DMI-303'],
+  ['answers for what it did not write', 'DMI-304'],
   ['ignores abort', 'DMI-401'],
   ['ignores abort', 'DMI-402'],
   ['a cut is Garbled', 'DMI-403'],

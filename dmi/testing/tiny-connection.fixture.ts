@@ -8,6 +8,7 @@ import {
   type Json,
   type MapperContext,
   Misconfigured,
+  type Order,
   type Reading,
   Refused,
   type Sink,
@@ -129,6 +130,18 @@ export class TinyConnection implements Connection<Visitor> {
       if (this.#quirk === 'refusal spoils the batch') throw error;
       return { ok: false, error };
     });
+  }
+
+  async writeMany(orders: readonly Order<Visitor>[], signal: AbortSignal): Promise<Reading[]> {
+    const [first, second] = orders;
+    const readings: Reading[] = [];
+    if (first === undefined) return readings;
+    readings.push({ ok: true, value: await this.write(first.visitor, first.value, signal) });
+    if (second === undefined) return readings;
+    if (this.#quirk !== 'answers for what it did not write') {
+      await this.write(second.visitor, second.value, signal);
+    }
+    return [...readings, { ok: true, value: second.value }];
   }
 
   async write({ key }: Visitor, value: Value, signal: AbortSignal): Promise<Value> {

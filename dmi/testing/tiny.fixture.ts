@@ -38,6 +38,7 @@ export type Quirk =
   | 'reads only once'
   | 'writes a neighbour too'
   | 'writes anything'
+  | 'answers for what it did not write'
   | 'ignores abort'
   | 'a cut is Garbled'
   | 'does not hear a hang-up'

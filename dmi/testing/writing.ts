@@ -1,5 +1,7 @@
 /** DMI-3xx: what was written is what is read. */
 import { Misconfigured, Refused } from '../errors.ts';
+import type { Connection, Order, Reading } from '../mapper.ts';
+import type { Value } from '../value.ts';
 import { Broken, NotApplicable } from './broken.ts';
 import { type DmiPromise, onRig } from './promise.ts';
 import { baseline, expect } from './reading.ts';
@@ -59,7 +61,38 @@ export const writing: readonly DmiPromise[] = [
       expect(known, rig.subject.items, await rig.read(connection, rig.subject.items));
     },
   ),
+  onRig('DMI-304', 'of several orders as many are written as are answered', async (rig) => {
+    const items = writable(rig);
+    const connection = await rig.connect();
+    if (connection.writeMany === undefined) throw new NotApplicable('it writes one by one');
+    const known = await baseline(rig, connection);
+    const orders = items.map(({ visitor, writes = [] }) => {
+      return { visitor: rig.visitor(visitor), value: writes[0] as Value };
+    });
+    for (let done = 0; done < orders.length;) {
+      const rest = orders.slice(done);
+      const outcome = await rig.call((signal) => writeMany(connection, rest, signal), 'healthy');
+      const answers = value(outcome, `writeMany of ${rest.length} orders`);
+      if (answers.length === 0 || answers.length > rest.length) {
+        throw new Broken(`writeMany of ${rest.length} orders gave ${answers.length} answers`);
+      }
+      for (const answer of answers) {
+        const item = items[done] as SubjectItem;
+        known.set(item, good(answer, `the order of "${item.property.name}"`));
+        done += 1;
+      }
+      expect(known, rig.subject.items, await rig.read(connection, rig.subject.items));
+    }
+  }),
 ];
+
+async function writeMany(
+  connection: Connection<unknown>,
+  orders: readonly Order<unknown>[],
+  signal: AbortSignal,
+): Promise<readonly Reading[]> {
+  return (await connection.writeMany?.(orders, signal)) ?? [];
+}
 
 /** The items that can be written, of which there is at least one. */
 export function writable(rig: Rig): readonly [SubjectItem, ...SubjectItem[]] {
