@@ -5,6 +5,7 @@ import {
   type DmiError,
   type Log,
   Misconfigured,
+  type Order,
   type Reading,
   Refused,
   type Sink,
@@ -24,7 +25,7 @@ import type { Session } from './session.ts';
 import type { Settings } from './settings.ts';
 import { Watch } from './subscription.ts';
 import { Types } from './types.ts';
-import type { Visitor } from './visitor.ts';
+import type { NodeVisitor, Visitor } from './visitor.ts';
 import { Writer } from './writer.ts';
 
 export interface ConnectionOptions {
@@ -100,6 +101,22 @@ export class OpcuaConnection implements Connection<Visitor> {
     if (visitor.kind === 'method')
       throw new Misconfigured('OPCUA_METHOD', 'a method is called, not written');
     return this.#writer.write(visitor, value, signal);
+  }
+
+  /** Up to the first that is no node's value: its own write says what is wrong with it. */
+  async writeMany(
+    orders: readonly Order<Visitor>[],
+    signal: AbortSignal,
+  ): Promise<readonly Reading[]> {
+    if (this.#lost !== undefined) throw this.#lost;
+    const nodes: Order<NodeVisitor>[] = [];
+    for (const { visitor, value } of orders) {
+      if (visitor.kind === 'method') break;
+      nodes.push({ visitor, value });
+    }
+    if (nodes.length > 0) return this.#writer.writeMany(nodes, signal);
+    const error = new Misconfigured('OPCUA_METHOD', 'a method is called, not written');
+    return [{ ok: false, error }];
   }
 
   async call(

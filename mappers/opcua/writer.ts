@@ -1,15 +1,24 @@
 /** Writing: a value as the node's own type, and as the server will report it. */
-import { type Json, Misconfigured, type Value } from '@limpet/dmi';
+import {
+  type DmiError,
+  type Json,
+  Misconfigured,
+  type Order,
+  type Reading,
+  Refused,
+  type Value,
+} from '@limpet/dmi';
 import { AttributeIds } from 'node-opcua-data-model';
 import { OpaqueStructure } from 'node-opcua-extension-object';
 import type { NodeId } from 'node-opcua-nodeid';
 import { NumericRange } from 'node-opcua-numeric-range';
+import type { WriteValueOptions } from 'node-opcua-types';
 import { DataType, Variant, VariantArrayType } from 'node-opcua-variant';
 import type { Items, Item } from './items.ts';
 import { valueIn } from './reading.ts';
 import { nativeOf } from './scalar.ts';
 import type { Services } from './services.ts';
-import { isGood, itemError } from './status.ts';
+import { isGood, itemError, type Status } from './status.ts';
 import { Encoded, encodeStructure, guess, numberOf } from './structure.ts';
 import { type Kind, limit, type Types } from './types.ts';
 import type { NodeVisitor } from './visitor.ts';
@@ -19,6 +28,13 @@ interface Shape {
   readonly kind: Kind;
   /** -1 scalar, -2 any, -3 scalar or list, 0 list of any dimensions, else its dimensions (Part 3, 5.6.2). */
   readonly rank: number;
+}
+
+/** A value as it goes over the wire. */
+interface Prepared {
+  readonly item: Item;
+  readonly variant: Variant;
+  readonly write: WriteValueOptions;
 }
 
 /** Asked once; a node's type does not change while a session lives. */
@@ -38,6 +54,38 @@ export class Writer {
 
   /** Resolves with the value as it will be read. @throws Refused, Misconfigured, Unreachable */
   async write(visitor: NodeVisitor, value: Value, signal: AbortSignal): Promise<Value> {
+    const prepared = await this.#prepared(visitor, value, signal);
+    const [status] = await this.#services.write([prepared.write], signal);
+    return this.#written(prepared, status, signal);
+  }
+
+  /** In one request, as far as the server takes so many; each with an answer of its own. */
+  async writeMany(
+    orders: readonly Order<NodeVisitor>[],
+    signal: AbortSignal,
+  ): Promise<readonly Reading[]> {
+    const all: (Prepared | DmiError)[] = [];
+    for (const { visitor, value } of orders) {
+      all.push(await this.#prepared(visitor, value, signal).catch(refusal));
+    }
+    const good = all.filter((each): each is Prepared => !(each instanceof Error));
+    const statuses = await this.#services.write(
+      good.map(({ write }) => write),
+      signal,
+    );
+    const readings: Reading[] = [];
+    let next = 0;
+    for (const each of all) {
+      const said =
+        each instanceof Error
+          ? each
+          : await this.#written(each, statuses[next++], signal).then(valued, refusal);
+      readings.push(said instanceof Error ? { ok: false, error: said } : said);
+    }
+    return readings;
+  }
+
+  async #prepared(visitor: NodeVisitor, value: Value, signal: AbortSignal): Promise<Prepared> {
     if (visitor.attribute !== 'Value')
       throw new Misconfigured('OPCUA_VALUE', `attribute ${visitor.attribute} is not written`);
     const item = await this.#items.item(visitor, signal);
@@ -50,7 +98,14 @@ export class Writer {
       // Many servers refuse times and status codes of a client.
       value: { value: variant },
     };
-    const [status] = await this.#services.write([write], signal);
+    return { item, variant, write };
+  }
+
+  async #written(
+    { item, variant }: Prepared,
+    status: Status | undefined,
+    signal: AbortSignal,
+  ): Promise<Value> {
     if (status === undefined || !isGood(status)) {
       throw itemError(status ?? { value: 0x8000_0000, name: 'Bad' }, item.wanted.name);
     }
@@ -153,4 +208,12 @@ function dimensionsOf(value: readonly Json[]): number[] {
 function encodingsIn(variant: Variant): NodeId[] {
   const all: unknown[] = Array.isArray(variant.value) ? variant.value : [variant.value];
   return all.flatMap((each) => (each instanceof OpaqueStructure ? [each.nodeId] : []));
+}
+
+const valued = (value: Value): Reading => ({ ok: true, value });
+
+/** What is wrong with one of several orders; anything else is wrong with all. */
+function refusal(error: unknown): DmiError {
+  if (error instanceof Refused || error instanceof Misconfigured) return error;
+  throw error;
 }
