@@ -52,6 +52,13 @@ test('an archive that would reach out, deceive or burst is refused whole', () =>
     ['long name of GNU', crafted((head) => head.write('L', 156)), /no plain file/],
     ['large', crafted((head) => head.write('77777777777\0', 124)), /more than 16 MiB/],
     ['size', crafted((head) => head.write('no number 1\0', 124)), /no number/],
+    ['cut download', packArchive(files).subarray(0, -20), /cut short: copy it again/],
+    ['case', packArchive([...files, { name: 'Package.JSON', bytes: Buffer.alloc(0) }]), /in case/],
+    [
+      'below a file',
+      packArchive([...files, { name: 'dist', bytes: Buffer.alloc(0) }]),
+      /is a file/,
+    ],
     ['cut', gzipSync(gunzipSync(packArchive(files)).subarray(0, 700)), /cut short/],
     ['bomb', gzipSync(Buffer.alloc(LIMITS.bytes + 1)), /more than 32 MiB/],
     ['empty', gzipSync(Buffer.alloc(1024)), /empty/],

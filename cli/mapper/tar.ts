@@ -51,7 +51,26 @@ export function unpackArchive(archive: Buffer): readonly ArchiveFile[] {
     files.set(plain, { name: plain, bytes: Buffer.from(bytes) });
   }
   if (files.size === 0) throw refused('it is empty');
+  checkPlaces([...files.keys()]);
   return [...files.values()];
+}
+
+/** Where no disk could hold all of them, or only one that tells upper case from lower. */
+function checkPlaces(names: readonly string[]): void {
+  const plain = new Map<string, string>();
+  for (const name of names) {
+    const parts = name.toLowerCase().normalize().split('/');
+    const other = plain.get(parts.join('/'));
+    if (other !== undefined) throw refused(`"${name}" and "${other}" differ in case only`);
+    plain.set(parts.join('/'), name);
+  }
+  for (const [lower, name] of plain) {
+    const parts = lower.split('/');
+    const above = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
+    if (above.some((folder) => plain.has(folder))) {
+      throw refused(`"${name}" would lie in what is a file`);
+    }
+  }
 }
 
 function unzipped(archive: Buffer): Buffer {
@@ -63,6 +82,8 @@ function unzipped(archive: Buffer): Buffer {
     if (code === 'ERR_BUFFER_TOO_LARGE') {
       throw refused(`it unpacks to more than ${LIMITS.bytes / 2 ** 20} MiB`);
     }
+    if (code === 'Z_BUF_ERROR' && archive.length > 0)
+      throw refused('it is cut short: copy it again');
     throw refused('it is no gzip archive: limpet mapper pack makes one');
   }
 }

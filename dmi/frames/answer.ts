@@ -1,5 +1,6 @@
 /** The other end, for pretend devices. */
 import type { Duplex } from 'node:stream';
+import { Garbled } from '../errors.ts';
 import type { FrameWire } from './frames.ts';
 
 /** The longest frame that a pretend device takes; more is dropped, as a real one would overrun its buffer. */
@@ -12,8 +13,18 @@ export function answerFrames(
   respond: (frame: Buffer) => Uint8Array | undefined,
 ): void {
   let held: Buffer = Buffer.alloc(0);
+  const lengthOf = (bytes: Buffer): number | undefined => {
+    try {
+      return length(bytes);
+    } catch (error) {
+      if (!(error instanceof Garbled)) throw error;
+      // A real device would not know either where the next frame begins.
+      held = Buffer.alloc(0);
+      return undefined;
+    }
+  };
   const cut = (): Buffer | undefined => {
-    const bytes = length(held);
+    const bytes = lengthOf(held);
     if (bytes === undefined || bytes <= 0 || held.length < bytes) return undefined;
     const frame = held.subarray(0, bytes);
     held = held.subarray(bytes);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Duplex } from 'node:stream';
+import { type Duplex, duplexPair } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'node:test';
 import { Garbled } from '../errors.ts';
@@ -72,6 +72,17 @@ test('what is no answer cuts the wire, and the conversation stays lost', async (
     assert.equal(await asked, code);
     assert.equal(await outcome(frames.ask(Buffer.of(0), never)), code);
   }
+});
+
+test('a pretend device answers a frame after bytes that begin none', async () => {
+  const [device, wire] = duplexPair();
+  answerFrames(device, { length }, (frame) => frame);
+  wire.write(Buffer.of(255, 255, 1));
+  await turn();
+  wire.write(Buffer.of(1, 5));
+  await turn();
+  await turn();
+  assert.deepEqual(wire.read(), Buffer.of(1, 5));
 });
 
 test('a late answer is nobody’s: the wire must be silent before the next question', async () => {

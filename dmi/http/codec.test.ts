@@ -55,6 +55,7 @@ test('nonsense is Garbled as soon as it is seen', () => {
     ['SSH-2.0', 'HTTP_SYNTAX'],
     ['\r\n\r\n', 'HTTP_SYNTAX'],
     ['HTTP/2 200\r\n\r\n', 'HTTP_SYNTAX'],
+    ['HTTP/1.1 100 C\r\n\r\n'.repeat(5000), 'HTTP_SYNTAX'],
     ['HTTP/1.1 abc\r\n\r\n', 'HTTP_SYNTAX'],
     ['HTTP/1.1 200 OK\r\nno header\r\n\r\n', 'HTTP_SYNTAX'],
     ['HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n', 'HTTP_SYNTAX'],

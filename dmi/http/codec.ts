@@ -31,6 +31,7 @@ export type Parsed =
 
 const MORE: Parsed = { kind: 'more' };
 const MAX_HEAD = 16_384;
+const MAX_INTERIM = 16;
 /** Chunks longer than this name are nonsense. */
 const CHUNK_HEAD = 256;
 
@@ -50,6 +51,18 @@ export function encodeRequest({ method, path, host, headers, body }: Request): B
  * @throws Garbled HTTP_SYNTAX, HTTP_LARGE, HTTP_EXTRA
  */
 export function parseAnswer(bytes: Buffer, ended: boolean, maxBytes: number): Parsed {
+  let answers = bytes;
+  // RFC 9110, 15.2: interim answers come before the answer.
+  for (let interim = 0; interim <= MAX_INTERIM; interim++) {
+    const parsed = parseOne(answers, ended, maxBytes);
+    if (!Buffer.isBuffer(parsed)) return parsed;
+    answers = parsed;
+  }
+  throw new Garbled('HTTP_SYNTAX', 'interim answers come without end');
+}
+
+/** An answer, or what comes after an interim one. */
+function parseOne(bytes: Buffer, ended: boolean, maxBytes: number): Parsed | Buffer {
   const head = /\r?\n\r?\n/.exec(bytes.toString('latin1', 0, MAX_HEAD));
   if (head === null) {
     // What is no HTTP is told at once, not after a deadline.
@@ -60,8 +73,7 @@ export function parseAnswer(bytes: Buffer, ended: boolean, maxBytes: number): Pa
   }
   const { status, headers, version } = parseHead(bytes.toString('latin1', 0, head.index));
   const rest = bytes.subarray(head.index + head[0].length);
-  // RFC 9110, 15.2: an interim answer comes before the answer.
-  if (status < 200) return parseAnswer(rest, ended, maxBytes);
+  if (status < 200) return rest;
   const body = takeBody({ status, headers, rest, ended, maxBytes });
   if (body === undefined) return MORE;
   const connection = headers.get('connection')?.toLowerCase() ?? '';

@@ -144,6 +144,24 @@ test('a device that hangs up is Unreachable, asked or not', async () => {
   }
 });
 
+test('a value is sent as it is in one line, or not at all', async () => {
+  const cases: readonly [LineOptions, string][] = [
+    [{}, 'NAME a\n*RST'],
+    [{ end: ';' }, 'NAME a;*RST'],
+    // Its lowest byte is a line feed.
+    [{ encoding: 'latin1' }, 'NAME a\u010a*RST'],
+    [{}, 'NAME \ud800'],
+  ];
+  for (const [options, text] of cases) {
+    const { line, said } = await open(options);
+    assert.equal(await outcome(line.tell(text, never)), 'LINE_VALUE', text);
+    assert.deepEqual(said, []);
+    await line.tell('NAME b', never);
+    await turn();
+    assert.deepEqual(said, [`NAME b${options.end ?? '\n'}`], 'the wire is as good as before');
+  }
+});
+
 test('a device that refuses is Refused, and answers the next question', async () => {
   const { line, say } = await open({ refused: 'ERR' });
   const asked = outcome(line.ask('A?', never));

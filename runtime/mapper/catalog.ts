@@ -6,6 +6,7 @@ import { type Log } from '@limpet/dmi';
 import { suggestion } from '@limpet/dmi/manifest';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { countedNames } from './aside.ts';
 import { type MapperManifest, type MapperOverride, readPackage, settle } from './manifest.ts';
 import { type PackageFolder, readPackageFolder } from './package-folder.ts';
 
@@ -199,7 +200,7 @@ function override({ mappers = {} }: MapperTerms, protocol: string): MapperOverri
 
 async function subfolders({ broken }: Draft, folder: string): Promise<string[]> {
   try {
-    const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).toSorted();
+    const names = countedNames(await readdir(folder));
     const some = names.slice(0, MAX_FOLDERS);
     if (some.length < names.length) {
       const fault = `${folder} holds ${names.length} entries; the first ${MAX_FOLDERS} are looked at`;

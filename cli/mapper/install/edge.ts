@@ -4,6 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { readConfig } from '../../../runtime/config.ts';
+import { countedNames } from '../../../runtime/mapper/aside.ts';
 import { readPackageFolder } from '../../../runtime/mapper/package-folder.ts';
 import type { MapperPackage } from '../../../runtime/mapper/manifest.ts';
 import { CliError } from '../../cli-error.ts';
@@ -11,6 +12,8 @@ import { CliError } from '../../cli-error.ts';
 export interface Edge {
   /** Its mapperFolder, which exists. */
   readonly mappers: string;
+  /** By protocol: folders that limpet.yaml names, which may take the place of a mapper of ours. */
+  readonly named: ReadonlyMap<string, string>;
   /** For mappers in processes, where limpet.yaml says a ceiling. */
   readonly roomBytes?: number;
 }
@@ -26,16 +29,18 @@ export interface Installed {
 const MEMORY_BYTES = 24 * 2 ** 20;
 /** Of a core whose limpet.yaml says none, as it is derived there. */
 const CORE_BYTES = 48 * 2 ** 20;
+/** Limpet comes with these: what merely calls itself so does not take their place. */
+const OURS = ['bluetooth', 'modbus', 'mqtt', 'opcua'];
 
 /** By its limpet.yaml, the folder that holds one, or the mapperFolder itself. @throws CliError */
 export async function findEdge(where: string): Promise<Edge> {
   const given = path.resolve(where);
   if (!existsSync(given)) throw new CliError(1, 'EDGE_MISSING', `there is no ${given}`);
   const file = statSync(given).isFile() ? given : path.join(given, 'limpet.yaml');
-  if (!existsSync(file)) return { mappers: given };
+  if (!existsSync(file)) return { mappers: given, named: new Map() };
   const read = readConfig(file);
   if (!read.ok) throw new CliError(78, 'CONFIG_INVALID', formatFaults(read.faults));
-  const { mapperFolder, memory } = read.config;
+  const { mapperFolder, mappers, memory } = read.config;
   if (mapperFolder === undefined) {
     throw new CliError(
       78,
@@ -45,14 +50,20 @@ export async function findEdge(where: string): Promise<Edge> {
   }
   await mkdir(mapperFolder, { recursive: true });
   const { ceiling, core = CORE_BYTES } = memory;
-  return { mappers: mapperFolder, ...(ceiling !== undefined && { roomBytes: ceiling - core }) };
+  const named = Object.entries(mappers).flatMap(([protocol, { folder }]) =>
+    folder === undefined ? [] : [[protocol, folder] as const],
+  );
+  return {
+    mappers: mapperFolder,
+    named: new Map(named),
+    ...(ceiling !== undefined && { roomBytes: ceiling - core }),
+  };
 }
 
 /** The mappers in a folder, whatever their folders are called. */
 export async function installedIn(mappers: string): Promise<readonly Installed[]> {
   const found: Installed[] = [];
-  for (const name of (await readdir(mappers)).toSorted()) {
-    if (name.startsWith('.')) continue;
+  for (const name of countedNames(await readdir(mappers))) {
     const folder = path.join(mappers, name);
     const read = await readPackageFolder(folder);
     if (read.kind === 'good') {
@@ -69,6 +80,15 @@ export async function installedIn(mappers: string): Promise<readonly Installed[]
     }
   }
   return found;
+}
+
+/** Why the edge would not run it from that folder; `undefined` when it would. */
+export function placeFault(protocol: string, folder: string, edge: Edge): string | undefined {
+  const named = edge.named.get(protocol);
+  if (named === undefined ? !OURS.includes(protocol) : path.resolve(named) === folder)
+    return undefined;
+  const whose = named === undefined ? 'Limpet comes with a mapper' : `limpet.yaml names ${named}`;
+  return `${whose} for "${protocol}": give it another name, or say mappers: { ${protocol}: { folder: ${folder} } } in limpet.yaml`;
 }
 
 /** Why a mapper does not fit beside the others; `undefined` when it does. */

@@ -15,6 +15,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../../runtime/kernel/clock.ts';
 import { until } from '../../../runtime/mapper/folder.fixture.ts';
+import { readCatalog } from '../../../runtime/mapper/catalog.ts';
 import { MapperHost } from '../../../runtime/mapper/host.ts';
 import { runLimpet, temporaryFolder } from '../../testing/run-limpet.ts';
 import { packArchive, unpackArchive } from '../tar.ts';
@@ -105,11 +106,17 @@ test('what cannot run here is refused, and what is there stays', async (t) => {
   const good = await packed(folder, path.join(root, 'good.tgz'));
   await install(good, mappers);
   const files = unpackArchive(readFileSync(good));
-  const variant = (name: string, edit: (fields: Fields) => void, source?: string): string => {
+  const variant = (
+    name: string,
+    edit: (fields: Fields) => void,
+    source?: string,
+    manifest?: string,
+  ): string => {
     const changed = files.map(({ name: file, bytes }) => {
       if (file === 'mapper.mjs' && source !== undefined)
         return { name: file, bytes: Buffer.from(source) };
       if (file !== 'package.json') return { name: file, bytes };
+      if (manifest !== undefined) return { name: file, bytes: Buffer.from(manifest) };
       const fields = JSON.parse(bytes.toString()) as Fields;
       edit(fields);
       return { name: file, bytes: Buffer.from(JSON.stringify(fields)) };
@@ -129,6 +136,10 @@ test('what cannot run here is refused, and what is there stays', async (t) => {
       /needs Node >=99/,
     ],
     [variant('range.tgz', (fields) => void (fields['engines'] = { node: '22.x' })), /must be like/],
+    [
+      variant('yaml.tgz', none, undefined, 'version: 1.0.0\nlimpet: { protocol: supply }\n'),
+      /is no JSON/,
+    ],
     [variant('throws.tgz', none, 'throw new Error("not today")'), /not today/],
     [
       variant('shape.tgz', none, 'export default { protocol: "supply" }'),
@@ -177,8 +188,38 @@ test('a power cut between the two renames loses no mapper', async (t) => {
   await install(file, mappers);
   renameSync(path.join(mappers, 'supply'), path.join(mappers, '.supply.old'));
   await assert.rejects(install(path.join(root, 'no.tgz'), mappers));
+  const catalog = await readCatalog({ mapperFolder: mappers }, {}, silentLog());
+  assert.deepEqual([...catalog.entries.keys()], ['supply'], 'the edge runs it meanwhile');
   await install(file, mappers);
   assert.deepEqual(readdirSync(mappers), ['supply']);
+  renameSync(path.join(mappers, 'supply'), path.join(mappers, '.supply.old'));
+  await remove('supply', mappers);
+  assert.deepEqual(readdirSync(mappers), []);
+});
+
+test('what calls itself as a mapper of ours is installed only where limpet.yaml says so', async (t) => {
+  const { root, folder, mappers, change } = places(t);
+  const config = path.join(root, 'limpet.yaml');
+  writeFileSync(config, 'node: a\ndata: data\nmapperFolder: mappers\n');
+  const ours = readdirSync(path.join(import.meta.dirname, '../../../mappers'), {
+    withFileTypes: true,
+  });
+  for (const { name } of ours.filter((each) => each.isDirectory())) {
+    change(({ limpet }) => void (limpet['protocol'] = name));
+    const { code, err } = await runLimpet([
+      'mapper',
+      'pack',
+      folder,
+      '--out',
+      `${root}/${name}.tgz`,
+    ]);
+    assert.equal(code, 0, err);
+    await assert.rejects(install(path.join(root, `${name}.tgz`), config), {
+      code: 'INSTALL_REFUSED',
+      message: /Limpet comes with .*mappers: \{/,
+    });
+  }
+  assert.deepEqual(readdirSync(mappers), []);
 });
 
 test('native add-ons are refused when packing, with what to do instead', async (t) => {

@@ -7,11 +7,12 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { asideName, plainName } from '../../../runtime/mapper/aside.ts';
 import { type MapperPackage, readPackage } from '../../../runtime/mapper/manifest.ts';
 import { engineFits } from '../../bootstrap.mjs';
 import { CliError } from '../../cli-error.ts';
 import { type ArchiveFile, LIMITS, unpackArchive } from '../tar.ts';
-import { findEdge, type Installed, installedIn, memoryFault } from './edge.ts';
+import { findEdge, type Installed, installedIn, memoryFault, placeFault } from './edge.ts';
 import { tryFolder } from './trial.ts';
 
 export interface InstallResult {
@@ -33,12 +34,9 @@ export async function install(file: string, where: string): Promise<InstallResul
   const others = all.filter((each) => each !== before);
   const fault = memoryFault(wanted, others, edge);
   if (fault !== undefined) throw new CliError(1, 'INSTALL_REFUSED', fault);
-  const folder = before?.folder ?? path.join(edge.mappers, protocol);
-  const name = path.basename(folder);
-  // The edge passes over names that begin so.
-  const [next, old] = [`.${name}.new`, `.${name}.old`].map((each) =>
-    path.join(edge.mappers, each),
-  ) as [string, string];
+  const { folder, next, old } = places(edge.mappers, before?.folder ?? protocol);
+  const misplaced = placeFault(protocol, folder, edge);
+  if (misplaced !== undefined) throw refused(misplaced);
   await recover(folder, old);
   try {
     await unpackInto(next, files);
@@ -67,12 +65,22 @@ export async function remove(protocol: string, where: string): Promise<Installed
       `${mappers} holds no mapper "${protocol}"; there: ${there}`,
     );
   }
+  const { folder, next, old } = places(mappers, found.folder);
+  await recover(folder, old);
+  await rm(next, { recursive: true, force: true });
   // Out of sight in one step, however long the rest takes.
-  const old = path.join(mappers, `.${path.basename(found.folder)}.old`);
-  await rm(old, { recursive: true, force: true });
-  await rename(found.folder, old);
-  await rm(old, { recursive: true, force: true });
-  return found;
+  await rename(folder, next);
+  await rm(next, { recursive: true, force: true });
+  return { ...found, folder };
+}
+
+/** Where a mapper is, and beside it what does not count yet, and what counts until that does. */
+function places(mappers: string, folder: string): { folder: string; next: string; old: string } {
+  const name = plainName(path.basename(folder));
+  const [at, next, old] = [name, `.${name}.new`, asideName(name)].map((each) =>
+    path.join(mappers, each),
+  ) as [string, string, string];
+  return { folder: at, next, old };
 }
 
 async function archiveOf(file: string): Promise<Buffer> {
@@ -92,14 +100,22 @@ function checkedPackage(files: readonly ArchiveFile[], file: string): MapperPack
   if (text === undefined) throw refused(`${place} is missing: limpet mapper pack makes such files`);
   const read = readPackage(text, place);
   if (!read.ok) throw refused(formatFaults(read.faults));
-  const { engines } = JSON.parse(text) as { engines?: { node?: unknown } };
-  const range = engines?.node;
+  const range = plainJson(text, place).engines?.node;
   if (range === undefined) return read.value;
   if (typeof range !== 'string' || !/^(\s*(\^|>=)\d+(\.\d+){0,2}\s*(\|\||$))+$/.test(range)) {
     throw refused(`${place}: engines.node must be like "^22.19.0 || >=24"`);
   }
   if (engineFits(process.versions.node, range)) return read.value;
   throw refused(`it needs Node ${range}, and this is ${process.versions.node}`);
+}
+
+/** Node takes nothing else, though much of it would pass as YAML. @throws CliError */
+function plainJson(text: string, place: string): { readonly engines?: { node?: unknown } } {
+  try {
+    return JSON.parse(text) as { engines?: { node?: unknown } };
+  } catch (error) {
+    throw refused(`${place} is no JSON: ${(error as SyntaxError).message}`);
+  }
 }
 
 async function unpackInto(folder: string, files: readonly ArchiveFile[]): Promise<void> {
