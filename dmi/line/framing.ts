@@ -1,5 +1,5 @@
 /** Cutting a stream of bytes into lines, and a line's bytes into text (pure). */
-import { Garbled } from '../errors.ts';
+import { Garbled, Misconfigured } from '../errors.ts';
 
 /** How text is put into bytes: `latin1` for older instruments that send `°` as one byte. */
 export type Encoding = 'utf8' | 'latin1';
@@ -34,4 +34,14 @@ export function lineText(bytes: Buffer, encoding: Encoding): string {
     'LINE_NOT_TEXT',
     'what came is no text: check the line speed, or the encoding, of the device',
   );
+}
+
+/**
+ * A text as one line, with its end.
+ * @throws Misconfigured LINE_VALUE when it would be two lines, or another text
+ */
+export function lineBytes(text: string, end: string, encoding: Encoding): Buffer {
+  const bytes = Buffer.from(text + end, encoding);
+  if (!text.includes(end) && bytes.toString(encoding) === text + end) return bytes;
+  throw new Misconfigured('LINE_VALUE', `one line in ${encoding} cannot say that value`);
 }

@@ -1,9 +1,9 @@
 /** A conversation in lines of text over a dialled stream: one question in flight, each with its deadline. */
 import type { Duplex } from 'node:stream';
-import { type DmiError, Garbled, Misconfigured, Refused, Unreachable } from '../errors.ts';
+import { type DmiError, Garbled, Refused, Unreachable } from '../errors.ts';
 import type { Clock, MapperContext } from '../mapper.ts';
 import { dialWithin, quoted, Turns, unlessAborted } from '../wire/dial.ts';
-import { cutLines, type Encoding, isBlank, lineText } from './framing.ts';
+import { cutLines, type Encoding, isBlank, lineBytes, lineText } from './framing.ts';
 import { type LineOptions, type Settled, settled } from './wire.ts';
 
 /** Bounds the waiting on a wire that never falls silent. */
@@ -177,11 +177,11 @@ export class Line {
   #send(text: string): void {
     if (this.#lost !== undefined) throw this.#lost;
     const { end, encoding } = this.#wire;
-    checkLine(text, this.#wire);
+    const bytes = lineBytes(text, end, encoding);
     if (this.#stream.writableLength > MAX_UNSENT) {
       throw this.#lose(new Unreachable('LINE_STUCK', 'the device takes nothing any more'));
     }
-    this.#stream.write(Buffer.from(text + end, encoding));
+    this.#stream.write(bytes);
   }
 
   /** Silence before a line: what the settings ask for, longer while an answer is owed. */
@@ -285,15 +285,6 @@ export class Line {
     this.#stream.destroy(error);
     return error;
   }
-}
-
-/** A value must not become a second line, nor another character. @throws Misconfigured */
-function checkLine(text: string, { end, encoding }: Settled): void {
-  if (text.includes(end)) {
-    throw new Misconfigured('LINE_VALUE', `a line cannot hold ${quoted(end)}, which ends it`);
-  }
-  if (encoding === 'utf8' ? text.isWellFormed() : !/[^\u0000-\u00ff]/.test(text)) return;
-  throw new Misconfigured('LINE_VALUE', `it has a character that ${encoding} cannot say`);
 }
 
 function tooLong(maxBytes: number): Garbled {
