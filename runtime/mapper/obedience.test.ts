@@ -82,6 +82,7 @@ test('an inline mapper is watched in all that takes a signal, and is otherwise i
         answer({
           read: () => answer([{ ok: true, value: 1 } as const]),
           write: () => answer(2),
+          writeMany: () => answer([{ ok: true, value: 4 } as const]),
           call: () => answer([3]),
           close: () => Promise.resolve(),
         }),
@@ -102,16 +103,20 @@ test('an inline mapper is watched in all that takes a signal, and is otherwise i
     [await connection.write(1, 2, signal), await connection.call?.(1, [], signal)],
     [2, [3]],
   );
+  assert.deepEqual(await connection.writeMany?.([{ visitor: 1, value: 4 }], signal), [
+    { ok: true, value: 4 },
+  ]);
   hang = true;
   const end = new AbortController();
   void connection.read([1], end.signal);
   void connection.write(1, 2, end.signal);
+  void connection.writeMany?.([{ visitor: 1, value: 4 }], end.signal);
   void connection.call?.(1, [], end.signal);
   void mapper.connect({}, context, end.signal);
   end.abort();
   await clock.advance(100);
   await turn();
-  assert.deepEqual(obedience.tardy, { count: 4, last: 'connect of default/one' });
+  assert.deepEqual(obedience.tardy, { count: 5, last: 'connect of default/one' });
   await connection.close();
 });
 

@@ -25,31 +25,34 @@ export function watchedMapper(mapper: AnyMapper, obedience: Obedience): AnyMappe
   };
 }
 
+/** All that a connection is asked, each with its signal last. */
+const ASKED = {
+  read: true,
+  write: true,
+  writeMany: true,
+  subscribe: true,
+  call: true,
+} satisfies Record<Exclude<keyof Connection<unknown>, 'close'>, true>;
+
 function watchedConnection(
   connection: Connection<unknown>,
   device: string,
   obedience: Obedience,
 ): Connection<unknown> {
-  const watch = <T>(what: string, signal: AbortSignal, call: Promise<T>): Promise<T> => {
-    // What is no promise is the mapper's fault, and is told where its answer is looked at.
-    obedience.watch(Promise.resolve(call), signal, () => `${what} of ${device}`);
-    return call;
-  };
-  return {
-    read: (visitors, signal) => watch('read', signal, connection.read(visitors, signal)),
-    write: (visitor, value, signal) =>
-      watch('write', signal, connection.write(visitor, value, signal)),
-    ...(connection.subscribe && {
-      subscribe: (wishes, sink, signal) =>
-        watch('subscribe', signal, (connection as Subscribing).subscribe(wishes, sink, signal)),
-    }),
-    ...(connection.call && {
-      call: (visitor, input, signal) =>
-        watch('call', signal, (connection as Calling).call(visitor, input, signal)),
-    }),
-    close: () => connection.close(),
-  };
+  const watched: Record<string, unknown> = { close: () => connection.close() };
+  for (const what of Object.keys(ASKED) as (keyof typeof ASKED)[]) {
+    const ask = connection[what] as ((...asked: unknown[]) => Promise<unknown>) | undefined;
+    if (ask === undefined) continue;
+    watched[what] = (...asked: unknown[]) => {
+      const answer = ask.apply(connection, asked);
+      // What is no promise is the mapper's fault, and is told where its answer is looked at.
+      obedience.watch(
+        Promise.resolve(answer),
+        asked.at(-1) as AbortSignal,
+        () => `${what} of ${device}`,
+      );
+      return answer;
+    };
+  }
+  return watched as unknown as Connection<unknown>;
 }
-
-type Subscribing = Required<Pick<Connection<unknown>, 'subscribe'>>;
-type Calling = Required<Pick<Connection<unknown>, 'call'>>;
