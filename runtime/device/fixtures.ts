@@ -127,7 +127,10 @@ class Plant {
   ): Pick<Connection<Visitor>, 'subscribe' | 'call' | 'writeMany'> {
     return {
       ...(thing.takes !== undefined && {
-        writeMany: (orders, signal) => this.#writeMany(name, orders.slice(0, thing.takes), signal),
+        writeMany: async (orders, signal) => {
+          if (orders.length < thing.refusesBelow) throw new Refused('PLANT_NO', 'not like this');
+          return this.#writeMany(name, orders.slice(0, thing.takes), signal);
+        },
       }),
       ...(thing.tells && {
         subscribe: (wishes, sink, life) => this.#subscribe(name, { wishes, sink, life }),

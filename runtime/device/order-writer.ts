@@ -234,16 +234,25 @@ async function written(
   signal: AbortSignal,
 ): Promise<readonly Reading[]> {
   const orders = list.map(({ write, value }) => ({ visitor: write.planned.visitor, value }));
-  if (connection.writeMany === undefined || orders.length === 1) {
-    const [{ visitor, value }] = orders as [Order<unknown>];
-    try {
-      return [{ ok: true, value: await connection.write(visitor, value, signal) }];
-    } catch (error) {
-      if (isRefusal(error)) return [{ ok: false, error: error as DmiError }];
-      throw error;
-    }
+  if (connection.writeMany !== undefined && orders.length > 1) {
+    const answers = await connection.writeMany(orders, signal).catch(unlessRefused);
+    // A refusal of all is none of one of them: the first is asked for alone.
+    if (answers !== undefined) return some(answers, orders.length);
   }
-  const answers = await connection.writeMany(orders, signal);
-  if (answers.length > 0 && answers.length <= orders.length) return answers;
-  throw new Error(`the mapper answered for ${answers.length} of ${orders.length} orders`);
+  const [{ visitor, value }] = orders as [Order<unknown>];
+  try {
+    return [{ ok: true, value: await connection.write(visitor, value, signal) }];
+  } catch (error) {
+    unlessRefused(error);
+    return [{ ok: false, error: error as DmiError }];
+  }
+}
+
+function unlessRefused(error: unknown): undefined {
+  if (!isRefusal(error)) throw error;
+}
+
+function some(answers: readonly Reading[], most: number): readonly Reading[] {
+  if (answers.length > 0 && answers.length <= most) return answers;
+  throw new Error(`the mapper answered for ${answers.length} of ${most} orders`);
 }

@@ -83,3 +83,14 @@ test('a mapper that writes several in one request is given all, and asked again 
   assert.equal(verdict('one.p3'), 'rejected');
   assert.equal(verdicts().filter((each) => each === 'applied').length, NAMES.length - 1);
 });
+
+test('a mapper that refuses several as a whole is asked for each alone, and none waits for ever', async (t) => {
+  const { store, clock, thing, verdict, verdicts, events } = await running(t, undefined, 20);
+  thing.refusesBelow = 25;
+  thing.refused.add('p27');
+  store.orders('default/one', VALUES);
+  await clock.advance(40);
+  assert.equal(verdict('one.p27'), 'rejected');
+  assert.equal(verdicts().filter((each) => each === 'applied').length, NAMES.length - 1);
+  assert.deepEqual(events.slice(0, 2), ['one write 20', 'one write p20']);
+});

@@ -8,6 +8,8 @@ export class Thing {
   readonly values = new Map<string, Value>();
   /** So many writes one request takes; without it, its connection writes one by one. */
   takes: number | undefined;
+  /** Fewer writes than this in a request are refused as a whole, which the DMI forbids. */
+  refusesBelow = 0;
   /** Keys whose writes are never answered. */
   readonly mute = new Set<string>();
   readonly refused = new Set<string>();

@@ -65,6 +65,17 @@ test('several orders cross in one ask, and what is answered are the first of the
   });
 });
 
+test('orders that fill more than a frame go over in pieces', async (t) => {
+  const { connection } = await open(t);
+  const order = (n: number) => ({ visitor: { key: `k${n}` }, value: 'x'.repeat(60_000) });
+  const orders = Array.from({ length: 20 }, (_, n) => order(n));
+  for (let at = 0; at < orders.length;) {
+    const answers = (await connection.writeMany?.(orders.slice(at), soon())) ?? [];
+    assert.ok(answers.length > 0 && answers.every(({ ok }) => ok));
+    at += answers.length;
+  }
+});
+
 test('edited models without end are forgotten, and every reading is still that of its visitor', async (t) => {
   const opened = await open(t);
   const kept = visitorsOf(0, 10);

@@ -9,11 +9,13 @@ import {
 } from '@limpet/dmi';
 import { countOf, fieldsOf, listOf, orFault, ProtocolFault, truthOf } from './checks.ts';
 import { isTooLarge, type Link } from './link.ts';
-import { packValue, unpackReading, unpackValue } from './packed.ts';
+import { type Packed, packedBytes, packValue, unpackReading, unpackValue } from './packed.ts';
 
 /** Visitors that one connection remembers; beyond, it forgets all and learns anew those that are asked for. */
 const MAX_VISITORS = 10_000;
 const AT_A_TIME = 250;
+/** Of several orders; a character takes six bytes of a frame at most, and the answer is as long. */
+const MAX_WRITTEN_BYTES = 160_000;
 /** More than any model may declare. */
 const MAX_OUTPUTS = 100;
 
@@ -98,15 +100,14 @@ export class RemoteConnection implements Connection<unknown> {
     signal: AbortSignal,
   ): Promise<readonly Reading[]> {
     const { calls, management } = this.#link;
-    const visitors = orders.map(({ visitor }) => visitor);
+    const values = fitting(orders.map(({ value }) => packValue(value)));
+    const visitors = values.map((_, at) => orders[at]?.visitor);
     const numbers = await this.#define(visitors, signal);
-    const packed = orders.map(
-      ({ value }, at) => [numbers[at] as number, packValue(value)] as const,
-    );
+    const packed = values.map((value, at) => [numbers[at] as number, value] as const);
     return calls.ask(
       management,
       { t: 'writeMany', connection: this.#connection, orders: packed },
-      { take: (answer) => readingsOf(answer, orders.length), signal },
+      { take: (answer) => readingsOf(answer, packed.length), signal },
     );
   }
 
@@ -215,6 +216,13 @@ export class RemoteConnection implements Connection<unknown> {
       for (const [index, visitor] of some.entries()) this.#numbers.set(visitor, from + index);
     }
   }
+}
+
+/** The first of these values, as many as one message holds. */
+function fitting(values: readonly Packed[]): readonly Packed[] {
+  let bytes = 0;
+  const over = values.findIndex((value) => (bytes += packedBytes(value)) > MAX_WRITTEN_BYTES);
+  return over < 0 ? values : values.slice(0, Math.max(1, over));
 }
 
 function abilitiesOf(answer: unknown): Abilities {
