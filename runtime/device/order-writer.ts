@@ -133,7 +133,7 @@ export class OrderWriter {
     return last === undefined ? targets.length : last.at + 1;
   }
 
-  /** False when the device refused it, which is its verdict. */
+  /** False when the device refused it, or its mapper cannot say what it took, which is its verdict. */
   #taken(write: Write, reading: Reading): boolean {
     const { store, device, clock } = this.#options;
     const { name, rev, planned } = write;
@@ -144,8 +144,13 @@ export class OrderWriter {
     }
     store.judge(device, name, rev, { sent: clock.now() });
     const expected = answer(planned.property, reading);
-    if (!expected.ok)
-      throw new Error(`write gave a value that is none: ${expected.reason.message}`);
+    if (!expected.ok) {
+      this.#reject(
+        write,
+        reasonOf(new Error(`write gave a value that is none: ${expected.reason.message}`)),
+      );
+      return false;
+    }
     write.expected = expected.value;
     return true;
   }

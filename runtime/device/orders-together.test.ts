@@ -94,3 +94,12 @@ test('a mapper that refuses several as a whole is asked for each alone, and none
   assert.equal(verdicts().filter((each) => each === 'applied').length, NAMES.length - 1);
   assert.deepEqual(events.slice(0, 2), ['one write 20', 'one write p20']);
 });
+
+test('a write whose answer is no value is rejected, and none that was written with it', async (t) => {
+  const { store, clock, thing, verdict, verdicts } = await running(t, undefined, 20);
+  thing.nonsense.add('p3');
+  store.orders('default/one', VALUES);
+  await clock.advance(40);
+  assert.equal(verdict('one.p3'), 'rejected');
+  assert.equal(verdicts().filter((each) => each === 'applied').length, NAMES.length - 1);
+});

@@ -13,6 +13,8 @@ export class Thing {
   /** Keys whose writes are never answered. */
   readonly mute = new Set<string>();
   readonly refused = new Set<string>();
+  /** Keys that are written with others, and answered with what is no value of theirs. */
+  readonly nonsense = new Set<string>();
   mood: Mood = 'well';
   /** How long an answer, or its absence, takes. */
   answerMs = 5;
@@ -39,7 +41,7 @@ export class Thing {
     this.writes.push([key, value]);
     if (this.refused.has(key)) return { ok: false, error: new Refused('PLANT_NO', 'no') };
     this.values.set(key, value);
-    return { ok: true, value };
+    return { ok: true, value: this.nonsense.has(key) ? 'what?' : value };
   }
 
   /** Tells a reading of the latest subscription, whatever became of it. */
