@@ -92,7 +92,7 @@ Teaches Limpet the protocol \`${name}\`. The source is \`${name}.ts\`; \`example
     limpet mapper dev        # the example against the simulator, live; reloads when you save
     limpet mapper test       # the promises of the device mapper interface, each by its number
     limpet mapper describe   # settings and visitors as tables, JSON Schema, or a form
-    limpet mapper pack       # one file for a board: limpet mapper install FILE --edge DATA
+    limpet mapper pack       # one file for a board: limpet mapper install FILE --edge limpet.yaml
 
 How to write a mapper: WRITING-A-MAPPER.md in \`@limpet/dmi\`.
 `;

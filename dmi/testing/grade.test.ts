@@ -41,6 +41,7 @@ test('the grade says what a mapper can be trusted with', async () => {
   for (const [quirk, expected, why] of [
     ['keeps the wire', 'C', /DMI-501/],
     ['makes up a value for silence', 'D', /DMI-423/],
+    ['tells no change', 'F', /DMI-703/],
     ['remembers what it wrote', 'F', /DMI-802/],
   ] as const) {
     const found = grade(await run(quirk));

@@ -37,7 +37,12 @@ export async function findEdge(where: string): Promise<Edge> {
   const given = path.resolve(where);
   if (!existsSync(given)) throw new CliError(1, 'EDGE_MISSING', `there is no ${given}`);
   const file = statSync(given).isFile() ? given : path.join(given, 'limpet.yaml');
-  if (!existsSync(file)) return { mappers: given, named: new Map() };
+  if (!existsSync(file)) {
+    // Whoever named no place stands in any folder at all, where no edge would look.
+    if (where !== '.') return { mappers: given, named: new Map() };
+    const fault = `there is no limpet.yaml in ${given}: say --edge with the edge's limpet.yaml, or its mapperFolder`;
+    throw new CliError(1, 'EDGE_MISSING', fault);
+  }
   const read = readConfig(file);
   if (!read.ok) throw new CliError(78, 'CONFIG_INVALID', formatFaults(read.faults));
   const { mapperFolder, mappers, memory } = read.config;

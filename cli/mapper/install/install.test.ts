@@ -180,6 +180,7 @@ test('what cannot run here is refused, and what is there stays', async (t) => {
   ]);
   assert.equal(missing.code, 1);
   assert.match(missing.err, /FILE_UNREADABLE/);
+  await assert.rejects(install(good, '.'), { code: 'EDGE_MISSING', message: /say --edge/ });
 });
 
 test('a power cut between the two renames loses no mapper', async (t) => {
