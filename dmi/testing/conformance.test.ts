@@ -188,10 +188,10 @@ test('every promise but the first contact has a broken mapper that it catches', 
   }
 });
 
-test('a mapper that keeps a buffer of each connection is caught by DMI-602', async () => {
+test('a mapper that keeps a kilobyte of each connection is caught by DMI-602', async () => {
   const only = ['DMI-601', 'DMI-602'];
   const leaking = tinyMapper('keeps a buffer per connection');
-  const [failed] = await failures(leaking, { ...subject(), faults: 150 }, only);
+  const [failed] = await failures(leaking, { ...subject(), faults: 1000 }, only);
   assert.equal(failed?.id, 'DMI-602');
   assert.match(failed.reason ?? '', /KiB behind/);
 });

@@ -116,7 +116,7 @@ export function tinyMapper(quirk?: Quirk, dial?: Dial): Mapper<Settings, Visitor
     serves: () => (quirk === 'serves nothing' ? 'a tiny device has no methods' : undefined),
     discover: (search, context, signal) => discover(search, context, signal, { dial, quirk }),
     async connect(settings, context, signal) {
-      if (quirk === 'keeps a buffer per connection') kept.push(Buffer.alloc(16_384, 1));
+      if (quirk === 'keeps a buffer per connection') kept.push(Buffer.alloc(1024, 1));
       if (quirk === 'opens only once' && opened++ > 0) throw new Unreachable('TINY', 'in use');
       const own = quirk === 'dials without the signal' ? new AbortController().signal : signal;
       const wire = await opening(quirk, () => (dial ?? context.dial)(settings.address, own));

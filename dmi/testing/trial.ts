@@ -6,7 +6,7 @@ import type { Subject } from './subject.ts';
 export class Trial {
   readonly mapper: Mapper<unknown, unknown>;
   readonly subject: Subject;
-  /** What was in use after a third, two thirds and all of the random faults; empty where none were tried. */
+  /** What was in use after each third of the random faults, and after more of them where it grew; empty where none were tried. */
   held: readonly number[] = [];
   /** By how much it may grow from one to the next. */
   allowed = 0;
