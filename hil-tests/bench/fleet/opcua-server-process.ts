@@ -23,17 +23,18 @@ for (const name of names.flat()) {
 }
 
 const ticks = names.map(() => 0);
-const timers: NodeJS.Timeout[] = [];
+let moving = true;
 for (const [group, items] of names.entries()) {
   const tick = (): void => {
+    if (!moving) return;
     ticks[group] = (ticks[group] ?? 0) + 1;
     for (const [at, name] of items.entries()) server.set(name, ticks[group] + at / 1_000);
   };
-  setTimeout(() => timers.push(setInterval(tick, 1_000)), (group * 1_000) / groups);
+  setTimeout(() => setInterval(tick, 1_000), (group * 1_000) / groups);
 }
 
 process.on('message', (asked) => {
-  if (asked === 'rest') for (const timer of timers) clearInterval(timer);
+  moving = asked === 'move';
   process.send?.({ sent: sent(), ticks });
 });
 process.on('disconnect', () => process.exit(0));

@@ -22,6 +22,9 @@ export interface ToldStretch extends Stretch {
   readonly wrong: number;
 }
 
+/** Longer than anything is on its way. */
+const REST_MS = 3_000;
+
 interface Counts {
   readonly sent: number;
   /** How often each group changed. */
@@ -60,17 +63,15 @@ export class SubscribedEdge {
     }
   }
 
-  /** So long as it goes, then until the values have come to rest and nothing more is on its way. */
+  /** Counted from rest to rest, so that nothing is on its way when it begins and ends. */
   async stretch(seconds: number): Promise<{ readonly steady: Stretch; readonly all: ToldStretch }> {
-    let [before, after] = [await this.#counts('count'), await this.#counts('count')];
-    let steady: Stretch | undefined;
-    let wrong = 0;
+    const before = await this.#rest();
+    let [after, steady, wrong] = [before, undefined as Stretch | undefined, 0];
     const all = await watched(this.rig, async () => {
-      before = await this.#counts('count');
+      await this.#counts('move');
+      await pause(REST_MS);
       steady = await watched(this.rig, () => pause(seconds * 1_000));
-      after = await this.#counts('rest');
-      await pause(3_000);
-      after = await this.#counts('rest');
+      after = await this.#rest();
       wrong = await this.#wrong(after);
     });
     return { steady: steady ?? all, all: { ...all, sent: after.sent - before.sent, wrong } };
@@ -94,7 +95,7 @@ export class SubscribedEdge {
     await allOnline(rig, groups);
     await until(
       async () => {
-        const counts = await this.#counts('count');
+        const counts = await this.#counts('move');
         return counts.sent > 0 ? undefined : 'the server has sent nothing';
       },
       30_000,
@@ -116,7 +117,13 @@ export class SubscribedEdge {
     return wrong;
   }
 
-  async #counts(asked: 'count' | 'rest'): Promise<Counts> {
+  async #rest(): Promise<Counts> {
+    await this.#counts('rest');
+    await pause(REST_MS);
+    return this.#counts('rest');
+  }
+
+  async #counts(asked: 'move' | 'rest'): Promise<Counts> {
     const answer = once(this.#server, 'message');
     this.#server.send(asked);
     const [counts] = (await answer) as [Counts];
