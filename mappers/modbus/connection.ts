@@ -27,7 +27,7 @@ export class ModbusConnection implements Connection<Visitor> {
   constructor(client: ModbusClient, settings: Settings) {
     this.#client = client;
     this.#settings = settings;
-    this.#writer = new Writer(client, settings.write);
+    this.#writer = new Writer(client, settings);
   }
 
   async read(visitors: readonly Visitor[], signal: AbortSignal): Promise<readonly Reading[]> {

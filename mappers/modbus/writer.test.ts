@@ -17,7 +17,7 @@ interface Opened {
 }
 
 /** A device whose holding registers 0 to 9 are there. */
-async function open(t: TestContext, write: 'auto' | 'single' = 'auto'): Promise<Opened> {
+async function open(t: TestContext, given: object = {}): Promise<Opened> {
   const simulator = new ModbusSimulator(fakeClock());
   simulator.unit(1).set('holding', 0, Array(10).fill(0) as number[]);
   const asked: number[] = [];
@@ -32,7 +32,7 @@ async function open(t: TestContext, write: 'auto' | 'single' = 'auto'): Promise<
     return ours;
   };
   const context = { device: 'default/plc', clock: fakeClock(), log: silentLog(), dial };
-  const parsed = v.parse(settings, { address: 'tcp://plc', write });
+  const parsed = v.parse(settings, { address: 'tcp://plc', ...given });
   const connection: Connection<Visitor> = await mapper.connect(parsed, context, soon());
   t.after(() => connection.close());
   const set: Opened['set'] = (orders) => {
@@ -62,6 +62,13 @@ test('registers that follow each other are written in one request', async (t) =>
   assert.deepEqual(simulator.unit(1).get('holding', 0, 4), [1, 23, 0x3fc0, 0]);
 });
 
+test('no request writes more registers than the device is said to take', async (t) => {
+  const { asked, set } = await open(t, { maxRegisters: 4 });
+  const six = [0, 1, 2, 3, 4, 5].map((address) => [{ address }, address] as const);
+  assert.deepEqual(said(await set(six)), [0, 1, 2, 3]);
+  assert.deepEqual(asked, [16]);
+});
+
 test('one that the device refuses, or that no register holds, is refused alone', async (t) => {
   const { simulator, asked, set } = await open(t);
   const beyond = [8, 9, 10].map((address) => [{ address }, address] as const);
@@ -89,7 +96,7 @@ test('a device that lacks the function is asked for it once', async (t) => {
 });
 
 test('write: single, and bits, go one by one', async (t) => {
-  const single = await open(t, 'single');
+  const single = await open(t, { write: 'single' });
   assert.deepEqual(
     said(
       await single.set([

@@ -20,12 +20,18 @@ export interface Run {
 export class Writer {
   readonly #client: ModbusClient;
   readonly #wanted: Settings['write'];
+  /** Registers of one request. */
+  readonly #most: number;
   /** Functions that the device turned out to lack: 5, 6, 16 or 22. */
   readonly #lacks = new Set<number>();
 
-  constructor(client: ModbusClient, wanted: Settings['write']) {
+  constructor(
+    client: ModbusClient,
+    { write, maxRegisters }: Pick<Settings, 'write' | 'maxRegisters'>,
+  ) {
     this.#client = client;
-    this.#wanted = wanted;
+    this.#wanted = write;
+    this.#most = Math.min(MAX_WRITTEN, maxRegisters);
   }
 
   /** The value as the device will report it. */
@@ -52,7 +58,7 @@ export class Writer {
     let end = address;
     for (const order of orders) {
       const part = partAt(end, order);
-      if (part === undefined || end + order.visitor.count - address > MAX_WRITTEN) break;
+      if (part === undefined || end + order.visitor.count - address > this.#most) break;
       parts.push(part.raw);
       readings.push(part.reading);
       end += order.visitor.count;
