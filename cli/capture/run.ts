@@ -1,6 +1,6 @@
 /** `limpet capture`. */
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, openSync, writeSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Json } from '@limpet/dmi';
@@ -13,16 +13,11 @@ import { modelOf } from '../get/run.ts';
 import { parseName } from '../names.ts';
 import { processOutput } from '../output.ts';
 import type { CaptureOptions } from '../verbs/capture.ts';
+import { type Counts, record, type Sink } from './record.ts';
 import { withoutSecrets } from './secrets.ts';
 
 const EVERY_MS = 250;
 const MAX_MS = 24 * 3_600_000;
-
-interface Counts {
-  readonly wires: number;
-  readonly bytes: number;
-  readonly dropped: CapturePage['dropped'];
-}
 
 export async function runCapture(name: string, options: CaptureOptions): Promise<number> {
   const target = { kind: 'Device', ...parseName(name, options.namespace) } as const;
@@ -39,9 +34,9 @@ export async function runCapture(name: string, options: CaptureOptions): Promise
     try {
       sink.write(JSON.stringify(headerOf(device, model)));
       warn(json ? undefined : file);
-      const pages = pagesOf({ api, target, capture }, first, forMs);
-      const counts = await record(pages, sink);
+      const counts = await record(pagesOf({ api, target, capture }, first, forMs), sink);
       if (!json) summarize(counts, file);
+      if ('failure' in counts) throw counts.failure;
     } finally {
       sink.close();
     }
@@ -79,24 +74,6 @@ async function* pagesOf(
   }
 }
 
-async function record(pages: AsyncIterable<CapturePage>, sink: Sink): Promise<Counts> {
-  let counts: Counts = { wires: 0, bytes: 0, dropped: { events: 0, bytes: 0 } };
-  let lastUs = 0;
-  for await (const page of pages) {
-    let { bytes } = counts;
-    for (const { us, kind, bytes: base64 = '', text = '' } of page.events) {
-      const data = Buffer.from(base64, 'base64');
-      const what = kind === 'in' || kind === 'out' ? data.toString('hex') : text;
-      bytes += data.length;
-      lastUs = Math.max(lastUs, us);
-      sink.write(JSON.stringify({ us, [kind]: what }));
-    }
-    counts = { wires: Math.max(counts.wires, page.wires), bytes, dropped: page.dropped };
-  }
-  sink.write(JSON.stringify({ end: lastUs, dropped: counts.dropped }));
-  return counts;
-}
-
 async function fetched(api: Api, target: Target, capture: string): Promise<CapturePage> {
   try {
     return await api.capture(target, capture);
@@ -123,11 +100,6 @@ function headerOf({ metadata, spec }: Device, model: DeviceModel | undefined): o
   };
 }
 
-interface Sink {
-  write(line: string): void;
-  close(): void;
-}
-
 /** A file that only its owner may read, or standard output. */
 function openSink(file: string | undefined): Sink {
   if (file === undefined) {
@@ -136,6 +108,8 @@ function openSink(file: string | undefined): Sink {
   let handle: number;
   try {
     handle = openSync(file, 'w', 0o600);
+    // One that was there keeps its mode.
+    fchmodSync(handle, 0o600);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     const message = `${file} cannot be written (${code}): name another file with -o.`;
@@ -151,9 +125,14 @@ function warn(file: string | undefined): void {
   );
 }
 
-function summarize({ wires, bytes, dropped }: Counts, file: string): void {
+function summarize({ wires, bytes, dropped, restarts }: Counts, file: string): void {
   const output = processOutput(false);
   output.print(`${file}: ${bytes} bytes over ${wires} ${wires === 1 ? 'wire' : 'wires'}`);
+  if (restarts > 0) {
+    output.print(
+      `it began anew ${restarts} times (the mapper or the edge was restarted, or nobody asked for 10 s): what went over the wire between is missing`,
+    );
+  }
   if (bytes === 0) output.print('nothing went over the wire: is the device reached at all?');
   if (dropped.events === 0) return;
   output.print(

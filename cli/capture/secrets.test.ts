@@ -5,7 +5,7 @@ import { withoutSecrets } from './secrets.ts';
 test('settings lose what their names, or an address, say is secret, at any depth', () => {
   const settings = {
     address: 'tcp://10.0.0.5:502',
-    broker: 'mqtt://anna:s3cret@broker:1883',
+    broker: 'mqtt://anna:s3@cret@broker:1883',
     user: 'anna',
     password: 's3cret',
     passwordFile: 'anna.txt',

@@ -25,5 +25,5 @@ function inner(value: Json): Json {
 
 /** An address may carry one: `mqtt://user:password@host`. */
 function withoutPassword(text: string): string {
-  return text.replace(/(\/\/[^/@\s:]*:)[^/@\s]*@/g, '$1(left out)@');
+  return text.replace(/(\/\/[^/@\s:]*:)[^/\s]*@/g, '$1(left out)@');
 }

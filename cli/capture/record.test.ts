@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CapturePage } from '@limpet/dmi/manifest';
+import { parseRecording } from '@limpet/dmi/testing';
+import { record } from './record.ts';
+
+const HEAD = { limpet: 'capture', version: 1, device: 'd/1', protocol: 'p', settings: {} };
+
+async function recorded(pages: () => AsyncGenerator<CapturePage>) {
+  const lines = [JSON.stringify({ ...HEAD, properties: [], at: '', by: '' })];
+  const sink = { write: (line: string) => void lines.push(line), close: () => undefined };
+  const counts = await record(pages(), sink);
+  return { counts, recording: parseRecording(lines.join('\n')) };
+}
+
+const page = (times: readonly number[], lost = 0): CapturePage => ({
+  events: times.map((us) => ({ us, kind: 'out', bytes: 'AQ==' })),
+  dropped: { events: lost, bytes: lost },
+  wires: 1,
+  more: false,
+});
+
+test('a capture that begins anew in between is one recording, and says so', async () => {
+  const { counts, recording } = await recorded(async function* () {
+    yield page([100, 900], 2);
+    yield page([]);
+    yield page([50, 200], 1);
+  });
+  assert.deepEqual(
+    recording.events.map(({ us }) => us),
+    [100, 900, 950, 1100],
+  );
+  assert.deepEqual(recording.dropped, { events: 3, bytes: 3 });
+  assert.deepEqual([counts.bytes, counts.restarts], [4, 1]);
+});
+
+test('what was recorded before it failed can be replayed', async () => {
+  const { counts, recording } = await recorded(async function* () {
+    yield page([100]);
+    throw new Error('the edge is gone');
+  });
+  assert.equal(recording.events.length, 1);
+  assert.match(String(counts.failure), /the edge is gone/);
+});
