@@ -37,6 +37,15 @@ test('devices that are alike share a model, others get one of their own', async 
   );
 });
 
+test('devices that tell nothing of themselves are not alike for that', async () => {
+  const all = findings();
+  for (const name of ['unit-1', 'unit-7']) await all.add({ name, about: '', settings: {} });
+  assert.deepEqual(
+    all.all.map(({ model }) => model.metadata.name),
+    ['unit-1', 'unit-7'],
+  );
+});
+
 test('what is found has ceilings, and what is beyond is told', async () => {
   const many = findings();
   const model = { properties: properties(MAX_PROPERTIES - 5) };

@@ -114,7 +114,10 @@ export class Findings {
 
   #shared(wanted: string, spec: DeviceModel['spec']): DeviceModel {
     const print = JSON.stringify(spec);
-    const known = this.#alike.get(print);
+    const { properties, methods = [], description } = spec;
+    // Devices of which nothing is known are not alike for that.
+    const mute = properties.length + methods.length === 0 && description === undefined;
+    const known = mute ? undefined : this.#alike.get(print);
     if (known !== undefined) return known;
     const metadata = { name: this.#models.take(wanted), namespace: this.#options.namespace };
     const model: DeviceModel = { apiVersion: API_VERSION, kind: 'DeviceModel', metadata, spec };

@@ -1,7 +1,7 @@
 /** The options of `limpet discover`, checked before looking takes its time. */
 import type { Json } from '@limpet/dmi';
 import { duration, formatFaults, isJson } from '@limpet/dmi/manifest';
-import { existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { type EdgeConfig, readConfig } from '../../runtime/config.ts';
 import { CliError, explain, usage } from '../cli-error.ts';
@@ -30,11 +30,21 @@ function looseValue(text: string): Json {
   }
 }
 
-/** A file may have been mended by hand since it was written. */
-export function refuseOverwriting(file: string | undefined): void {
-  if (file === undefined || file === '-' || !existsSync(file)) return;
-  const message = `${file} is there already: name another file, or move it away.`;
-  throw new CliError(1, 'FILE_EXISTS', message);
+/** A file may have been mended by hand since it was written, and looking is for nothing where none can be. */
+export function refuseFile(file: string | undefined): void {
+  if (file === undefined || file === '-') return;
+  if (existsSync(file)) {
+    const message = `${file} is there already: name another file, or move it away.`;
+    throw new CliError(1, 'FILE_EXISTS', message);
+  }
+  const folder = path.dirname(path.resolve(file));
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    const { code = 'unknown error' } = cause as NodeJS.ErrnoException;
+    const message = `${file} cannot be written (${code} at ${folder}): name another file with -o.`;
+    throw new CliError(1, 'FILE_UNWRITABLE', message, { cause });
+  }
 }
 
 /** @throws CliError CONFIG_INVALID, FILE_UNREADABLE */

@@ -10,7 +10,7 @@ import { findMapper } from './find-mapper.ts';
 import { type Finding, Findings, MAX_FOUND, MAX_PROPERTIES } from './findings.ts';
 import { look, TIDY_MS } from './look.ts';
 import { labelOf } from './names.ts';
-import { configOf, milliseconds, refuseOverwriting, settingsOf } from './options.ts';
+import { configOf, milliseconds, refuseFile, settingsOf } from './options.ts';
 import { SHORT, treeLines, WHOLE } from './tree.ts';
 import { manifestsText } from './yaml.ts';
 
@@ -21,7 +21,7 @@ export async function runDiscover(
   const { protocol, where } = asked;
   const timeoutMs = milliseconds(options.timeout);
   const search = { settings: settingsOf(options.set ?? []), ...(where !== undefined && { where }) };
-  refuseOverwriting(options.output);
+  refuseFile(options.output);
   const config = configOf(options.config);
   const output = processOutput(options.json === true);
   const { namespace, name, folder } = options;
@@ -118,7 +118,8 @@ function conclude(
     process.stdout.write(text);
     return;
   }
-  writeFileSync(file, text, { flag: 'wx' });
+  // The settings that were searched with may hold a password.
+  writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
   if (output.json) output.printJson({ file, devices: all.length, properties });
   else output.print(`${file}: ${many}. Next: limpet apply -f ${file}`);
 }
