@@ -168,6 +168,16 @@ suite('each broken mapper is caught by the promise that it breaks', { concurrenc
   }
 });
 
+test('a device that talks by itself may have told a right value before the harm, and no other', async () => {
+  for (const [quirk, id] of [
+    ['does not hear a cut', 'DMI-414'],
+    ['makes up a value for silence', 'DMI-423'],
+  ] as const) {
+    const failed = await failures(tinyMapper(quirk), { ...subject(), talks: true }, [id]);
+    assert.equal(failed[0]?.id, id);
+  }
+});
+
 suite('a wrong simulator under a right mapper is caught too', { concurrency: true }, () => {
   for (const [quirk, id] of CAUGHT_DEVICES) {
     test(`"${quirk}" by ${id}`, async () => {

@@ -9,6 +9,7 @@ import { type DmiPromise, onRig } from './promise.ts';
 import { baseline, expect } from './reading.ts';
 import type { Rig } from './rig.ts';
 import type { SubjectItem } from './subject.ts';
+import { harmedRead } from './talking.ts';
 import { good, refusal, same, show } from './values.ts';
 import type { Value } from '../value.ts';
 import type { Reading } from '../mapper.ts';
@@ -56,12 +57,12 @@ export const slowness: readonly DmiPromise[] = [
     for (const item of changing(rig).slice(0, TRIED)) {
       await rig.hurt({ kind: 'none' });
       const connection = await rig.connect();
-      await baseline(rig, connection);
+      const known = await baseline(rig, connection);
       const before = rig.bytes();
       await rig.read(connection, [item]);
       const half = (rig.bytes() - before) >> 1;
       await rig.hurt({ kind: 'silence', after: half });
-      const outcome = await rig.tryRead(connection, [item], 'fast');
+      const outcome = await harmedRead(rig, connection, known, item);
       lost(outcome, `a read that gets ${half} bytes of its answer`, 'garbled-too');
       const holds = change(rig, item);
       await rig.hurt({ kind: 'none' });

@@ -7,6 +7,7 @@ import { lost, type Outcome, value } from './outcome.ts';
 import { type DmiPromise, onRig } from './promise.ts';
 import { baseline, expect } from './reading.ts';
 import type { Rig } from './rig.ts';
+import { harmedRead } from './talking.ts';
 import { good, same, show } from './values.ts';
 import { writable } from './writing.ts';
 
@@ -141,9 +142,9 @@ async function lostAfter(rig: Rig, places: (length: number) => readonly number[]
   for (const after of places(length)) {
     await rig.hurt({ kind: 'none' });
     const connection: Connection<unknown> = await rig.connect();
-    await baseline(rig, connection);
+    const known = await baseline(rig, connection);
     await rig.hurt({ kind: 'cut', after });
-    const outcome = await rig.tryRead(connection, [item], 'fast');
+    const outcome = await harmedRead(rig, connection, known, item);
     noticed(outcome, `a read that is cut after ${after} of ${length} bytes`);
     await close(rig, connection);
   }

@@ -40,6 +40,11 @@ export interface Subject {
   readonly refused?: unknown;
   /** Whether the protocol carries a checksum, so that a single flipped bit must be noticed. */
   readonly checksummed?: boolean;
+  /**
+   * Whether the device tells its values by itself, unasked: then a read that is harmed amidst what it tells may end with
+   * a right value, and the read after it is lost (DMI-414, DMI-423).
+   */
+  readonly talks?: boolean;
   /** How many random faults to try; by default 1,000, and in real time as many as 3 s allow. */
   readonly faults?: number;
   /** Where the random faults begin; default 1. */
