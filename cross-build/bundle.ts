@@ -54,6 +54,7 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
       'limpet-dmi-line': 'dmi/line/index.ts',
       'limpet-dmi-http': 'dmi/http/index.ts',
       'limpet-dmi-frames': 'dmi/frames/index.ts',
+      'limpet-dmi-schema': 'dmi/schema.ts',
     },
     outdir,
     outExtension: { '.js': '.mjs' },

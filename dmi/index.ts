@@ -26,3 +26,4 @@ export {
 } from './simulator.ts';
 export type { Schema, SchemaIssue, SchemaResult } from './standard-schema.ts';
 export type { Json, PropertyType, Value } from './value.ts';
+export { unlessAborted } from './unless-aborted.ts';

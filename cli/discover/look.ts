@@ -1,8 +1,7 @@
 /** Lets a mapper look, for as long as it may, whatever it does with being told to stop. */
-import type { Mapper, MapperContext, Search } from '@limpet/dmi';
+import { type Mapper, type MapperContext, type Search, unlessAborted } from '@limpet/dmi';
 import process from 'node:process';
 import type { EdgeConfig } from '../../runtime/config.ts';
-import { unlessAborted } from '../../runtime/kernel/unless-aborted.ts';
 import type { Output } from '../output.ts';
 import { stopSignal } from '../stop.ts';
 import { looking } from './looking.ts';

@@ -2,7 +2,8 @@
 import type { Duplex } from 'node:stream';
 import { DmiError, Garbled, Unreachable } from '../errors.ts';
 import type { Clock, MapperContext } from '../mapper.ts';
-import { dialWithin, Turns, unlessAborted } from '../wire/dial.ts';
+import { dialWithin, Turns } from '../wire/dial.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 
 /** How frames are told apart: one declaration for the client and for the simulator. */
 export interface FrameWire {

@@ -3,7 +3,8 @@ import type { Duplex } from 'node:stream';
 import { type DmiError, Garbled, Misconfigured, Refused, Unreachable } from '../errors.ts';
 import type { MapperContext } from '../mapper.ts';
 import type { Json } from '../value.ts';
-import { dialWithin, quoted, Turns, unlessAborted } from '../wire/dial.ts';
+import { dialWithin, quoted, Turns } from '../wire/dial.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { type Answer, encodeRequest, parseAnswer, type Parsed } from './codec.ts';
 
 export interface HttpOptions {

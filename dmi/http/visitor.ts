@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { Garbled, Misconfigured } from '../errors.ts';
 import type { PropertyShape } from '../mapper.ts';
+import { unknownField } from '../schema.ts';
 import type { Schema } from '../standard-schema.ts';
 import type { Json, PropertyType, Value } from '../value.ts';
 import { quoted } from '../wire/dial.ts';
@@ -72,7 +73,6 @@ const set = v.pipe(
     'expected {} in the path, or "{}" in the body, where the value stands',
   ),
 );
-const KNOWN = 'path, pointer, set, type, on, off';
 
 /** The schema of {@link HttpVisitor}; of valibot, so that a mapper can build on it. */
 export const httpVisitor: v.GenericSchema<unknown, HttpVisitor> & Schema<HttpVisitor> =
@@ -99,12 +99,7 @@ export const httpVisitor: v.GenericSchema<unknown, HttpVisitor> & Schema<HttpVis
       on: v.optional(v.pipe(word, v.description('what stands for true')), true),
       off: v.optional(v.pipe(word, v.description('what stands for false')), false),
     },
-    (issue) =>
-      issue.expected === 'never'
-        ? `unknown field ${issue.received}; known are ${KNOWN}`
-        : issue.path === undefined
-          ? `expected an object with ${KNOWN}`
-          : 'a visitor needs path: what is got',
+    unknownField('path, pointer, set, type, on, off', 'a visitor needs path: what is got'),
   );
 
 const SERVES: Readonly<Record<HttpVisitor['type'], readonly PropertyType[]>> = {

@@ -2,7 +2,8 @@
 import type { Duplex } from 'node:stream';
 import { type DmiError, Garbled, Refused, Unreachable } from '../errors.ts';
 import type { Clock, MapperContext } from '../mapper.ts';
-import { dialWithin, quoted, Turns, unlessAborted } from '../wire/dial.ts';
+import { dialWithin, quoted, Turns } from '../wire/dial.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { cutLines, type Encoding, isBlank, lineBytes, lineText } from './framing.ts';
 import { type LineOptions, type Settled, settled } from './wire.ts';
 

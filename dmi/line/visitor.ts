@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { Garbled, Misconfigured } from '../errors.ts';
 import type { PropertyShape } from '../mapper.ts';
+import { range, told, unknownField } from '../schema.ts';
 import type { Schema } from '../standard-schema.ts';
 import type { PropertyType, Value } from '../value.ts';
 import { quoted } from '../wire/dial.ts';
@@ -38,7 +39,6 @@ const template = (what: string, ...more: string[]) =>
     line(what, ...more),
     v.check((text) => text.split('{}').length === 2, 'expected {} once, where the value stands'),
   );
-const KNOWN = 'ask, set, answer, field, type, on, off';
 
 /** The schema of {@link LineVisitor}; of valibot, so that a mapper can build on it. */
 export const lineVisitor: v.GenericSchema<unknown, LineVisitor> & Schema<LineVisitor> = v.pipe(
@@ -48,13 +48,7 @@ export const lineVisitor: v.GenericSchema<unknown, LineVisitor> & Schema<LineVis
       set: v.optional(template('the line that sets it, {} being the value', 'VOLT {}')),
       answer: v.optional(template('the answer, {} being the value', '{}', 'T={} C'), '{}'),
       field: v.optional(
-        v.pipe(
-          v.number('expected a whole number from 0'),
-          v.integer('expected a whole number from 0'),
-          v.minValue(0, 'expected a whole number from 0'),
-          v.maxValue(999, 'expected at most 999'),
-          v.description('which value, where the answer has several; 0 is the first'),
-        ),
+        told(range(0, 999), 'which value, where the answer has several; 0 is the first'),
       ),
       type: v.optional(
         v.pipe(
@@ -66,12 +60,10 @@ export const lineVisitor: v.GenericSchema<unknown, LineVisitor> & Schema<LineVis
       on: v.optional(line('the word for true', 'ON'), '1'),
       off: v.optional(line('the word for false', 'OFF'), '0'),
     },
-    (issue) =>
-      issue.expected === 'never'
-        ? `unknown field ${issue.received}; known are ${KNOWN}`
-        : issue.path === undefined
-          ? `expected an object with ${KNOWN}`
-          : 'a visitor needs ask: the line that asks for the value',
+    unknownField(
+      'ask, set, answer, field, type, on, off',
+      'a visitor needs ask: the line that asks for the value',
+    ),
   ),
   v.forward(
     v.check(({ on, off }) => on !== off, 'the words for true and false must differ'),

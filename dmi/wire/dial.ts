@@ -1,7 +1,8 @@
-/** What the blocks for lines and for HTTP share: a dial with an end, a call that is given up at once, and text that is text. */
+/** What the blocks for lines and for HTTP share: a dial with an end, turns, and text that is text. */
 import type { Duplex } from 'node:stream';
 import { Unreachable } from '../errors.ts';
 import type { MapperContext } from '../mapper.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 
 /** The least that a connection may take: a TCP handshake that lost a packet needs more than a second. */
 const DIAL_MS = 5000;
@@ -45,20 +46,6 @@ export class Turns {
     } finally {
       resolve();
     }
-  }
-}
-
-/** What `promise` gives, or the signal's reason as soon as it aborts. */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  // As the DMI says: with the signal's reason, whatever that is.
-  const abort = (): void => reject(signal.reason as Error);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

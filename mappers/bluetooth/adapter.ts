@@ -1,6 +1,6 @@
 /** One adapter and its life: opened while somebody uses it, listening, mended when it hangs, opened again when it is lost. */
 import type { Duplex } from 'node:stream';
-import { type Clock, DmiError, type Log, Unreachable } from '@limpet/dmi';
+import { type Clock, DmiError, type Log, Unreachable, unlessAborted } from '@limpet/dmi';
 import { openRadio } from './radio/open.ts';
 import type { Package } from './radio/noble.ts';
 import {
@@ -13,7 +13,6 @@ import {
 } from './radio/radio.ts';
 import type { AdapterAddress } from './settings.ts';
 import { Slots } from './slots.ts';
-import { unlessAborted } from './unless-aborted.ts';
 
 /** Somebody who uses the adapter: a device, or a search. */
 export interface AdapterUser {

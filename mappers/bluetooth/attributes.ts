@@ -2,7 +2,14 @@
  * The attributes of one device, linked to while they are needed: takes a slot of the adapter, connects, finds what is asked for,
  * and gives the slot back when it was idle for a while, or when another device waits for it.
  */
-import { type Clock, type DmiError, Misconfigured, Refused, Unreachable } from '@limpet/dmi';
+import {
+  type Clock,
+  type DmiError,
+  Misconfigured,
+  Refused,
+  Unreachable,
+  unlessAborted,
+} from '@limpet/dmi';
 import type { Adapter } from './adapter.ts';
 import { AttError } from './att.ts';
 import { type Characteristic, type Descriptor, PROPERTY, type Service } from './attribute.ts';
@@ -10,7 +17,6 @@ import { Gatt } from './gatt.ts';
 import type { Peer } from './radio/radio.ts';
 import type { Settings } from './settings.ts';
 import type { SlotHolder } from './slots.ts';
-import { unlessAborted } from './unless-aborted.ts';
 import { type GattSource, placeOf, type Visitor } from './visitor.ts';
 
 /** Configures what is notified: Core Specification, Vol 3 Part G, 3.3.3.3. */

@@ -6,13 +6,13 @@ import {
   type MapperContext,
   type Reading,
   Unreachable,
+  unlessAborted,
 } from '@limpet/dmi';
 import type { Adapter, AdapterUser } from './adapter.ts';
 import { Attributes } from './attributes.ts';
 import { Heard } from './heard.ts';
 import type { Report } from './radio/radio.ts';
 import type { Settings } from './settings.ts';
-import { unlessAborted } from './unless-aborted.ts';
 import type { Visitor } from './visitor.ts';
 
 /** How the device is heard through one adapter. */

@@ -1,5 +1,6 @@
 /** What a person at a command line finds: devices that are heard; of one of them, its services and characteristics. */
 import { type Found, Misconfigured, type MapperContext, type Search } from '@limpet/dmi';
+import { duration } from '@limpet/dmi/schema';
 import { Adapter, type AdapterUser } from './adapter.ts';
 import { parseAdvertisement, type Advertisement } from './advertisement.ts';
 import { modelOf } from './browse.ts';
@@ -38,10 +39,14 @@ export async function* discover(
   const named = where ?? search.settings['adapter'] ?? 'hci0';
   const names = (Array.isArray(named) ? named : [named]).map(String);
   const { scan } = search.settings;
-  const scanMs = typeof scan === 'string' ? Number.parseFloat(scan) * 1000 : SCAN_MS;
-  if (!(scanMs >= 1000 && scanMs <= 600_000))
-    throw new Misconfigured('BLE_SETTINGS', 'scan: expected a duration from 1s to 600s');
+  const scanMs = scan === undefined ? SCAN_MS : millisecondsOf(scan);
   for (const name of names) yield* listen(adapterOf(name), scanMs, context, signal);
+}
+
+function millisecondsOf(scan: unknown): number {
+  const parsed = v.safeParse(duration('1s', '10m'), scan);
+  if (parsed.success) return parsed.output;
+  throw new Misconfigured('BLE_SETTINGS', `scan: ${parsed.issues[0].message}`);
 }
 
 function adapterOf(name: string): AdapterAddress {

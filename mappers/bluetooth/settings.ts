@@ -1,7 +1,7 @@
 /** How a Bluetooth device is reached: what a manifest's `settings` may say, checked once and made explicit. */
+import { duration, range, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import type { Package } from './radio/noble.ts';
-import { duration, range, unknownField } from './schema.ts';
 
 /** One adapter. */
 export interface AdapterAddress {
@@ -76,12 +76,12 @@ const fields = v.strictObject(
       DEFAULT_ADAPTER,
     ),
     // The runtime gives a call ten seconds.
-    timeout: v.optional(duration(1000, 9_000, '8s'), '8s'),
-    silence: v.optional(duration(1000, 86_400_000, '5m'), '5m'),
-    answer: v.optional(duration(100, 9_000, '4s'), '4s'),
+    timeout: v.optional(duration('1s', '9s'), '8s'),
+    silence: v.optional(duration('1s', '24h'), '5m'),
+    answer: v.optional(duration('100ms', '9s'), '4s'),
     // Core Specification, Vol 4 Part E, 7.8.12: 100 ms to 32 s.
-    supervision: v.optional(duration(500, 32_000, '4s'), '4s'),
-    keep: v.optional(duration(0, 3_600_000, '5s'), '5s'),
+    supervision: v.optional(duration('500ms', '32s'), '4s'),
+    keep: v.optional(duration('0s', '1h'), '5s'),
     slots: v.optional(range(1, 16), 3),
     pair: v.optional(
       v.picklist(

@@ -1,10 +1,10 @@
 /** What a model may say of where a property lives: checked once, all faults at once, and made explicit. */
+import { duration, range, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { manufacturerKey, serviceKey } from './advertisement.ts';
 import { bthomeKind } from './bthome.ts';
 import type { Layout } from './layout.ts';
 import { isWhole, NUMBERS, type NumberType } from './numbers.ts';
-import { duration, hex, range, unknownField } from './schema.ts';
 import { parseUuid } from './uuid.ts';
 import type { FactSource, GattSource, HeardSource, Visitor } from './visitor.ts';
 
@@ -34,7 +34,7 @@ const fields = v.strictObject(
     descriptor: v.optional(uuid),
     via: v.optional(choice(['read', 'notify', 'indicate'])),
     write: v.optional(choice(['withResponse', 'withoutResponse'])),
-    silence: v.optional(duration(1000, 86_400_000, '30s')),
+    silence: v.optional(duration('1s', '24h')),
     match: v.optional(hex(64)),
     matchAt: v.optional(range(0, 511)),
     size: v.optional(range(0, 512)),
@@ -178,4 +178,15 @@ function layoutOf(given: Fields): Layout {
 function valueOf(given: Fields): Omit<Layout, 'bigEndian'> {
   const { offset = 0, type = 'bytes', bit = 0, shift = 0, scale = 1, add = 0, invalid } = given;
   return { offset, type, bit, shift, scale, add, invalid: [invalid ?? []].flat() };
+}
+
+/** Bytes as hexadecimal digits in pairs, e.g. `0215` or `02 15`. */
+function hex(maximumBytes: number) {
+  const message = `expected 1 to ${maximumBytes} bytes as pairs of hexadecimal digits, in quotes, such as "0215"`;
+  return v.pipe(
+    v.string(message),
+    v.regex(/^([0-9a-fA-F]{2}[ :]?)+$/, message),
+    v.transform((text) => Uint8Array.from(Buffer.from(text.replaceAll(/[ :]/g, ''), 'hex'))),
+    v.check((bytes) => bytes.length <= maximumBytes, message),
+  );
 }

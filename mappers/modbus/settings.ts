@@ -1,6 +1,6 @@
 /** How a Modbus device is reached: what a manifest's `settings` may say, checked once and made explicit. */
+import { duration, range, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
-import { range, told, unknownField } from './schema.ts';
 
 /** A line's parameters, as far as they govern timing. */
 export interface Line {
@@ -31,23 +31,6 @@ type Target = Pick<Settings, 'framing' | 'dial' | 'port' | 'line'>;
 
 const ADDRESS_HINT =
   'expected tcp://HOST[:502], rtu:///dev/ttyUSB0?baud=19200&parity=even or rtu+tcp://HOST:PORT';
-const UNITS = { ms: 1, s: 1000, m: 60_000 };
-
-function duration(minimumMs: number, maximumMs: number) {
-  return v.pipe(
-    v.string('expected a duration such as 500ms or 2s'),
-    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
-      const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(dataset.value) ?? [];
-      const ms = Number(count) * UNITS[(unit ?? 's') as keyof typeof UNITS];
-      if (ms >= minimumMs && ms <= maximumMs) return ms;
-      addIssue({
-        message: `expected a duration from ${minimumMs}ms to ${maximumMs}ms, such as 500ms or 2s`,
-      });
-      return NEVER;
-    }),
-  );
-}
-
 const address = v.pipe(
   v.string(ADDRESS_HINT),
   v.rawTransform<string, Target>(({ dataset, addIssue, NEVER }) => {
@@ -74,7 +57,7 @@ export const settings = v.pipe(
         1,
       ),
       timeout: v.optional(
-        told(duration(1, 60_000), 'how long an answer may take', '500ms', '2s'),
+        told(duration('1ms', '60s'), 'how long an answer may take', '500ms', '2s'),
         '1s',
       ),
       gap: v.optional(
@@ -83,7 +66,7 @@ export const settings = v.pipe(
       ),
       maxRegisters: v.optional(told(range(1, 125), 'what one request may ask for'), 125),
       maxBits: v.optional(told(range(1, 2000), 'the same for coils and discrete inputs'), 2000),
-      pause: v.optional(told(duration(0, 10_000), 'silence before each request', '20ms'), '0ms'),
+      pause: v.optional(told(duration('0ms', '10s'), 'silence before each request', '20ms'), '0ms'),
       write: v.optional(
         told(
           v.picklist(['auto', 'single', 'multiple'], 'expected auto, single or multiple'),

@@ -1,7 +1,7 @@
 /** Where a property lives on a Modbus device, and whether it can serve what the model says of it. */
 import type { PropertyShape } from '@limpet/dmi';
+import { range, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
-import { range, told, unknownField } from './schema.ts';
 
 /** The four tables of the Modbus data model. */
 export type Table = 'coil' | 'discrete' | 'input' | 'holding';

@@ -3,7 +3,14 @@
  * first and closes with the last; when it is lost, all are told and it is gone.
  */
 import type { Duplex } from 'node:stream';
-import { type Clock, type DmiError, type MapperContext, Refused, Unreachable } from '@limpet/dmi';
+import {
+  type Clock,
+  type DmiError,
+  type MapperContext,
+  Refused,
+  Unreachable,
+  unlessAborted,
+} from '@limpet/dmi';
 import { Client } from './client.ts';
 import type { Filter, Message } from './orders.ts';
 import type { Publish } from './packets.ts';
@@ -11,7 +18,6 @@ import { fileText } from './secrets.ts';
 import type { Link } from './settings.ts';
 import { secure } from './tls.ts';
 import { type Listener, Topics } from './topics.ts';
-import { unlessAborted } from './unless-aborted.ts';
 
 /** One device's share in the connection. */
 export interface Share {

@@ -1,8 +1,7 @@
 /** What a device says after it was told to change something: the value it took, another one, or nothing. */
-import type { Clock, DmiError, Value } from '@limpet/dmi';
+import { type Clock, type DmiError, type Value, unlessAborted } from '@limpet/dmi';
 import type { Share } from './broker.ts';
 import { sameValue } from './news.ts';
-import { unlessAborted } from './unless-aborted.ts';
 
 /** A state that is another than was asked for gets so long to follow: the device may have been about to say it. */
 const FOLLOW_MS = 1_000;

@@ -1,42 +1,6 @@
 /** What the two schemas of this mapper share. */
 import * as v from 'valibot';
 
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** A duration in ms, from text such as `500ms`, `10s`, `5m`, `1h`. */
-export function duration(minimumMs: number, maximumMs: number) {
-  const expected = `expected a duration from ${minimumMs}ms to ${maximumMs / 1000}s, such as 500ms, 10s or 5m`;
-  return v.pipe(
-    v.string(expected),
-    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
-      const [, count, unit] = /^(\d{1,9}(?:\.\d+)?)(ms|s|m|h)$/.exec(dataset.value) ?? [];
-      const ms = Number(count) * UNITS[(unit ?? 's') as keyof typeof UNITS];
-      if (ms >= minimumMs && ms <= maximumMs) return ms;
-      addIssue({ message: expected });
-      return NEVER;
-    }),
-  );
-}
-
-/** A whole number from `minimum` to `maximum`. */
-export function range(minimum: number, maximum: number) {
-  const message = `expected a whole number from ${minimum} to ${maximum}`;
-  return v.pipe(
-    v.number(message),
-    v.integer(message),
-    v.minValue(minimum, message),
-    v.maxValue(maximum, message),
-  );
-}
-
-/** The message of a strict object: which field is unknown and which are known, or what is missing. */
-export function unknownField(known: string, missing: string) {
-  return (issue: v.StrictObjectIssue): string => {
-    if (issue.expected === 'never') return `unknown field ${issue.received}; known are ${known}`;
-    return issue.path === undefined ? `expected an object with ${known}` : missing;
-  };
-}
-
 /** One of a few words. */
 export function oneOf<const Words extends readonly string[]>(...words: Words) {
   return v.picklist(words, `expected one of ${words.join(', ')}`);

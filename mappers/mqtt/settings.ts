@@ -1,16 +1,7 @@
 /** How a device is reached over MQTT: what a manifest's `settings` may say, checked once and made explicit. */
+import { duration, range, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
-import {
-  duration,
-  oneOf,
-  qos,
-  range,
-  type Retained,
-  retained,
-  text,
-  topic,
-  unknownField,
-} from './schema.ts';
+import { oneOf, qos, type Retained, retained, text, topic } from './schema.ts';
 
 /** Which convention the device follows for its topics and payloads. */
 export type Dialect = 'plain' | 'sparkplug-b' | 'zigbee2mqtt' | 'tasmota';
@@ -123,11 +114,11 @@ const fields = v.strictObject(
     password: v.optional(text),
     passwordFile: v.optional(file),
     clientId: v.optional(v.pipe(text, v.maxLength(128, 'expected at most 128 characters'))),
-    keepalive: v.optional(duration(1_000, 3_600_000), '30s'),
+    keepalive: v.optional(duration('1s', '1h'), '30s'),
     version: v.optional(oneOf('3.1.1', '5'), '3.1.1'),
-    session: v.optional(duration(0, 604_800_000), '0s'),
+    session: v.optional(duration('0s', '168h'), '0s'),
     maxPayload: v.optional(range(64, 1_048_576), 65_536),
-    timeout: v.optional(duration(100, 60_000), '5s'),
+    timeout: v.optional(duration('100ms', '60s'), '5s'),
     dialect: v.optional(oneOf('plain', 'sparkplug-b', 'zigbee2mqtt', 'tasmota'), 'plain'),
     topic: v.optional(topic),
     variables: v.optional(
@@ -148,7 +139,7 @@ const fields = v.strictObject(
     ),
     qos: v.optional(qos, 1),
     retained: v.optional(retained, 'stale'),
-    expireAfter: v.optional(duration(1_000, 604_800_000)),
+    expireAfter: v.optional(duration('1s', '168h')),
   },
   unknownField(KNOWN, `broker: required; ${ADDRESS}`),
 );

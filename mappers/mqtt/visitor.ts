@@ -1,19 +1,10 @@
 /** Where a property lives on an MQTT device, and whether it can serve what the model says of it. */
 import type { PropertyShape, PropertyType } from '@limpet/dmi';
+import { duration, range, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { BINARY, type BinaryType, isBinary } from './binary.ts';
 import { parsePath, type Steps } from './json-path.ts';
-import {
-  duration,
-  oneOf,
-  qos,
-  range,
-  type Retained,
-  retained,
-  text,
-  topic,
-  unknownField,
-} from './schema.ts';
+import { oneOf, qos, type Retained, retained, text, topic } from './schema.ts';
 
 type Scalar = string | number | boolean;
 
@@ -92,7 +83,7 @@ const path = v.pipe(
 );
 
 const response = v.strictObject(
-  { topic, path: v.optional(path), timeout: v.optional(duration(100, 60_000)) },
+  { topic, path: v.optional(path), timeout: v.optional(duration('100ms', '60s')) },
   unknownField('topic, path, timeout', 'a response needs topic'),
 );
 const command = v.strictObject(
@@ -127,7 +118,7 @@ const fields = v.strictObject(
     scale: v.optional(v.pipe(number, v.notValue(0, 'a scale of 0 loses the value'))),
     offset: v.optional(number),
     time: v.optional(path),
-    expireAfter: v.optional(duration(1_000, 604_800_000)),
+    expireAfter: v.optional(duration('1s', '168h')),
     retained: v.optional(retained),
     command: v.optional(command),
   },

@@ -1,6 +1,6 @@
 /** How an OPC UA server is reached: what a manifest's `settings` may say, checked once and made explicit. */
+import { duration, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
-import { duration, unknownField } from './schema.ts';
 
 /** Policies that count as secure today (OPC UA Part 7), best first. */
 export const POLICIES = [

@@ -1,8 +1,8 @@
 /** Where a property or a method lives on an OPC UA server, and whether it can serve what the model says of it. */
 import type { MethodShape, PropertyShape } from '@limpet/dmi';
+import { duration, range, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { NODE_ID_HINT, type NodeAddress, parseNodeId } from './node-id.ts';
-import { duration, range, unknownField } from './schema.ts';
 
 /** Attributes that hold a value, with their ids (OPC UA Part 6, A.1). */
 export const ATTRIBUTES = {

@@ -2,9 +2,8 @@
  * One device's life: planned, connected, polled; lost and tried again; or misconfigured, until its manifest
  * changes. Whatever its mapper does stays within this device.
  */
-import { type Clock, type Log, Unreachable } from '@limpet/dmi';
+import { type Clock, type Log, Unreachable, unlessAborted } from '@limpet/dmi';
 import { type CallOutcome, type Id } from '@limpet/dmi/manifest';
-import { unlessAborted } from '../kernel/unless-aborted.ts';
 import { Caller, type CallAsked } from './caller.ts';
 import { type DevicePlan, type Plans } from './plan.ts';
 import { type Ports } from './ports.ts';

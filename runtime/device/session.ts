@@ -3,9 +3,15 @@
  * loses the device. Orders use the same connection through {@link Session.call}; turns keep calls apart.
  */
 import { type Duplex } from 'node:stream';
-import { type Clock, type Connection, type Log, type Reading, Unreachable } from '@limpet/dmi';
+import {
+  type Clock,
+  type Connection,
+  type Log,
+  type Reading,
+  Unreachable,
+  unlessAborted,
+} from '@limpet/dmi';
 import { type Id } from '@limpet/dmi/manifest';
-import { unlessAborted } from '../kernel/unless-aborted.ts';
 import { within } from './ceiling.ts';
 import { checkConnection } from './connection-shape.ts';
 import { type Asked, type Task } from './conversation.ts';

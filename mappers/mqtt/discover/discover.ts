@@ -1,8 +1,8 @@
 /** What there is on a broker: listens for a while, asks those that can be asked, and makes devices of what it heard. */
 import { type Found, type MapperContext, Misconfigured, type Search } from '@limpet/dmi';
+import { duration } from '@limpet/dmi/schema';
 import { safeParse } from 'valibot';
 import { join, type Share } from '../broker.ts';
-import { duration } from '../schema.ts';
 import { settings as schema } from '../settings.ts';
 import { rebirth } from '../sparkplug/rebirth.ts';
 import type { Heard } from '../topics.ts';
@@ -92,7 +92,7 @@ function* devices(heard: HeardTopics, { log }: MapperContext): Generator<Found> 
 }
 
 function millisecondsOf(listen: unknown): number {
-  const parsed = safeParse(duration(100, 600_000), listen);
+  const parsed = safeParse(duration('100ms', '10m'), listen);
   if (parsed.success) return parsed.output;
   throw new Misconfigured('MQTT_WHERE', `listen: ${parsed.issues[0].message}`);
 }

@@ -49,7 +49,7 @@ export function confine(): Confined {
 
 /** What a mapper may import of the DMI without bringing it. */
 function doors(url: (door: string) => string): Readonly<Record<string, string>> {
-  const names = ['', 'line', 'http', 'frames'];
+  const names = ['', 'line', 'http', 'frames', 'schema'];
   return Object.fromEntries(names.map((door) => [`@limpet/dmi${door && `/${door}`}`, url(door)]));
 }
 

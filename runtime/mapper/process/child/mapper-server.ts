@@ -1,10 +1,16 @@
 /** Answers what the core asks of the mapper in this process, each ask on the plane where it came. */
-import { type Clock, type Log, type Mapper, Misconfigured, type Value } from '@limpet/dmi';
+import {
+  type Clock,
+  type Log,
+  type Mapper,
+  Misconfigured,
+  type Value,
+  unlessAborted,
+} from '@limpet/dmi';
 import { type CapturePage } from '@limpet/dmi/manifest';
 import { unusableOutput } from '../../../device/connection-shape.ts';
 import { type Open, openStream } from '../../../device/open.ts';
 import { Ports } from '../../../device/ports.ts';
-import { unlessAborted } from '../../../kernel/unless-aborted.ts';
 import { Obedience } from '../../obedience.ts';
 import { type Refusals } from '../../sandbox/refusals.ts';
 import { type Channel } from '../channel.ts';

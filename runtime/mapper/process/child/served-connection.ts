@@ -6,11 +6,11 @@ import {
   Misconfigured,
   type Reading,
   type Value,
+  unlessAborted,
 } from '@limpet/dmi';
 import { checkConnection, mapperFault } from '../../../device/connection-shape.ts';
 import { type Duplex } from 'node:stream';
 import { type Seat } from '../../../device/seat.ts';
-import { unlessAborted } from '../../../kernel/unless-aborted.ts';
 import { type Obedience } from '../../obedience.ts';
 import { type Outbox } from '../outbox.ts';
 

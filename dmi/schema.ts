@@ -1,10 +1,10 @@
-/** What the schemas of this mapper share: numbers in a range, durations, and naming the field that is wrong. */
+/** `@limpet/dmi/schema`: what the schemas of many mappers need, for valibot. */
 import * as v from 'valibot';
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** A whole number from `minimum` to `maximum`. */
-export function range(minimum: number, maximum: number) {
+export function range(minimum: number, maximum: number): v.GenericSchema<number> {
   const message = `expected a whole number from ${minimum} to ${maximum}`;
   return v.pipe(
     v.number(message),
@@ -14,10 +14,10 @@ export function range(minimum: number, maximum: number) {
   );
 }
 
-/** A duration such as `500ms` or `2s`, as milliseconds. */
-export function duration(minimum: string, maximum: string) {
+/** A duration such as `500ms`, `1.5s` or `5m`, as milliseconds; the limits are written so too. */
+export function duration(minimum: string, maximum: string): v.GenericSchema<string, number> {
   const [least, most] = [milliseconds(minimum) ?? 0, milliseconds(maximum) ?? Infinity];
-  const message = `expected a duration from ${minimum} to ${maximum}, such as 500ms or 2s`;
+  const message = `expected a duration from ${minimum} to ${maximum}, such as 500ms, 10s or 5m`;
   return v.pipe(
     v.string(message),
     v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
@@ -29,6 +29,15 @@ export function duration(minimum: string, maximum: string) {
   );
 }
 
+/** The schema, with what it is for and what might stand there: `limpet mapper describe` tells it. */
+export function told<Input, Output>(
+  schema: v.GenericSchema<Input, Output>,
+  description: string,
+  ...examples: Input[]
+): v.GenericSchema<Input, Output> {
+  return v.pipe(schema, v.description(description), v.examples(examples as never));
+}
+
 /** The message of a strict object: which field is unknown and which are known, or what is missing. */
 export function unknownField(known: string, missing: string) {
   return (issue: v.StrictObjectIssue): string => {
@@ -38,6 +47,6 @@ export function unknownField(known: string, missing: string) {
 }
 
 function milliseconds(text: string): number | undefined {
-  const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+  const [, count, unit] = /^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)$/.exec(text) ?? [];
   return count === undefined ? undefined : Number(count) * UNITS[unit as keyof typeof UNITS];
 }
