@@ -30,6 +30,7 @@ function subject(): Subject {
       },
     ],
     refused: visitor('absent'),
+    refusedWrite: { visitor: visitor('absent'), value: 5 },
     methods: [
       {
         visitor: visitor('open-valve'),
@@ -63,7 +64,7 @@ async function failures(
   only: readonly string[],
 ): Promise<Assertion[]> {
   const failed: Assertion[] = [];
-  for await (const each of runConformance(mapper, { faults: 40, ...subject }, new Set(only))) {
+  for await (const each of runConformance(mapper, { faults: 40, ...subject }, only)) {
     if (each.result === 'fail') failed.push(each);
   }
   return failed;
@@ -93,6 +94,7 @@ const CAUGHT: readonly (readonly [Quirk, string])[] = [
   ['writes a neighbour too', 'DMI-302'],
   ['writes anything', 'DMI-303'],
   ['answers for what it did not write', 'DMI-304'],
+  ['a refused write is a value', 'DMI-305'],
   ['ignores abort', 'DMI-401'],
   ['ignores abort', 'DMI-402'],
   ['a cut is Garbled', 'DMI-403'],
@@ -206,6 +208,11 @@ test('a mapper that keeps a kilobyte of each connection is caught by DMI-602', a
   assert.match(failed.reason ?? '', /KiB behind/);
 });
 
+test('a promise that there is not is asked for in vain, aloud', async () => {
+  const run = runConformance(tinyMapper(), subject(), ['DMI-201', 'DMI-20']);
+  await assert.rejects(run.next(), /there is no promise "DMI-20"/);
+});
+
 test('what a subject does not offer is not applicable, with the reason', async () => {
   const { settings, simulator, items } = subject();
   const [, name] = items;
@@ -219,7 +226,7 @@ test('what a subject does not offer is not applicable, with the reason', async (
   })) {
     results.set(each.id, each);
   }
-  for (const id of ['DMI-204', 'DMI-301', 'DMI-302', 'DMI-303', 'DMI-402']) {
+  for (const id of ['DMI-204', 'DMI-301', 'DMI-302', 'DMI-303', 'DMI-305', 'DMI-402']) {
     assert.equal(results.get(id)?.result, 'not-applicable', id);
     assert.match(results.get(id)?.reason ?? '', /the subject/);
   }

@@ -42,12 +42,17 @@ const PROMISES: readonly DmiPromise[] = [
 export async function* runConformance<Settings, Visitor>(
   mapper: Mapper<Settings, Visitor>,
   subject: Subject,
-  only?: ReadonlySet<string>,
+  only?: Iterable<string>,
 ): AsyncGenerator<Assertion> {
+  const ids = new Set(only ?? PROMISES.map(({ id }) => id));
+  for (const id of ids) {
+    if (!PROMISES.some((each) => each.id === id))
+      throw new TypeError(`there is no promise "${id}"`);
+  }
   const trial = new Trial(mapper, subject);
   try {
     for (const promise of PROMISES) {
-      if (only?.has(promise.id) ?? true) yield await tried(promise, trial);
+      if (ids.has(promise.id)) yield await tried(promise, trial);
     }
   } finally {
     await trial.close();

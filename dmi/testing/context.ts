@@ -17,16 +17,18 @@ export interface FakeContext extends MapperContext {
 
 /**
  * A context whose `dial` reaches `wire`: any address when it is a function, else those that it names; other
- * addresses are Unreachable.
+ * addresses, and without it all, are Unreachable.
  */
-export function fakeContext(options: {
-  readonly device?: string;
-  readonly wire: Serve | Readonly<Record<string, Serve>>;
-  readonly clock?: FakeClock;
-  /** Without it the mapper has none, as inline. */
-  readonly folder?: string;
-}): FakeContext {
-  const { device = 'default/device-1', wire, clock = fakeClock(), folder } = options;
+export function fakeContext(
+  options: {
+    readonly device?: string;
+    readonly wire?: Serve | Readonly<Record<string, Serve>>;
+    readonly clock?: FakeClock;
+    /** Without it the mapper has none, as inline. */
+    readonly folder?: string;
+  } = {},
+): FakeContext {
+  const { device = 'default/device-1', wire = {}, clock = fakeClock(), folder } = options;
   const dialled: string[] = [];
   return {
     device,

@@ -80,5 +80,6 @@ test('a fake context dials what it is given and nothing else', async () => {
   await assert.rejects(context.dial('tcp://a:1', AbortSignal.abort()), { name: 'AbortError' });
   assert.deepEqual(context.dialled, ['tcp://a:1', 'tcp://b:1']);
   assert.ok(!('folder' in context), 'as inline');
+  await assert.rejects(fakeContext().dial('tcp://a:1', never), Unreachable);
   assert.equal(fakeContext({ wire: {}, folder: '/var/x' }).folder, '/var/x');
 });

@@ -102,10 +102,11 @@ export class Stage {
 
 async function parsedVisitors(
   mapper: Mapper<unknown, unknown>,
-  { items, methods = [], refused }: Subject,
+  { items, methods = [], refused, refusedWrite }: Subject,
 ): Promise<Map<unknown, unknown>> {
   const visitors = new Map<unknown, unknown>();
-  for (const visitor of [...items, ...methods, { visitor: refused }].map((each) => each.visitor)) {
+  const asked = [...items, ...methods, { visitor: refused }, { visitor: refusedWrite?.visitor }];
+  for (const { visitor } of asked) {
     if (visitor === undefined) continue;
     visitors.set(visitor, await parse(mapper.visitor, visitor, 'a visitor'));
   }

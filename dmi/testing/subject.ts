@@ -38,6 +38,8 @@ export interface Subject {
   readonly items: readonly [SubjectItem, ...SubjectItem[]];
   /** A visitor that the schema takes and the device refuses, such as a register that it lacks. */
   readonly refused?: unknown;
+  /** An order that the schema takes and the device refuses, such as a value that its hardware cannot reach. */
+  readonly refusedWrite?: { readonly visitor: unknown; readonly value: Value };
   /** Whether the protocol carries a checksum, so that a single flipped bit must be noticed. */
   readonly checksummed?: boolean;
   /**

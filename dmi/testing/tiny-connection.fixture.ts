@@ -153,6 +153,10 @@ export class TinyConnection implements Connection<Visitor> {
       return value;
     }
     const { of } = await this.#ask({ set: key, to: value as Json }, signal);
+    const no = of[0]?.no;
+    if (no !== undefined && this.#quirk !== 'a refused write is a value') {
+      throw new Refused('TINY_NO', no);
+    }
     if (this.#quirk === 'writes a neighbour too')
       await this.#ask({ set: 'name', to: `n${this.#id}` }, signal);
     return this.#quirk === 'says what was asked, not what is' ? value : (of[0]?.value ?? null);

@@ -38,6 +38,7 @@ export type Quirk =
   | 'reads only once'
   | 'writes a neighbour too'
   | 'writes anything'
+  | 'a refused write is a value'
   | 'answers for what it did not write'
   | 'ignores abort'
   | 'a cut is Garbled'

@@ -84,6 +84,26 @@ export const writing: readonly DmiPromise[] = [
       expect(known, rig.subject.items, await rig.read(connection, rig.subject.items));
     }
   }),
+  onRig(
+    'DMI-305',
+    'a write that the device refuses is Refused, and the connection stays',
+    async (rig) => {
+      const { items, refusedWrite } = rig.subject;
+      if (refusedWrite === undefined) {
+        throw new NotApplicable('the subject names no order to refuse: refusedWrite');
+      }
+      const connection = await rig.connect();
+      const known = await baseline(rig, connection);
+      // Twice: a refusal must not spoil the next order either.
+      for (let time = 0; time < 2; time++) {
+        const outcome = await rig.tryWrite(connection, refusedWrite, refusedWrite.value);
+        if (outcome.kind !== 'error' || !(outcome.error instanceof Refused)) {
+          throw new Broken(`a refused write must reject with Refused; it ${say(outcome)}`);
+        }
+        expect(known, items, await rig.read(connection, items));
+      }
+    },
+  ),
 ];
 
 async function writeMany(

@@ -70,6 +70,7 @@ for (const [address, framing] of [
       settings: { address },
       items,
       refused: { register: 'holding', address: 11_000 },
+      refusedWrite: { visitor: { register: 'holding', address: 11_000 }, value: 5 },
       checksummed: framing === 'rtu',
       discover: () => ({ where: address, settings: {} }),
       neighbour: { settings: { address, unit: 2 }, items: [NEIGHBOUR] },

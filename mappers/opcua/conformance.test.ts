@@ -43,6 +43,7 @@ suite('DMI conformance', () => {
     settings: { endpoint: 'opc.tcp://plc:4840', security: 'none' },
     items,
     refused: { node: 'ns=2;s=Nothing' },
+    refusedWrite: { visitor: { node: 'ns=2;s=Nothing' }, value: 5 },
     faults: 20,
   });
 });
