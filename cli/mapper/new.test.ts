@@ -25,6 +25,7 @@ for (const kind of ['line', 'http', 'bytes'] as const) {
     for (const file of [
       'supply.ts',
       'supply.test.ts',
+      'subject.ts',
       'example.yaml',
       'package.json',
       'README.md',
@@ -45,7 +46,7 @@ for (const kind of ['line', 'http', 'bytes'] as const) {
     const tested = spawnSync(process.execPath, some, options);
     assert.equal(tested.status, 0, tested.stdout);
     assert.match(tested.stdout, /# fail 0/);
-    assert.match(tested.stdout, /ok \d+ - DMI-204/);
+    assert.match(tested.stdout, /ok \d+ - DMI-204[^#]*\n/);
   });
 }
 
@@ -55,6 +56,8 @@ test('nothing is written over, and a wrong name is said to be wrong', async (t) 
   const full = await runLimpet(['mapper', 'new', 'supply', '--dir', folder]);
   assert.equal(full.code, 2);
   assert.match(full.err, /is not empty/);
+  const taken = await runLimpet(['mapper', 'new', 'subject', '--dir', path.join(folder, 'x')]);
+  assert.match(taken.err, /subject.ts is another file/);
   const wrong = await runLimpet(['mapper', 'new', 'My Supply', '--dir', path.join(folder, 'x')]);
   assert.equal(wrong.code, 2);
   assert.match(wrong.err, /lower-case letters/);

@@ -7,6 +7,8 @@ import path from 'node:path';
 
 const here = import.meta.dirname;
 const KINDS = ['line', 'http', 'bytes'];
+/** What else a source beside the mapper is called. */
+const OWN = ['simulator', 'subject'];
 /** As the edge takes them; `limpet-mapper-` before it is for the registry. */
 const NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
@@ -14,6 +16,11 @@ export function create({ name, kind = 'line', folder = `limpet-mapper-${name}`, 
   if (!NAME.test(name)) {
     throw new CreateError(
       `"${name}" cannot name a protocol: lower-case letters, digits and "-", at most 32, a letter first`,
+    );
+  }
+  if (OWN.includes(name)) {
+    throw new CreateError(
+      `"${name}" cannot name a protocol: ${name}.ts is another file of the folder`,
     );
   }
   if (!KINDS.includes(kind)) throw new CreateError(`there is no template "${kind}"`);
@@ -34,7 +41,7 @@ export function create({ name, kind = 'line', folder = `limpet-mapper-${name}`, 
   }
   files.set('package.json', json(manifest({ name, kind, version, dmi })));
   files.set('tsconfig.json', json(TSCONFIG));
-  files.set('README.md', readme(name));
+  files.set('README.md', readme({ name, kind, dmi }));
   files.set('.gitignore', 'node_modules\n/*.tgz\n');
   fs.mkdirSync(into, { recursive: true });
   for (const [file, text] of files) fs.writeFileSync(path.join(into, file), text, { flag: 'wx' });
@@ -85,16 +92,30 @@ const TSCONFIG = {
   },
 };
 
-const readme = (name) => `# limpet-mapper-${name}
+const readme = ({ name, kind, dmi }) => `# limpet-mapper-${name}
 
-Teaches Limpet the protocol \`${name}\`. The source is \`${name}.ts\`; \`example.yaml\` holds a model and a device of it.
+Teaches Limpet the protocol \`${name}\`. The source is \`${name}.ts\`; \`example.yaml\` holds a model and a device of it, \`subject.ts\` what else the tests try.
 
     limpet mapper dev        # the example against the simulator, live; reloads when you save
     limpet mapper test       # the promises of the device mapper interface, each by its number
     limpet mapper describe   # settings and visitors as tables, JSON Schema, or a form
     limpet mapper pack       # one file for a board: limpet mapper install FILE --edge limpet.yaml
 
+What it may touch stands in package.json, \`limpet.permissions\`: ${touch(kind)}.
+${
+  dmi
+    ? `
+\`vendor/\` holds the \`@limpet/dmi\` of the checkout of Limpet that wrote this folder, and \`node_modules\` links into that checkout; \`npm install\` replaces the
+links. Where a registry has \`@limpet/dmi\`, put its version into package.json and delete \`vendor/\`.
+`
+    : ''
+}
 How to write a mapper: WRITING-A-MAPPER.md in \`@limpet/dmi\`.
 `;
+
+const touch = (kind) =>
+  kind === 'http'
+    ? 'port 80 of any host'
+    : 'port 5025 of any host. For a serial line add `"serial": ["/dev/ttyUSB0"]`';
 
 const json = (value) => `${JSON.stringify(value, undefined, 2)}\n`;

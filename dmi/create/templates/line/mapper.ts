@@ -6,7 +6,7 @@ import * as v from 'valibot';
 /** How every device of this kind speaks; the simulator speaks the same. */
 const wire = { end: '\n', refused: 'ERR' };
 
-/** How one device is reached: what a Device says under `settings`. */
+/** How one device is reached: what a Device says under `settings`. For a serial line package.json has to permit it too. */
 const settings = v.strictObject({
   address: v.pipe(
     v.string(),
