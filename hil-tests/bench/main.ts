@@ -42,7 +42,9 @@ if (values.help) {
     if (!values.json) process.stderr.write(`measuring ${name} ...\n`);
     figures.push(...(await run()));
   }
-  const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}`;
+  const node =
+    values.node === undefined ? process.version : `${process.version}; edge: ${values.node}`;
+  const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Linux ${release()}, Node ${node}`;
   process.stdout.write(
     values.json ? `${JSON.stringify({ machine, figures }, null, 2)}\n` : table(machine, figures),
   );

@@ -92,7 +92,9 @@ async function orders(loaded: LoadedEdge, what: string): Promise<readonly Figure
       }
       const name = `${what}: ${shape} (${through} API), read back`;
       const mean = took.reduce((a, b) => a + b, 0) / took.length;
-      figures.push(figure(`${name}: mean`, Math.round(mean), 'ms', '< 100 ms'));
+      // The goal is one write of 100 points; a hundred requests are told beside it.
+      const goal = points === shapes[0]?.[1] ? '< 100 ms' : undefined;
+      figures.push(figure(`${name}: mean`, Math.round(mean), 'ms', goal));
       figures.push(figure(`${name}: worst of ${took.length}`, Math.max(...took), 'ms'));
     }
   }
