@@ -1,5 +1,5 @@
 /** How a Bluetooth device is reached: what a manifest's `settings` may say, checked once and made explicit. */
-import { duration, range, unknownField } from '@limpet/dmi/schema';
+import { duration, range, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import type { Package } from './radio/noble.ts';
 
@@ -56,42 +56,72 @@ const adapter = v.pipe(
 
 const fields = v.strictObject(
   {
-    address: v.pipe(
-      v.string(ADDRESS_HINT),
-      v.regex(/^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$/, ADDRESS_HINT),
-      v.transform((text) => text.toLowerCase().replaceAll('-', ':')),
+    address: told(
+      v.pipe(
+        v.string(ADDRESS_HINT),
+        v.regex(/^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$/, ADDRESS_HINT),
+        v.transform((text) => text.toLowerCase().replaceAll('-', ':')),
+      ),
+      'of the device, in quotes',
+      'c4:7c:8d:6a:12:34',
     ),
     addressType: v.optional(
-      v.picklist(['auto', 'public', 'random'], 'expected auto, public or random'),
+      told(
+        v.picklist(['auto', 'public', 'random'], 'expected auto, public or random'),
+        'auto: as it advertises',
+      ),
       'auto',
     ),
     adapter: v.optional(
-      v.union(
-        [
-          adapter,
-          v.pipe(v.array(adapter), v.minLength(1, ADAPTER_HINT), v.maxLength(MAX_ADAPTERS)),
-        ],
-        ADAPTER_HINT,
+      told(
+        v.union(
+          [
+            adapter,
+            v.pipe(v.array(adapter), v.minLength(1, ADAPTER_HINT), v.maxLength(MAX_ADAPTERS)),
+          ],
+          ADAPTER_HINT,
+        ),
+        'the adapter, or a list: the one that hears it best is used',
+        'hci0',
+        'uart:/dev/ttyS1?baud=1000000',
       ),
       DEFAULT_ADAPTER,
     ),
     // The runtime gives a call ten seconds.
-    timeout: v.optional(duration('1s', '9s'), '8s'),
-    silence: v.optional(duration('1s', '24h'), '5m'),
-    answer: v.optional(duration('100ms', '9s'), '4s'),
+    timeout: v.optional(
+      told(duration('1s', '9s'), 'how long it is listened for, and a connection may take'),
+      '8s',
+    ),
+    silence: v.optional(
+      told(duration('1s', '24h'), 'how long a device that advertises may be silent'),
+      '5m',
+    ),
+    answer: v.optional(
+      told(duration('100ms', '9s'), 'how long an answer of a connected device may take'),
+      '4s',
+    ),
     // Core Specification, Vol 4 Part E, 7.8.12: 100 ms to 32 s.
-    supervision: v.optional(duration('500ms', '32s'), '4s'),
-    keep: v.optional(duration('0s', '1h'), '5s'),
-    slots: v.optional(range(1, 16), 3),
+    supervision: v.optional(
+      told(duration('500ms', '32s'), 'how long a link may be without any packet'),
+      '4s',
+    ),
+    keep: v.optional(told(duration('0s', '1h'), 'how long a link stays that nobody uses'), '5s'),
+    slots: v.optional(told(range(1, 16), 'connections that an adapter has at once'), 3),
     pair: v.optional(
-      v.picklist(
-        ['none', 'justWorks'],
-        'expected none or justWorks: with a code, by number comparison or out of band this library cannot pair, nor keep a bond',
+      told(
+        v.picklist(
+          ['none', 'justWorks'],
+          'expected none or justWorks: with a code, by number comparison or out of band this library cannot pair, nor keep a bond',
+        ),
+        'justWorks: the link is encrypted',
       ),
       'none',
     ),
     noble: v.optional(
-      v.picklist(['stoprocent', 'abandonware'], 'expected stoprocent or abandonware'),
+      told(
+        v.picklist(['stoprocent', 'abandonware'], 'expected stoprocent or abandonware'),
+        'the library for the radio; default: what is installed',
+      ),
     ),
   },
   unknownField(KNOWN, `address: required; ${ADDRESS_HINT}`),

@@ -1,5 +1,5 @@
 /** What a model may say of where a property lives: checked once, all faults at once, and made explicit. */
-import { duration, range, unknownField } from '@limpet/dmi/schema';
+import { duration, range, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { manufacturerKey, serviceKey } from './advertisement.ts';
 import { bthomeKind } from './bthome.ts';
@@ -24,31 +24,59 @@ const choice = <const Names extends readonly string[]>(names: Names) =>
 
 const fields = v.strictObject(
   {
-    from: v.optional(choice(FROM)),
-    company: v.optional(range(0, 0xffff)),
-    uuid: v.optional(uuid),
-    object: v.optional(range(0, 255)),
-    nth: v.optional(range(0, 31)),
-    service: v.optional(uuid),
-    characteristic: v.optional(uuid),
-    descriptor: v.optional(uuid),
-    via: v.optional(choice(['read', 'notify', 'indicate'])),
-    write: v.optional(choice(['withResponse', 'withoutResponse'])),
-    silence: v.optional(duration('1s', '24h')),
-    match: v.optional(hex(64)),
-    matchAt: v.optional(range(0, 511)),
-    size: v.optional(range(0, 512)),
-    offset: v.optional(range(0, 511)),
-    type: v.optional(choice(TYPES)),
-    endian: v.optional(choice(['little', 'big'])),
-    length: v.optional(range(1, 512)),
-    bit: v.optional(range(0, 7)),
-    mask: v.optional(v.pipe(range(1, Number.MAX_SAFE_INTEGER))),
-    shift: v.optional(range(0, 63)),
-    scale: v.optional(v.pipe(number, v.notValue(0, 'a scale of 0 loses the value'))),
-    add: v.optional(number),
+    from: v.optional(told(choice(FROM), 'of devices that advertise: where it is heard', 'service')),
+    company: v.optional(
+      told(range(0, 0xffff), 'with manufacturer: the number of the company', 0x0499),
+    ),
+    uuid: v.optional(told(uuid, 'with service: its UUID', 'fcd2')),
+    object: v.optional(told(range(0, 255), 'of BTHome: the id of the object', 2)),
+    nth: v.optional(told(range(0, 31), 'of BTHome: which, of several with that id')),
+    service: v.optional(told(uuid, 'of connected devices: the UUID of the service', '180f')),
+    characteristic: v.optional(told(uuid, 'and of the characteristic', '2a19')),
+    descriptor: v.optional(told(uuid, 'and of the descriptor, if it is one')),
+    via: v.optional(
+      told(
+        choice(['read', 'notify', 'indicate']),
+        'read when it is wanted, or told by the device; default read',
+      ),
+    ),
+    write: v.optional(
+      told(
+        choice(['withResponse', 'withoutResponse']),
+        'whether the device confirms it; default withResponse',
+      ),
+    ),
+    silence: v.optional(told(duration('1s', '24h'), 'after which it is subscribed anew and read')),
+    match: v.optional(told(hex(64), 'bytes that must stand in it', '0215')),
+    matchAt: v.optional(told(range(0, 511), 'where those stand; default 0')),
+    size: v.optional(told(range(0, 512), 'how many bytes there must be')),
+    offset: v.optional(told(range(0, 511), 'where the value begins; default 0')),
+    type: v.optional(told(choice(TYPES), 'how it is coded; default bytes', 'int16')),
+    endian: v.optional(told(choice(['little', 'big']), 'the order of its bytes; default little')),
+    length: v.optional(told(range(1, 512), 'of text or bytes: how many; default: the rest')),
+    bit: v.optional(told(range(0, 7), 'of a bool; 0 is the least')),
+    mask: v.optional(
+      told(
+        v.pipe(range(1, Number.MAX_SAFE_INTEGER)),
+        'the bits of a whole number that count',
+        0xfff,
+      ),
+    ),
+    shift: v.optional(told(range(0, 63), 'by how many bits the masked number is moved down')),
+    scale: v.optional(
+      told(
+        v.pipe(number, v.notValue(0, 'a scale of 0 loses the value')),
+        'the value is raw times scale plus add',
+        0.01,
+      ),
+    ),
+    add: v.optional(told(number, 'see scale')),
     invalid: v.optional(
-      v.union([number, v.array(number)], 'expected a raw number, or a list of them'),
+      told(
+        v.union([number, v.array(number)], 'expected a raw number, or a list of them'),
+        'raw numbers that mean no value',
+        -32768,
+      ),
     ),
   },
   unknownField(KNOWN, 'a visitor needs from, or service and characteristic'),

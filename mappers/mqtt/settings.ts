@@ -1,5 +1,5 @@
 /** How a device is reached over MQTT: what a manifest's `settings` may say, checked once and made explicit. */
-import { duration, range, unknownField } from '@limpet/dmi/schema';
+import { duration, range, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { oneOf, qos, type Retained, retained, text, topic } from './schema.ts';
 
@@ -98,48 +98,97 @@ const file = v.pipe(
 
 const fields = v.strictObject(
   {
-    broker,
+    broker: told(broker, 'where the broker is', 'mqtt://10.0.0.5', 'mqtts://broker.example:8883'),
     tls: v.optional(
-      v.strictObject(
-        {
-          ca: v.optional(pem),
-          cert: v.optional(pem),
-          key: v.optional(pem),
-          servername: v.optional(text),
-        },
-        unknownField('ca, cert, key, servername', 'missing'),
+      told(
+        v.strictObject(
+          {
+            ca: v.optional(told(pem, 'PEM or file: the authority of the broker', 'ca.pem')),
+            cert: v.optional(told(pem, 'PEM or file: our certificate, if the broker wants one')),
+            key: v.optional(told(pem, 'PEM or file: its private key')),
+            servername: v.optional(
+              told(text, 'the name in the certificate, if it is not the host'),
+            ),
+          },
+          unknownField('ca, cert, key, servername', 'missing'),
+        ),
+        'certificates, with mqtts://',
       ),
     ),
-    username: v.optional(text),
-    password: v.optional(text),
-    passwordFile: v.optional(file),
-    clientId: v.optional(v.pipe(text, v.maxLength(128, 'expected at most 128 characters'))),
-    keepalive: v.optional(duration('1s', '1h'), '30s'),
-    version: v.optional(oneOf('3.1.1', '5'), '3.1.1'),
-    session: v.optional(duration('0s', '168h'), '0s'),
-    maxPayload: v.optional(range(64, 1_048_576), 65_536),
-    timeout: v.optional(duration('100ms', '60s'), '5s'),
-    dialect: v.optional(oneOf('plain', 'sparkplug-b', 'zigbee2mqtt', 'tasmota'), 'plain'),
-    topic: v.optional(topic),
+    username: v.optional(told(text, 'of the broker')),
+    password: v.optional(told(text, 'better in a file: settings travel to the cloud')),
+    passwordFile: v.optional(
+      told(file, "a file in the mapper's folder that holds the password", 'broker.password'),
+    ),
+    clientId: v.optional(
+      told(
+        v.pipe(text, v.maxLength(128, 'expected at most 128 characters')),
+        'our name at the broker; default: a random one',
+      ),
+    ),
+    keepalive: v.optional(
+      told(duration('1s', '1h'), 'how often the broker hears of us at least'),
+      '30s',
+    ),
+    version: v.optional(told(oneOf('3.1.1', '5'), 'of the protocol'), '3.1.1'),
+    session: v.optional(
+      told(duration('0s', '168h'), 'how long the broker keeps what we missed; 0s: not'),
+      '0s',
+    ),
+    maxPayload: v.optional(
+      told(range(64, 1_048_576), 'the longest payload that is taken, in bytes'),
+      65_536,
+    ),
+    timeout: v.optional(
+      told(duration('100ms', '60s'), 'how long the broker, or a confirmation, may take'),
+      '5s',
+    ),
+    dialect: v.optional(
+      told(oneOf('plain', 'sparkplug-b', 'zigbee2mqtt', 'tasmota'), 'the convention of the device'),
+      'plain',
+    ),
+    topic: v.optional(
+      told(topic, "the device's own topic; {name} is the device's name", 'shellies/{name}'),
+    ),
     variables: v.optional(
-      v.record(v.pipe(text, v.regex(/^\w+$/, 'expected letters and digits')), text),
+      told(
+        v.record(v.pipe(text, v.regex(/^\w+$/, 'expected letters and digits')), text),
+        'more names for topics',
+        { line: 'a' },
+      ),
       {},
     ),
     availability: v.optional(
-      v.strictObject(
-        { topic, online: v.optional(text, 'online'), offline: v.optional(text, 'offline') },
-        unknownField('topic, online, offline', 'availability needs topic'),
+      told(
+        v.strictObject(
+          {
+            topic: told(topic, 'its last will', '{topic}/availability'),
+            online: v.optional(told(text, 'what it says there when it comes'), 'online'),
+            offline: v.optional(told(text, 'and when it goes'), 'offline'),
+          },
+          unknownField('topic, online, offline', 'availability needs topic'),
+        ),
+        'where the device says whether it is there',
       ),
     ),
     sparkplug: v.optional(
-      v.strictObject(
-        { group: level, node: level, device: v.optional(level) },
-        unknownField('group, node, device', 'sparkplug needs group and node'),
+      told(
+        v.strictObject(
+          {
+            group: told(level, 'its group', 'plant-1'),
+            node: told(level, 'its edge node', 'press-4'),
+            device: v.optional(told(level, 'behind that node; default: the node itself')),
+          },
+          unknownField('group, node, device', 'sparkplug needs group and node'),
+        ),
+        'where the device is, with dialect sparkplug-b',
       ),
     ),
-    qos: v.optional(qos, 1),
-    retained: v.optional(retained, 'stale'),
-    expireAfter: v.optional(duration('1s', '168h')),
+    qos: v.optional(told(qos, 'of orders'), 1),
+    retained: v.optional(told(retained, 'what becomes of values that the broker kept'), 'stale'),
+    expireAfter: v.optional(
+      told(duration('1s', '168h'), 'when a value that was not told again goes stale', '10m'),
+    ),
   },
   unknownField(KNOWN, `broker: required; ${ADDRESS}`),
 );

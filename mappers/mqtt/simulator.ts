@@ -38,13 +38,19 @@ export const simulator: Simulator<Settings, Visitor> = defineSimulator({
       value: property.value,
     }));
     const device = new TopicDevice(all);
-    const broker = await device.open();
-    const { availability } = settings;
-    if (availability !== undefined) {
-      await broker.say(fill(availability.topic), availability.online, true);
+    try {
+      const broker = await device.open();
+      const { availability } = settings;
+      if (availability !== undefined) {
+        await broker.say(fill(availability.topic), availability.online, true);
+      }
+      await device.tellAll();
+      return device;
+    } catch (error) {
+      // Its timers would keep the process of whoever tried.
+      await device.close();
+      throw error;
     }
-    await device.tellAll();
-    return device;
   },
 });
 

@@ -1,6 +1,6 @@
 /** Where a property lives on an MQTT device, and whether it can serve what the model says of it. */
 import type { PropertyShape, PropertyType } from '@limpet/dmi';
-import { duration, range, unknownField } from '@limpet/dmi/schema';
+import { duration, range, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { BINARY, type BinaryType, isBinary } from './binary.ts';
 import { parsePath, type Steps } from './json-path.ts';
@@ -83,44 +83,74 @@ const path = v.pipe(
 );
 
 const response = v.strictObject(
-  { topic, path: v.optional(path), timeout: v.optional(duration('100ms', '60s')) },
+  {
+    topic: told(topic, 'where the device answers'),
+    path: v.optional(told(path, 'where in its JSON the value stands')),
+    timeout: v.optional(told(duration('100ms', '60s'), 'how long that may take')),
+  },
   unknownField('topic, path, timeout', 'a response needs topic'),
 );
 const command = v.strictObject(
   {
-    topic,
-    payload: v.optional(v.pipe(text, v.maxLength(4096))),
-    qos: v.optional(qos, 1),
-    retain: v.optional(v.boolean('expected true or false'), false),
-    response: v.optional(response),
-    confirm: v.optional(oneOf('response', 'state', 'broker')),
+    topic: told(topic, 'where it is published', '{topic}/relay/0/command'),
+    payload: v.optional(
+      told(v.pipe(text, v.maxLength(4096)), 'with {value} as text, or {json}', '{"level":{json}}'),
+    ),
+    qos: v.optional(told(qos, 'of the publication'), 1),
+    retain: v.optional(
+      told(v.boolean('expected true or false'), 'whether the broker keeps it'),
+      false,
+    ),
+    response: v.optional(told(response, 'what the device answers')),
+    confirm: v.optional(
+      told(
+        oneOf('response', 'state', 'broker'),
+        'what says that the device took it; default: its response, or its state',
+      ),
+    ),
   },
   unknownField('topic, payload, qos, retain, response, confirm', 'a command needs topic'),
 );
 
 const fields = v.strictObject(
   {
-    topic: v.optional(topic),
-    path: v.optional(path),
-    expose: v.optional(path),
-    state: v.optional(path),
-    sensor: v.optional(path),
-    metric: v.optional(text),
-    type: v.optional(oneOf(...TYPES), 'number'),
-    on: v.optional(scalar),
-    off: v.optional(scalar),
-    map: v.optional(
-      v.record(v.string(), scalar, 'expected pairs of what the device says and what it means'),
+    topic: v.optional(
+      told(topic, "where it is told; default: the device's topic", '{topic}/relay/0'),
     ),
-    byte: v.optional(range(0, 65_535)),
-    bit: v.optional(range(0, 63)),
-    length: v.optional(range(1, 65_536)),
-    scale: v.optional(v.pipe(number, v.notValue(0, 'a scale of 0 loses the value'))),
-    offset: v.optional(number),
-    time: v.optional(path),
-    expireAfter: v.optional(duration('1s', '168h')),
-    retained: v.optional(retained),
-    command: v.optional(command),
+    path: v.optional(
+      told(path, 'where in the JSON of the payload', '$.sensors[0].value', '/energy/total'),
+    ),
+    expose: v.optional(
+      told(path, 'Zigbee2MQTT: the name of what the device exposes', 'temperature'),
+    ),
+    state: v.optional(told(path, 'Tasmota: the path in its state', 'POWER')),
+    sensor: v.optional(told(path, 'Tasmota: the path in what its sensors tell', 'ENERGY.Power')),
+    metric: v.optional(told(text, 'Sparkplug: the name of the metric', 'Inputs/Temperature')),
+    type: v.optional(told(oneOf(...TYPES), 'how the value is written'), 'number'),
+    on: v.optional(told(scalar, 'of a bool: what is true', 'ON')),
+    off: v.optional(told(scalar, 'of a bool: what is false', 'OFF')),
+    map: v.optional(
+      told(
+        v.record(v.string(), scalar, 'expected pairs of what the device says and what it means'),
+        'of an enum: what the device says, and what it means',
+        { '0': 'idle', '1': 'running' },
+      ),
+    ),
+    byte: v.optional(told(range(0, 65_535), 'where its bytes begin')),
+    bit: v.optional(told(range(0, 63), 'of a bool in a whole number; 0 is the least')),
+    length: v.optional(told(range(1, 65_536), 'of bytes: how many')),
+    scale: v.optional(
+      told(
+        v.pipe(number, v.notValue(0, 'a scale of 0 loses the value')),
+        'the value is raw times scale plus offset',
+        0.1,
+      ),
+    ),
+    offset: v.optional(told(number, 'see scale')),
+    time: v.optional(told(path, 'where in the JSON the device says when', '$.time')),
+    expireAfter: v.optional(told(duration('1s', '168h'), 'as in the settings, for this one')),
+    retained: v.optional(told(retained, 'as in the settings, for this one')),
+    command: v.optional(told(command, 'how it is written')),
   },
   unknownField(KNOWN, 'missing'),
 );

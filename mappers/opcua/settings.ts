@@ -1,5 +1,5 @@
 /** How an OPC UA server is reached: what a manifest's `settings` may say, checked once and made explicit. */
-import { duration, unknownField } from '@limpet/dmi/schema';
+import { duration, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 
 /** Policies that count as secure today (OPC UA Part 7), best first. */
@@ -66,29 +66,65 @@ const pem = (what: string) => {
 
 const fields = v.strictObject(
   {
-    endpoint: v.pipe(
-      v.string(ENDPOINT),
-      v.maxLength(1024, ENDPOINT),
-      v.check((value) => dialOf(value) !== undefined, ENDPOINT),
+    endpoint: told(
+      v.pipe(
+        v.string(ENDPOINT),
+        v.maxLength(1024, ENDPOINT),
+        v.check((value) => dialOf(value) !== undefined, ENDPOINT),
+      ),
+      'where the server is',
+      'opc.tcp://10.0.0.5:4840',
     ),
     security: v.optional(
-      v.picklist(
-        ['none', 'sign', 'signAndEncrypt'],
-        'expected none, sign or signAndEncrypt, or nothing for the best that the server offers',
+      told(
+        v.picklist(
+          ['none', 'sign', 'signAndEncrypt'],
+          'expected none, sign or signAndEncrypt, or nothing for the best that the server offers',
+        ),
+        'default: the best that the server offers, never none',
       ),
     ),
-    policy: v.optional(v.picklist(ALL, `expected one of ${ALL.join(', ')}`)),
-    deprecated: v.optional(v.boolean('expected true or false'), false),
-    user: v.optional(text('the name of a user')),
-    password: v.optional(v.pipe(v.string('expected a password'), v.maxLength(1024))),
-    passwordFile: v.optional(file),
-    certificate: v.optional(pem('the certificate of the user')),
-    key: v.optional(pem('the private key of the user')),
-    plainPassword: v.optional(v.boolean('expected true or false'), false),
-    timeout: v.optional(duration('100ms', '60s'), '5s'),
-    session: v.optional(duration('5s', '1h'), '60s'),
-    publishing: v.optional(duration('1ms', '1h')),
-    keepAlive: v.optional(duration('100ms', '10m'), '5s'),
+    policy: v.optional(
+      told(
+        v.picklist(ALL, `expected one of ${ALL.join(', ')}`),
+        'default: the best that both know',
+      ),
+    ),
+    deprecated: v.optional(
+      told(v.boolean('expected true or false'), 'policies with SHA-1 may be used'),
+      false,
+    ),
+    user: v.optional(told(text('the name of a user'), 'who we are; default: anonymous')),
+    password: v.optional(
+      told(
+        v.pipe(v.string('expected a password'), v.maxLength(1024)),
+        'better in a file: settings travel to the cloud',
+      ),
+    ),
+    passwordFile: v.optional(
+      told(file, "a file in the mapper's folder that holds the password", 'plc.password'),
+    ),
+    certificate: v.optional(told(pem('the certificate of the user'), 'PEM or file: of the user')),
+    key: v.optional(told(pem('the private key of the user'), 'PEM or file: its private key')),
+    plainPassword: v.optional(
+      told(v.boolean('expected true or false'), 'a password may cross the wire unencrypted'),
+      false,
+    ),
+    timeout: v.optional(told(duration('100ms', '60s'), 'how long an answer may take'), '5s'),
+    session: v.optional(
+      told(duration('5s', '1h'), 'how long the server keeps our session while it does not hear us'),
+      '60s',
+    ),
+    publishing: v.optional(
+      told(
+        duration('1ms', '1h'),
+        'how often the server tells; default: as the fastest property wants',
+      ),
+    ),
+    keepAlive: v.optional(
+      told(duration('100ms', '10m'), 'how often it says that it is alive'),
+      '5s',
+    ),
   },
   unknownField(KNOWN, 'settings need an endpoint, such as opc.tcp://10.0.0.5:4840'),
 );

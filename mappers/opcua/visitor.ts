@@ -1,6 +1,6 @@
 /** Where a property or a method lives on an OPC UA server, and whether it can serve what the model says of it. */
 import type { MethodShape, PropertyShape } from '@limpet/dmi';
-import { duration, range, unknownField } from '@limpet/dmi/schema';
+import { duration, range, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { NODE_ID_HINT, type NodeAddress, parseNodeId } from './node-id.ts';
 
@@ -85,21 +85,52 @@ const RANGE = 'expected an index range such as 2, 0:3 or 1,0:1';
 
 const fields = v.strictObject(
   {
-    node: v.optional(node),
-    attribute: v.optional(v.picklist(names, `expected one of ${names.join(', ')}`)),
+    node: v.optional(told(node, 'its NodeId', 'ns=2;s=Boiler.Temperature', 'nsu=urn:plc;i=1001')),
+    attribute: v.optional(
+      told(v.picklist(names, `expected one of ${names.join(', ')}`), 'default: Value'),
+    ),
     range: v.optional(
-      v.pipe(
-        v.string(RANGE),
-        v.check((value) => isRange(value), RANGE),
+      told(
+        v.pipe(
+          v.string(RANGE),
+          v.check((value) => isRange(value), RANGE),
+        ),
+        'part of an array, a text or bytes',
+        '0:3',
       ),
     ),
-    sampling: v.optional(duration('0ms', '24h')),
-    deadband: v.optional(deadband),
-    queue: v.optional(range(1, 1000)),
-    discard: v.optional(v.picklist(['oldest', 'newest'], 'expected oldest or newest')),
-    as: v.optional(v.picklist(['name', 'bytes'], 'expected name or bytes')),
-    object: v.optional(node),
-    method: v.optional(node),
+    sampling: v.optional(
+      told(
+        duration('0ms', '24h'),
+        'how often the server looks; default: as often as the property is wanted',
+        '100ms',
+      ),
+    ),
+    deadband: v.optional(
+      told(
+        deadband,
+        'changes that are too small to be told: in units, or percent of the range',
+        0.5,
+        '2%',
+      ),
+    ),
+    queue: v.optional(
+      told(range(1, 1000), 'how many values the server keeps between two messages; default 1'),
+    ),
+    discard: v.optional(
+      told(
+        v.picklist(['oldest', 'newest'], 'expected oldest or newest'),
+        'which it gives up when there are more',
+      ),
+    ),
+    as: v.optional(
+      told(
+        v.picklist(['name', 'bytes'], 'expected name or bytes'),
+        'an enumeration by its names; a list of Byte as bytes',
+      ),
+    ),
+    object: v.optional(told(node, 'of a method: the NodeId of its object', 'ns=2;s=Boiler')),
+    method: v.optional(told(node, 'of a method: its NodeId', 'ns=2;s=Boiler.Start')),
   },
   unknownField(KNOWN, 'a visitor needs node; one of a method needs object and method'),
 );

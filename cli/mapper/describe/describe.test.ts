@@ -1,4 +1,4 @@
-import { defineMapper, type Json, type Schema } from '@limpet/dmi';
+import { defineMapper, type Json, type Mapper, type Schema } from '@limpet/dmi';
 import {
   checkSettings,
   checkVisitors,
@@ -8,12 +8,16 @@ import {
   parseManifests,
   text,
 } from '@limpet/dmi/manifest';
+import { readExample } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import * as v from 'valibot';
+import bluetooth from '../../../mappers/bluetooth/mapper.ts';
 import modbus from '../../../mappers/modbus/mapper.ts';
+import mqtt from '../../../mappers/mqtt/mapper.ts';
+import opcua from '../../../mappers/opcua/mapper.ts';
 import { runLimpet } from '../../testing/run-limpet.ts';
 import { fieldsOf } from './fields.ts';
 import { describe } from './run.ts';
@@ -44,6 +48,26 @@ test('every field of the Modbus mapper says what it is for, and its README names
       near.includes(JSON.stringify(usual).replaceAll('"', '')),
       `README.md does not say that ${name} is ${JSON.stringify(usual).replaceAll('"', '')}`,
     );
+  }
+});
+
+test('every field of the other mappers says what it is for, and their examples are what they take', async () => {
+  const mappers: Readonly<Record<string, Mapper<unknown, unknown>>> = {
+    bluetooth: bluetooth as Mapper<unknown, unknown>,
+    mqtt: mqtt as Mapper<unknown, unknown>,
+    opcua: opcua as Mapper<unknown, unknown>,
+  };
+  for (const [name, mapper] of Object.entries(mappers)) {
+    const { settings, visitor } = describe(mapper).form;
+    const silent = [...settings, ...visitor].filter(({ help }) => help === undefined);
+    assert.deepEqual(
+      silent.map((field) => field.name),
+      [],
+      name,
+    );
+    const file = path.join(MAPPERS, name, 'example.yaml');
+    const { properties } = await readExample(readFileSync(file, 'utf8'), mapper, { file });
+    assert.ok(properties.length > 1, name);
   }
 });
 
