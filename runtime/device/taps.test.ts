@@ -37,6 +37,23 @@ test('what nobody fetches is dropped from 1 MiB on, oldest first, and counted', 
   assert.ok(pages > 3, 'a page is bounded');
 });
 
+test('many small events and long texts count too, and no page is larger than a frame', () => {
+  const taps = new Taps(fakeClock());
+  taps.page('d', 'c', 1);
+  for (let at = 0; at < 30_000; at++) taps.note('d', 'in', Buffer.of(at & 0xff));
+  for (let at = 0; at < 1_000; at++) taps.note('d', 'close', 'x'.repeat(500));
+  let [events, dropped, more] = [0, 0, true];
+  while (more) {
+    const page = taps.page('d', 'c', 1);
+    assert.ok(JSON.stringify(page).length < 500_000);
+    events += page.events.length;
+    ({ more } = page);
+    dropped = page.dropped.events;
+  }
+  assert.equal(events + dropped, 31_000);
+  assert.ok(events < 6_000, `${events} are kept`);
+});
+
 test('a capture that nobody fetches ends, and only so many run at once', async () => {
   const clock = fakeClock();
   const taps = new Taps(clock);

@@ -7,12 +7,12 @@ export interface TappedMapper extends Mapper<unknown, unknown> {
   tap?(device: string, capture: string, signal: AbortSignal): Promise<CapturePage>;
 }
 
-/** What is kept of one capture until it is fetched; the oldest goes first. */
+/** What is kept of one capture until it is fetched takes so much memory; the oldest goes first. */
 const MAX_BYTES = 1_048_576;
-const MAX_EVENTS = 20_000;
-/** What one page holds at most. */
+/** A page is full once it holds so much. */
 const PAGE_BYTES = 262_144;
-const PAGE_EVENTS = 4_000;
+/** Of each event, beside its bytes or text. */
+const EVENT_BYTES = 180;
 /** A capture that nobody fetches has ended. */
 const LEASE_MS = 10_000;
 const MAX_CAPTURES = 4;
@@ -29,7 +29,8 @@ interface Tap {
   readonly startMs: number;
   fetchedMs: number;
   readonly kept: Kept[];
-  bytes: number;
+  /** Of memory. */
+  taken: number;
   readonly dropped: { events: number; bytes: number };
 }
 
@@ -58,14 +59,14 @@ export class Taps {
     const tap = this.#taps.get(`${device} ${capture}`) ?? this.#begin(device, capture, now);
     tap.fetchedMs = now;
     const events: CapturedEvent[] = [];
-    let bytes = 0;
-    while (events.length < PAGE_EVENTS && bytes < PAGE_BYTES) {
+    let taken = 0;
+    while (taken < PAGE_BYTES) {
       const next = tap.kept.shift();
       if (next === undefined) break;
-      bytes += next.bytes?.length ?? 0;
+      taken += sizeOf(next);
       events.push({ ...next, bytes: next.bytes?.toString('base64') } as CapturedEvent);
     }
-    tap.bytes -= bytes;
+    tap.taken -= taken;
     return { events, dropped: { ...tap.dropped }, wires, more: tap.kept.length > 0 };
   }
 
@@ -77,7 +78,7 @@ export class Taps {
       );
     }
     const dropped = { events: 0, bytes: 0 };
-    const tap: Tap = { device, startMs: now, fetchedMs: now, kept: [], bytes: 0, dropped };
+    const tap: Tap = { device, startMs: now, fetchedMs: now, kept: [], taken: 0, dropped };
     this.#taps.set(`${device} ${capture}`, tap);
     return tap;
   }
@@ -96,21 +97,26 @@ function keep(
   what: Uint8Array | string | undefined,
 ): void {
   const us = Math.round((now - tap.startMs) * 1000);
+  const add = (event: Kept): void => {
+    tap.kept.push(event);
+    tap.taken += sizeOf(event);
+  };
   if (typeof what === 'string' || what === undefined) {
-    tap.kept.push({ us, kind, ...(what !== undefined && { text: what.slice(0, 500) }) });
+    add({ us, kind, ...(what !== undefined && { text: what.slice(0, 500) }) });
   } else {
     // In pieces, so that a page can always hold one.
     for (let at = 0; at < what.length; at += PAGE_BYTES) {
-      const bytes = Buffer.from(what.subarray(at, at + PAGE_BYTES));
-      tap.bytes += bytes.length;
-      tap.kept.push({ us, kind, bytes });
+      add({ us, kind, bytes: Buffer.from(what.subarray(at, at + PAGE_BYTES)) });
     }
   }
-  while (tap.bytes > MAX_BYTES || tap.kept.length > MAX_EVENTS) {
-    const oldest = tap.kept.shift();
-    const bytes = oldest?.bytes?.length ?? 0;
-    tap.bytes -= bytes;
-    tap.dropped.bytes += bytes;
+  while (tap.taken > MAX_BYTES) {
+    const oldest = tap.kept.shift() as Kept;
+    tap.taken -= sizeOf(oldest);
+    tap.dropped.bytes += oldest.bytes?.length ?? 0;
     tap.dropped.events += 1;
   }
+}
+
+function sizeOf({ bytes, text = '' }: Kept): number {
+  return EVENT_BYTES + (bytes?.length ?? text.length);
 }
