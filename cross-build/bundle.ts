@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { build as bundle, type Plugin } from 'esbuild';
 import { LAUNCHER } from './launcher.ts';
 import { modbusCodec } from './modbus-codec.ts';
+import { mqttClient } from './mqtt-client.ts';
 import { opcuaParts } from './opcua-parts.ts';
 import { bundleYaml, yamlOnLoan } from './yaml-on-loan.ts';
 
@@ -68,19 +69,12 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
     loader: { '.node': 'copy' },
     alias: {
       'better-sqlite3': `better-sqlite3/${TARGETS[target].sqlite}`,
-      // aedes and mqtt-packet ship a copy of what Node has: 0.7 MiB less.
+      // aedes, mqtt and mqtt-packet ship a copy of what Node has: 0.7 MiB less.
       'readable-stream': 'node:stream',
       // Its arguments were an eighth of all garbage of a busy bus, and its output nobody's.
       debug: './cross-build/no-debug.cjs',
     },
-    plugins: [
-      yamlOnLoan(),
-      lazyBuiltins(),
-      modbusCodec(),
-      opcuaParts(),
-      prebuiltSerialport(TARGETS[target].serial),
-      prebuiltBluetooth(TARGETS[target].bluetooth),
-    ],
+    plugins: pluginsFor(target),
     // CommonJS dependencies call require() for Node's own modules.
     banner: {
       js: "const limpetRequire=process.getBuiltinModule('module').createRequire(import.meta.url),require=limpetRequire;",
@@ -94,6 +88,19 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
   await writeFile(path.join(outdir, 'package.json'), '{ "type": "module", "private": true }\n');
   await copyFile(path.join(root, 'LICENSE'), path.join(outdir, 'LICENSE'));
   return sizes(outdir);
+}
+
+/** What the libraries bring and nobody here needs stays out; add-ons are those of the target. */
+function pluginsFor(target: Target): Plugin[] {
+  return [
+    yamlOnLoan(),
+    lazyBuiltins(),
+    modbusCodec(),
+    mqttClient(),
+    opcuaParts(),
+    prebuiltSerialport(TARGETS[target].serial),
+    prebuiltBluetooth(TARGETS[target].bluetooth),
+  ];
 }
 
 /**

@@ -12,8 +12,7 @@ import {
   unlessAborted,
 } from '@limpet/dmi';
 import { Client } from './client.ts';
-import type { Filter, Message } from './orders.ts';
-import type { Publish } from './packets.ts';
+import type { Filter, Message, Publish } from './messages.ts';
 import { fileText } from './secrets.ts';
 import type { Link } from './settings.ts';
 import { secure } from './tls.ts';

@@ -1,76 +1,110 @@
-/** One conversation with a broker: MQTT 3.1.1 or 5 on a byte stream, with acknowledgements, time-outs and pings. */
+/** One conversation with a broker by the library `mqtt`: of it one connection, and no time, queue or retry of its own. */
 import type { Duplex } from 'node:stream';
-import { type Clock, type DmiError, Garbled, Refused, Unreachable } from '@limpet/dmi';
-import { FrameReader } from './frames.ts';
-import * as orders from './orders.ts';
-import { decode, type Incoming, type Level, type Publish } from './packets.ts';
-import { disconnectFault, publishFault, refusal } from './reasons.ts';
-
-export interface ClientOptions extends orders.Connect {
-  readonly level: Level;
-  /** How long the broker may take for an answer. */
-  readonly timeoutMs: number;
-}
+import { type Clock, DmiError, Garbled, Refused, Unreachable } from '@limpet/dmi';
+import type mqtt from 'mqtt';
+import type { IPublishPacket, MqttClient, Packet } from 'mqtt';
+import { Ceiling, skippedOf } from './ceiling.ts';
+import { ceilinged } from './ceilinged.ts';
+import { libraryTimer } from './library-timer.ts';
+import type { Filter, Message, Publish } from './messages.ts';
+import { faultIn, publishFault } from './reasons.ts';
+import { type ClientOptions, sessionOf } from './session.ts';
+import { unreleased } from './unreleased.ts';
 
 export interface Around {
   readonly clock: Clock;
   /** The broker, for messages. */
   readonly address: string;
-  /** A message came. Its payload is a view, good until this returns. */
+  /** A message came. Its payload is a view, good until this returns; then it is acknowledged. */
   readonly told: (message: Publish) => void;
-  /** Once, unless it was closed: nothing comes after it. */
+  /** Once, unless it was closed or never open: nothing comes after it. */
   readonly lost: (error: DmiError) => void;
 }
 
 interface Ask {
-  readonly resolve: (answer: Incoming) => void;
+  readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
+type Library = Pick<typeof mqtt, 'MqttClient' | 'UniqueMessageIdProvider'>;
+type Done = (error: Error | null | undefined, answer?: unknown) => void;
+
 /** Messages and subscriptions that wait for their acknowledgement. */
 const MAX_UNDER_WAY = 1_000;
-/** Numbers of QoS 2 messages that the broker has not released. */
-const MAX_UNRELEASED = 1_000;
+/** The longest that a timer of Node waits: the mapper's clock says when it is too late. */
+const NEVER_MS = 2_147_483_647;
+/** MQTT 5, 3.4.2.1: a success, but nobody has subscribed. */
+const NO_SUBSCRIBERS = 0x10;
 
 export class Client {
   readonly #stream: Duplex;
   readonly #options: ClientOptions;
   readonly #around: Around;
-  readonly #frames: FrameReader;
-  readonly #asks = new Map<string, Ask>();
-  readonly #unreleased = new Set<number>();
-  #pings: Ask[] = [];
-  #id = 0;
+  readonly #mqtt: MqttClient;
+  readonly #asks = new Set<Ask>();
+  /** Who waits for the answer to which of the pings; of most it is the library. */
+  #pings: Done[] = [];
+  #pinging: Done = () => undefined;
+  /** Numbers of messages for which nobody has subscribed. */
+  readonly #unheard = new Set<number>();
+  #underWay = 0;
+  #open = false;
   #over: DmiError | undefined;
-  #heard = false;
-  #cancelPing = (): void => undefined;
-  /** Whether the broker had kept a session of this client. */
-  resumed = false;
 
-  private constructor(stream: Duplex, options: ClientOptions, around: Around) {
-    this.#stream = stream;
+  private constructor(library: Library, wire: Duplex, options: ClientOptions, around: Around) {
     this.#options = options;
     this.#around = around;
-    this.#frames = new FrameReader(options.maximumPacket);
-    const gone = (why: string): void =>
-      this.#lose(new Unreachable('MQTT_LOST', `the broker ${around.address} ${why}`));
-    stream.on('data', (chunk: Buffer) => this.#receive(chunk));
-    stream.on('error', (error) => gone(`was lost: ${error.message}`));
-    stream.on('end', () => gone('closed the connection'));
-    stream.on('close', () => gone('is gone: the connection was closed'));
+    const { MqttClient, UniqueMessageIdProvider } = library;
+    this.#stream = ceilinged(wire, new Ceiling(options.maximumPacket, options.level));
+    this.#follow(this.#stream);
+    const take = (packet: IPublishPacket, done: () => void): void => this.#take(packet, done);
+    this.#mqtt = new MqttClient(() => this.#stream, {
+      ...sessionOf(options),
+      manualConnect: true,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      queueQoSZero: false,
+      connectTimeout: NEVER_MS,
+      timerVariant: libraryTimer(around.clock),
+      messageIdProvider: new UniqueMessageIdProvider(),
+      incomingStore: unreleased(take, () =>
+        this.#lose(new Garbled('MQTT_FLOOD', 'the broker releases none of its messages of QoS 2')),
+      ),
+      // No tables of all numbers of two bytes, made with the first packet.
+      writeCache: false,
+      // What it traces has the password in it.
+      log: () => undefined,
+    });
+    // Those of QoS 2 were told when they came.
+    this.#mqtt.handleMessage = (packet, done) =>
+      packet.qos === 2 ? done() : this.#take(packet, done);
+    this.#mqtt.onKeepaliveTimeout = () => this.#lose(this.#silent(options.keepaliveSeconds * 1000));
+    this.#mqtt.on('packetreceive', (packet) => this.#received(packet));
+    this.#mqtt.on('packetsend', ({ cmd }) => cmd === 'pingreq' && this.#pings.push(this.#pinging));
+    this.#mqtt.on('error', (error) =>
+      this.#lose(new Garbled('MQTT_PACKET', `what comes is no MQTT: ${error.message}`)),
+    );
   }
 
-  /** Takes over `stream`. @throws Unreachable, Misconfigured, Garbled */
+  /** Takes over `wire`. @throws Unreachable, Misconfigured, Garbled */
   static async open(
-    stream: Duplex,
+    wire: Duplex,
     options: ClientOptions,
     around: Around,
     signal: AbortSignal,
   ): Promise<Client> {
-    const client = new Client(stream, options, around);
+    // Loaded with the first connection. Of a CommonJS module a bundle's chunk has a default only.
+    const { default: library } = await import('mqtt');
+    signal.throwIfAborted();
+    const client = new Client(library, wire, options, around);
     try {
-      const connack = await client.#ask('connack', orders.connect(options, options.level), signal);
-      client.#accepted(connack as Extract<Incoming, { kind: 'connack' }>);
+      await client.#ask((done) => {
+        client.#mqtt.once('connect', () => done(undefined));
+        client.#mqtt.connect();
+      }, signal);
+      // Lost in the same moment.
+      if (client.#over !== undefined) throw client.#over;
+      client.#open = true;
       return client;
     } catch (error) {
       client.#end();
@@ -79,170 +113,121 @@ export class Client {
   }
 
   /** What the broker granted, filter by filter: a QoS, or a refusal of 128 and more. */
-  async subscribe(
-    filters: readonly orders.Filter[],
-    signal: AbortSignal,
-  ): Promise<readonly number[]> {
-    const id = this.#nextId();
-    const packet = orders.subscribe(filters, id, this.#options.level);
-    const answer = await this.#ask(`suback ${id}`, packet, signal);
-    return answer.kind === 'suback' ? answer.codes : [];
+  async subscribe(filters: readonly Filter[], signal: AbortSignal): Promise<readonly number[]> {
+    const topics = filters.map(({ topic }) => topic);
+    const qos = filters.reduce<0 | 1 | 2>(
+      (most, filter) => (filter.qos > most ? filter.qos : most),
+      0,
+    );
+    const granted = await this.#ask((done) => {
+      this.#mqtt.subscribe(topics, { qos }, (error, _, packet) =>
+        packet === undefined ? done(error) : done(undefined, packet.granted),
+      );
+    }, signal);
+    return granted as readonly number[];
   }
 
   /** Nobody waits for its answer. */
   unsubscribe(topics: readonly string[]): void {
-    if (this.#over === undefined) {
-      this.#send(orders.unsubscribe(topics, this.#nextId(), this.#options.level));
-    }
+    // A broker that answers nothing is soon found to be gone.
+    if (this.#over !== undefined || this.#underWay >= MAX_UNDER_WAY) return;
+    this.#underWay++;
+    this.#mqtt.unsubscribe([...topics], () => void this.#underWay--);
   }
 
   /** Resolves once the broker has it: at QoS 0 once it is sent. @throws Refused, Unreachable */
-  async publish(message: orders.Message, signal: AbortSignal): Promise<void> {
-    if (this.#over !== undefined) throw this.#over;
-    const { level } = this.#options;
-    if (message.qos === 0) return this.#send(orders.publish(message, 0, level));
-    const id = this.#nextId();
-    const packet = orders.publish(message, id, level);
-    if (message.qos === 1) {
-      const answer = await this.#ask(`puback ${id}`, packet, signal);
-      throwRefused(answer, message.topic);
-      return;
-    }
-    const received = await this.#ask(`pubrec ${id}`, packet, signal);
-    throwRefused(received, message.topic);
-    await this.#ask(`pubcomp ${id}`, orders.acknowledge('pubrel', id), signal);
+  async publish(message: Message, signal: AbortSignal): Promise<void> {
+    const { topic, payload, qos, retain, properties } = message;
+    await this.#ask((done) => {
+      const options = { qos, retain, ...(properties && { properties }) };
+      this.#mqtt.publish(topic, payload, options, (error, packet) => {
+        const unheard = this.#unheard.delete(packet?.messageId ?? 0);
+        const code = unheard ? NO_SUBSCRIBERS : codeOf(error);
+        done(code === undefined ? error : publishFault(code, topic));
+      });
+    }, signal);
   }
 
   /** Resolves once the broker has answered; what it had for us before that has come. */
   async ping(signal: AbortSignal): Promise<void> {
-    if (this.#over !== undefined) throw this.#over;
-    await this.#wait(
-      (ask) => {
-        this.#pings.push(ask);
-        this.#send(orders.PINGREQ);
-      },
-      (ask) => void (this.#pings = this.#pings.filter((each) => each !== ask)),
-      signal,
-    );
+    await this.#ask((done) => {
+      const library = this.#pinging;
+      this.#pinging = done;
+      this.#mqtt.sendPing();
+      this.#pinging = library;
+    }, signal);
   }
 
   /** Ends it in peace: the broker forgets it, or keeps its session. */
   close(): void {
-    if (this.#over === undefined) this.#send(orders.DISCONNECT);
-    this.#end();
+    if (this.#over !== undefined) return;
+    this.#stop(new Unreachable('MQTT_CLOSED', 'the connection was closed'));
+    // It would wait for their answers.
+    for (const id of Object.keys(this.#mqtt.outgoing)) this.#mqtt.removeOutgoingMessage(Number(id));
+    this.#mqtt.end();
+    this.#stream.end();
   }
 
-  #accepted({ code, present, properties }: Extract<Incoming, { kind: 'connack' }>): void {
-    const { level, clientId, keepaliveSeconds } = this.#options;
-    if (code !== 0) {
-      throw refusal({ level, code, clientId, address: this.#around.address }, properties.reason);
-    }
-    this.resumed = present;
-    this.#keepAlive((properties.keepaliveSeconds ?? keepaliveSeconds) * 1000);
-  }
-
-  /** Asks twice in `ms` whether the broker is there; one that said nothing since the last time is not. */
-  #keepAlive(ms: number): void {
-    if (ms === 0) return;
-    this.#heard = true;
-    const again = (): void => {
-      if (!this.#heard) return this.#lose(this.#silent(ms / 2));
-      this.#heard = false;
-      this.#send(orders.PINGREQ);
-      this.#cancelPing = this.#around.clock.after(ms / 2, again);
-    };
-    this.#cancelPing = this.#around.clock.after(ms / 2, again);
-  }
-
-  #receive(chunk: Buffer): void {
-    this.#heard = true;
-    try {
-      for (const frame of this.#frames.push(chunk)) {
-        if (this.#over !== undefined) return;
-        this.#take(decode(frame, this.#options.level));
-      }
-    } catch (error) {
-      if (!(error instanceof Garbled)) throw error;
-      this.#lose(error);
-    }
-  }
-
-  #take(packet: Incoming): void {
-    switch (packet.kind) {
-      case 'publish':
-        return this.#told(packet);
-      case 'pubrel':
-        this.#unreleased.delete(packet.id);
-        return this.#send(orders.acknowledge('pubcomp', packet.id));
-      case 'pingresp':
-        return this.#pings.shift()?.resolve(packet);
-      case 'connack':
-        return this.#answer('connack', packet);
-      case 'disconnect':
-        return this.#lose(disconnectFault(packet, this.#around.address, this.#options.clientId));
-      case 'puback':
-      case 'pubrec':
-      case 'pubcomp':
-      case 'suback':
-      case 'unsuback':
-        // Nobody waits where the call was given up.
-        return this.#answer(`${packet.kind} ${packet.id}`, packet);
-    }
-  }
-
-  #answer(key: string, packet: Incoming): void {
-    this.#asks.get(key)?.resolve(packet);
-    this.#asks.delete(key);
-  }
-
-  #told(message: Publish): void {
-    const { qos, id } = message;
-    const again = qos === 2 && this.#unreleased.has(id);
-    if (qos === 2) {
-      if (this.#unreleased.size >= MAX_UNRELEASED && !again) {
-        throw new Garbled('MQTT_FLOOD', 'the broker releases none of its messages of QoS 2');
-      }
-      this.#unreleased.add(id);
-    }
-    if (!again) this.#around.told(message);
-    if (this.#over !== undefined || qos === 0) return;
-    this.#send(orders.acknowledge(qos === 1 ? 'puback' : 'pubrec', id));
-  }
-
-  #ask(key: string, packet: Buffer, signal: AbortSignal): Promise<Incoming> {
-    if (this.#asks.size >= MAX_UNDER_WAY) {
-      throw new Refused('MQTT_BUSY', `${MAX_UNDER_WAY} messages wait for the broker already`);
-    }
-    return this.#wait(
-      (ask) => {
-        this.#asks.set(key, ask);
-        this.#send(packet);
-      },
-      (ask) => this.#asks.get(key) === ask && this.#asks.delete(key),
-      signal,
+  /** Before the library does: it tells what became of the stream without saying why. */
+  #follow(stream: Duplex): void {
+    const { address } = this.#around;
+    const gone = (why: string): void =>
+      this.#lose(new Unreachable('MQTT_LOST', `the broker ${address} ${why}`));
+    stream.on('error', (error) =>
+      error instanceof DmiError ? this.#lose(error) : gone(`was lost: ${error.message}`),
     );
+    // What it said last is taken apart first.
+    stream.on('end', () => setImmediate(gone, 'closed the connection'));
+    stream.on('close', () => gone('is gone: the connection was closed'));
   }
 
-  async #wait(
-    start: (ask: Ask) => void,
-    forget: (ask: Ask) => void,
-    signal: AbortSignal,
-  ): Promise<Incoming> {
+  #received(packet: Packet): void {
+    if (packet.cmd === 'pingresp') this.#pings.shift()?.(undefined);
+    if (packet.cmd === 'connack' || packet.cmd === 'disconnect') {
+      const fault = faultIn(packet, { ...this.#options, address: this.#around.address });
+      if (fault !== undefined) this.#lose(fault);
+    }
+    if (packet.cmd === 'puback' || packet.cmd === 'pubrec') {
+      const { messageId = 0, reasonCode } = packet;
+      // The library takes it for a success, which it is not for an order.
+      const ours = this.#mqtt.outgoing[messageId] !== undefined;
+      if (ours && reasonCode === NO_SUBSCRIBERS) this.#unheard.add(messageId);
+    }
+  }
+
+  #take(packet: IPublishPacket, done: () => void): void {
+    if (this.#over === undefined) this.#around.told(messageOf(packet));
+    // Told, or not: who was closed meanwhile acknowledges nothing.
+    if (this.#over === undefined) done();
+  }
+
+  async #ask(start: (done: Done) => void, signal: AbortSignal): Promise<unknown> {
     signal.throwIfAborted();
     if (this.#over !== undefined) throw this.#over;
-    const { promise, resolve, reject } = Promise.withResolvers<Incoming>();
+    if (this.#underWay >= MAX_UNDER_WAY) {
+      throw new Refused('MQTT_BUSY', `${MAX_UNDER_WAY} messages wait for the broker already`);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const ask = { resolve, reject };
     const { timeoutMs } = this.#options;
     const cancel = this.#around.clock.after(timeoutMs, () => this.#lose(this.#silent(timeoutMs)));
     const abort = (): void => reject(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
+    this.#asks.add(ask);
+    this.#underWay++;
     try {
-      start(ask);
+      start((error, answer) => {
+        this.#underWay--;
+        if (!error) resolve(answer);
+        else if (error instanceof DmiError) reject(error);
+        // The library says that the connection is lost before it says why.
+        else setImmediate(() => reject(new Unreachable('MQTT_LOST', error.message)));
+      });
       return await promise;
     } finally {
       cancel();
       signal.removeEventListener('abort', abort);
-      forget(ask);
+      this.#asks.delete(ask);
     }
   }
 
@@ -251,42 +236,41 @@ export class Client {
     return new Unreachable('MQTT_SILENT', `no answer from the broker ${address} within ${ms} ms`);
   }
 
-  #send(packet: Buffer): void {
-    if (!this.#stream.destroyed && this.#stream.writable) this.#stream.write(packet);
-  }
-
-  /** Never that of a message that is still under way. */
-  #nextId(): number {
-    do this.#id = (this.#id % 0xffff) + 1;
-    while (
-      ['suback', 'puback', 'pubrec', 'pubcomp'].some((kind) =>
-        this.#asks.has(`${kind} ${this.#id}`),
-      )
-    );
-    return this.#id;
-  }
-
   #lose(error: DmiError): void {
     if (this.#over !== undefined) return;
     this.#end(error);
-    this.#around.lost(error);
+    if (this.#open) this.#around.lost(error);
   }
 
   #end(error: DmiError = new Unreachable('MQTT_CLOSED', 'the connection was closed')): void {
-    if (this.#over !== undefined) return;
-    this.#over = error;
-    this.#cancelPing();
-    for (const { reject } of [...this.#asks.values(), ...this.#pings]) reject(error);
+    this.#stop(error);
+    // With it the library stops its timers.
+    this.#stream.destroy();
+  }
+
+  #stop(error: DmiError): void {
+    this.#over ??= error;
+    for (const { reject } of this.#asks) reject(this.#over);
     this.#asks.clear();
     this.#pings = [];
-    this.#stream.end();
-    // Its bytes have a moment to go; a wire that is lost has none to take.
-    if (error.code !== 'MQTT_CLOSED') this.#stream.destroy();
   }
 }
 
-/** MQTT 5, 3.4.2.1: from 128 on a code is a refusal; 16 says that nobody has subscribed. */
-function throwRefused(answer: Incoming, topic: string): void {
-  const code = 'code' in answer ? answer.code : 0;
-  if (code >= 0x80 || code === 0x10) throw publishFault(code, topic);
+function messageOf({ topic, payload, retain, dup, properties }: IPublishPacket): Publish {
+  // As it comes it is bytes.
+  const bytes = payload as Buffer;
+  const correlation = properties?.correlationData;
+  return {
+    topic,
+    payload: bytes,
+    retain,
+    dup,
+    skipped: skippedOf(bytes),
+    ...(Buffer.isBuffer(correlation) && { correlation }),
+  };
+}
+
+/** With which code a message was refused. */
+function codeOf(error: Error | null | undefined): number | undefined {
+  return error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
 }

@@ -1,11 +1,10 @@
 /** What a broker's refusals mean, as errors that say what to do. */
 import { Garbled, Misconfigured, Refused, Unreachable, type DmiError } from '@limpet/dmi';
-import type { Level } from './packets.ts';
-import type { Properties } from './properties.ts';
+import type { IConnackPacket, IDisconnectPacket } from 'mqtt';
+import type { Level } from './messages.ts';
 
-interface Refusal {
+interface Conversation {
   readonly level: Level;
-  readonly code: number;
   readonly clientId: string;
   readonly address: string;
 }
@@ -19,10 +18,26 @@ const OLD_CODES: Readonly<Record<number, number>> = {
   5: 0x87,
 };
 
-/** Why the broker took no connection. What can be mended at the broker is tried again. */
-export function refusal(found: Refusal, reason: string | undefined): DmiError {
-  const { level, clientId, address } = found;
-  const code = level === 5 ? found.code : (OLD_CODES[found.code] ?? found.code);
+/** Why the broker takes no connection, or ends it, if that is what this says. */
+export function faultIn(
+  packet: IConnackPacket | IDisconnectPacket,
+  conversation: Conversation,
+): DmiError | undefined {
+  const reason = packet.properties?.reasonString;
+  const { reasonCode = 0 } = packet;
+  if (packet.cmd === 'disconnect') return disconnectFault(reasonCode, reason, conversation);
+  const code = packet.returnCode ?? reasonCode;
+  return code === 0 ? undefined : refusal(code, reason, conversation);
+}
+
+/** What can be mended at the broker is tried again. */
+function refusal(
+  given: number,
+  reason: string | undefined,
+  { level, clientId, address }: Conversation,
+): DmiError {
+  // A broker that knows no MQTT 5 answers in its own words.
+  const code = OLD_CODES[given] ?? given;
   const said = reason === undefined ? '' : `; it says: ${clip(reason)}`;
   const at = `the broker ${address}`;
   switch (code) {
@@ -56,13 +71,14 @@ export function publishFault(code: number, topic: string): Refused {
   return new Refused('MQTT_NOT_PUBLISHED', `the broker did not take what is for ${topic}: ${why}`);
 }
 
-/** Why the broker ends the connection; MQTT 5 only. */
-export function disconnectFault(
-  { code, properties }: { readonly code: number; readonly properties: Properties },
-  address: string,
-  clientId: string,
+/** In MQTT 3.1.1 a broker says no DISCONNECT. */
+function disconnectFault(
+  code: number,
+  reason: string | undefined,
+  { level, clientId, address }: Conversation,
 ): DmiError {
-  const said = properties.reason === undefined ? '' : `: ${clip(properties.reason)}`;
+  if (level === 4) return new Garbled('MQTT_PACKET', `a DISCONNECT from the broker ${address}`);
+  const said = reason === undefined ? '' : `: ${clip(reason)}`;
   if (code === 0x8e) {
     const message = `another client of ${address} took over the clientId ${clientId}: each needs its own`;
     return new Unreachable('MQTT_TAKEN_OVER', message);

@@ -1,6 +1,6 @@
 /** Who listens to which topics of one broker, and what was last said there. Bounded in topics and bytes. */
 import { Refused } from '@limpet/dmi';
-import type { Publish } from './packets.ts';
+import type { Publish } from './messages.ts';
 
 /** A message as listeners get it. */
 export interface Heard {
