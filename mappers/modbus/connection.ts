@@ -51,16 +51,18 @@ export class ModbusConnection implements Connection<Visitor> {
     }
   }
 
-  /** Registers that follow each other go in one request; the rest one by one. */
+  /**
+   * Registers that follow each other go in one request; the rest one by one. Where one of them is refused fewer are tried, so
+   * that no more than a few requests take the line.
+   */
   async writeMany(orders: readonly Order<Visitor>[], signal: AbortSignal): Promise<Reading[]> {
     const run = this.#writer.joined(orders);
-    if (run !== undefined && (await this.#writer.writeRun(run, signal))) return run.readings;
-    const alone = run === undefined ? orders.slice(0, 1) : orders.slice(0, run.readings.length);
-    const readings: Reading[] = [];
-    for (const { visitor, value } of alone) {
-      readings.push(await this.write(visitor, value, signal).then(good, refusal));
+    if (run !== undefined) {
+      if (await this.#writer.writeRun(run, signal)) return run.readings;
+      return this.writeMany(orders.slice(0, run.readings.length >> 1), signal);
     }
-    return readings;
+    const [{ visitor, value }] = orders as [Order<Visitor>];
+    return [await this.write(visitor, value, signal).then(good, refusal)];
   }
 
   async close(): Promise<void> {

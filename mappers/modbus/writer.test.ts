@@ -72,8 +72,10 @@ test('no request writes more registers than the device is said to take', async (
 test('one that the device refuses, or that no register holds, is refused alone', async (t) => {
   const { simulator, asked, set } = await open(t);
   const beyond = [8, 9, 10].map((address) => [{ address }, address] as const);
-  assert.deepEqual(said(await set(beyond)), [8, 9, 'MODBUS_EXCEPTION_2']);
-  assert.deepEqual(asked, [16, 6, 6, 6]);
+  assert.deepEqual(said(await set(beyond)), [8]);
+  assert.deepEqual(said(await set(beyond.slice(1))), [9]);
+  assert.deepEqual(said(await set(beyond.slice(2))), ['MODBUS_EXCEPTION_2']);
+  assert.deepEqual(asked, [16, 6, 16, 6, 6]);
   assert.deepEqual(simulator.unit(1).get('holding', 8, 2), [8, 9]);
   assert.deepEqual(
     said(
@@ -90,9 +92,24 @@ test('a device that lacks the function is asked for it once', async (t) => {
   const { simulator, asked, set } = await open(t);
   simulator.unit(1).lacks.add(16);
   const two = [0, 1].map((address) => [{ address }, 5] as const);
-  assert.deepEqual(said(await set(two)), [5, 5]);
   assert.deepEqual(said(await set(two)), [5]);
-  assert.deepEqual(asked, [16, 6, 6, 6]);
+  assert.deepEqual(said(await set(two)), [5]);
+  assert.deepEqual(asked, [16, 6, 6]);
+});
+
+test('where one of many is refused, few requests take the line at a time', async (t) => {
+  const { simulator, asked, set } = await open(t);
+  simulator.unit(1).set('holding', 10, Array(100).fill(0) as number[]);
+  const all = Array.from({ length: 115 }, (_, address) => [{ address }, 7] as const);
+  let done = 0;
+  while (done < 110) {
+    const before = asked.length;
+    done += (await set(all.slice(done))).length;
+    assert.ok(asked.length - before <= 8);
+  }
+  assert.equal(done, 110);
+  assert.ok(asked.length < 40, `${asked.length} requests`);
+  assert.deepEqual(new Set(simulator.unit(1).get('holding', 0, 110)), new Set([7]));
 });
 
 test('write: single, and bits, go one by one', async (t) => {
