@@ -5,6 +5,7 @@ export {
   type Argument,
   type Clock,
   type Connection,
+  type Away,
   defineMapper,
   type Log,
   type Mapper,

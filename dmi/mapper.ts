@@ -68,11 +68,25 @@ export interface Mapper<Settings, Visitor> {
     signal: AbortSignal,
   ): Promise<Connection<Visitor>>;
   /**
+   * Only where that can be heard without asking the device, such as from a broker: resolves once one that is away is
+   * worth a try at once. Without it the runtime looks again after up to five minutes. Asked for after each try that
+   * failed, outside of turns at a port, until `signal` aborts; what it dials closes then. However often it resolves,
+   * the runtime tries once in five seconds at most; when it rejects, as if there were none.
+   */
+  back?(away: Away<Settings>, context: MapperContext, signal: AbortSignal): Promise<void>;
+  /**
    * What there is, told as it is found, until `signal` aborts or everything was looked at. Only ever asked for by a
    * person at a command line, never by the runtime.
    * @throws Unreachable, Misconfigured
    */
   discover?(search: Search, context: MapperContext, signal: AbortSignal): AsyncIterable<Found>;
+}
+
+/** A device that could not be reached, or was lost. */
+export interface Away<Settings> {
+  readonly settings: Settings;
+  /** Of the error that said so: `MQTT_DEVICE_OFFLINE`. */
+  readonly code: string;
 }
 
 /** An answer, or the promise of one. */

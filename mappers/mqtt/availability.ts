@@ -50,11 +50,11 @@ export class Availability {
     return this.#state === 'online';
   }
 
-  readonly #hear = ({ payload }: Heard): void => {
-    const { online, offline } = this.#around.availability;
-    const word = wordOf(payload.toString('utf8', 0, 256));
-    if (word !== online && word !== offline) return;
-    this.#state = word === online ? 'online' : 'offline';
+  readonly #hear = (heard: Heard): void => {
+    const { availability } = this.#around;
+    const online = saysOnline(availability, heard);
+    if (!online && wordOf(heard) !== availability.offline) return;
+    this.#state = online ? 'online' : 'offline';
     if (this.#connection === undefined) return;
     if (this.#state === 'offline') this.#connection.lose(this.#offline());
     else this.#connection.online = true;
@@ -66,8 +66,11 @@ export class Availability {
   }
 }
 
+export const saysOnline = ({ online }: Where, heard: Heard): boolean => wordOf(heard) === online;
+
 /** The word alone, or as Zigbee2MQTT says it: `{"state":"online"}`. */
-function wordOf(text: string): string {
+function wordOf({ payload }: Heard): string {
+  const text = payload.toString('utf8', 0, 256);
   const [, word] = /^\s*\{\s*"state"\s*:\s*"([^"]*)"\s*\}\s*$/.exec(text) ?? [];
   return word ?? text.trim();
 }

@@ -7,6 +7,7 @@ import {
   type MapperContext,
 } from '@limpet/dmi';
 import { Availability } from './availability.ts';
+import { back } from './back.ts';
 import { join, type Share } from './broker.ts';
 import { TopicConnection } from './connection.ts';
 import { type Settings, settings } from './settings.ts';
@@ -19,6 +20,7 @@ const mapper: Mapper<Settings, Visitor> = defineMapper({
   visitor,
   fits,
   connect,
+  back,
   async *discover(search, context, signal) {
     // Loaded for people at a command line, never on a board.
     const { discover } = await import('./discover/discover.ts');

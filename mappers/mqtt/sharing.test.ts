@@ -11,6 +11,7 @@ import {
 import { type FakeClock, fakeClock, fakeContext } from '@limpet/dmi/testing';
 import type { Duplex } from 'node:stream';
 import mapper from './mapper.ts';
+import type { Settings } from './settings.ts';
 import { SimulatedBroker } from './simulated-broker.ts';
 
 /** A broker, and devices that dial it; time passes only while something is waited for. */
@@ -32,14 +33,22 @@ class Bench {
     return new Bench(broker, ordered);
   }
 
-  async connect(device: string, settings: object = {}): Promise<Connection<unknown>> {
-    const given = { broker: 'mqtt://broker', topic: 'plant/{name}', ...settings };
-    const parsed = await mapper.settings['~standard'].validate(given);
-    assert.ok(parsed.issues === undefined, parsed.issues?.[0]?.message);
+  async connect(device: string, more: object = {}): Promise<Connection<unknown>> {
+    const settings = await settingsWith(more);
     const { signal } = new AbortController();
-    return this.passing(mapper.connect(parsed.value, this.#context(device), signal)) as Promise<
+    return this.passing(mapper.connect(settings, this.#context(device), signal)) as Promise<
       Connection<unknown>
     >;
+  }
+
+  async back(
+    device: string,
+    more: object,
+    code = 'MQTT_DEVICE_OFFLINE',
+    signal = new AbortController().signal,
+  ): Promise<void> {
+    const settings = await settingsWith(more);
+    await mapper.back?.({ settings, code }, this.#context(device), signal);
   }
 
   async watch(connection: Connection<unknown>, visitor: object = {}): Promise<Told> {
@@ -85,6 +94,13 @@ class Bench {
     };
     return { ...context, dial };
   }
+}
+
+async function settingsWith(more: object): Promise<Settings> {
+  const given = { broker: 'mqtt://broker', topic: 'plant/{name}', ...more };
+  const parsed = await mapper.settings['~standard'].validate(given);
+  assert.ok(parsed.issues === undefined, parsed.issues?.[0]?.message);
+  return parsed.value;
 }
 
 class Told {
@@ -242,6 +258,55 @@ test('a device is away while its last will says so', async (t) => {
   await bench.until(() => told.losses.length > 0, 'lost');
   assert.equal(codeOf(told.losses[0]), 'MQTT_DEVICE_OFFLINE');
   await bench.passing(connection.close());
+  assert.equal(bench.clock.pending, 0);
+});
+
+test('a device that is away is heard when its last will says that it is back', async (t) => {
+  const bench = await Bench.open(t);
+  const settings = { availability: { topic: '{topic}/will' } };
+  await bench.broker.say('plant/one/will', 'offline', true);
+  await assert.rejects(bench.connect('one', settings), { code: 'MQTT_DEVICE_OFFLINE' });
+  let heard = false;
+  const waiting = bench.back('one', settings).then(() => (heard = true));
+  await bench.pass(60_000);
+  assert.equal(heard, false);
+  await bench.broker.say('plant/one/will', 'online', true);
+  await bench.passing(waiting);
+  const connection = await bench.connect('one', settings);
+  await bench.passing(connection.close());
+  await assert.rejects(bench.back('one', settings, 'MQTT_LOST'), { code: 'MQTT_UNHEARD' });
+  assert.equal(bench.clock.pending, 0);
+});
+
+test('a Sparkplug device that is away is heard when it tells its birth', async (t) => {
+  const bench = await Bench.open(t);
+  const settings = {
+    dialect: 'sparkplug-b',
+    topic: undefined,
+    sparkplug: { group: 'g', node: 'n', device: 'd' },
+  };
+  let heard = false;
+  const waiting = bench.back('one', settings).then(() => (heard = true));
+  await bench.until(() => bench.wires.length > 0, 'it listens');
+  await bench.pass(1_000);
+  await bench.broker.say('spBv1.0/g/NBIRTH/n', 'of the node', false);
+  await bench.pass(1_000);
+  assert.equal(heard, false);
+  await bench.broker.say('spBv1.0/g/DBIRTH/n/d', 'its own', false);
+  await bench.passing(waiting);
+  assert.equal(bench.clock.pending, 0);
+});
+
+test('who no longer waits for a device to come back leaves nothing open', async (t) => {
+  const bench = await Bench.open(t);
+  const end = new AbortController();
+  const settings = { availability: { topic: '{topic}/will' } };
+  const waiting = bench.back('one', settings, 'MQTT_DEVICE_OFFLINE', end.signal);
+  await bench.pass(1_000);
+  assert.equal(bench.wires.length, 1);
+  end.abort(new Error('removed'));
+  await assert.rejects(waiting, { message: 'removed' });
+  await bench.until(() => bench.wires.every(({ destroyed }) => destroyed), 'closed');
   assert.equal(bench.clock.pending, 0);
 });
 

@@ -14,6 +14,10 @@ const mapper: Mapper<Settings, Visitor> = defineMapper({
     const { connect } = await import('./connect.ts');
     return connect(settings, context, signal);
   },
+  async back(away, context, signal) {
+    const { back } = await import('./back.ts');
+    return back(away, context, signal);
+  },
   async *discover(search, context, signal) {
     const { discover } = await import('./discover.ts');
     yield* discover(search, context, signal);

@@ -1,15 +1,17 @@
 /** Endpoints, certificates and users, against a server that knows all of them. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type DmiError, Misconfigured, Unreachable } from '@limpet/dmi';
 import { DataType } from 'node-opcua-variant';
 import { fakeClock, recordingLog } from '@limpet/dmi/testing';
 import { ownCertificate } from './own-certificate.ts';
-import { never, open, realContext, visitorOf } from './open.fixture.ts';
+import opcua from './mapper.ts';
+import { never, open, realContext, until, visitorOf } from './open.fixture.ts';
 import { parseNodeId, type NodeAddress } from './node-id.ts';
 import { POLICIES } from './settings.ts';
 import { selfSigned } from './self-signed.ts';
@@ -34,6 +36,12 @@ async function failure(settings: object, folder?: string): Promise<DmiError> {
     (value) => assert.fail(`it gave ${String(value)}`),
     (error: DmiError) => error,
   );
+}
+
+async function backOf(code: string, folder: string, signal = never): Promise<void> {
+  const settings = opcua.settings['~standard'].validate({ endpoint: 'opc.tcp://plc' });
+  assert.ok('value' in settings);
+  await opcua.back?.({ settings: settings.value, code }, realContext(folder), signal);
 }
 
 suite('security', () => {
@@ -136,14 +144,50 @@ suite('security', () => {
     assert.equal(await read({ endpoint, certificate, key }, folder), 21.5);
   });
 
-  test('another certificate of the server is not trusted because the last one was', async () => {
-    const other = await SimulatedServer.start({}, path.join(root, 'other'));
-    try {
-      const { code } = await failure({ endpoint: other.endpoint }, folder);
-      assert.equal(code, 'OPCUA_UNTRUSTED');
-    } finally {
-      await other.close();
-    }
+  test('a running server that shows another certificate is lost once, and goes on when that is trusted', async (t) => {
+    const first = await SimulatedServer.start({}, path.join(root, 'first'));
+    let running = first;
+    t.after(() => running.close());
+    const { port, endpoint: swapped } = first;
+    const settings = { endpoint: swapped, keepAlive: '200ms' };
+    const trust = new TrustStore(folder);
+    const trustAs = async ({ message }: DmiError): Promise<void> => {
+      const [, thumbprint = ''] = /limpet opcua trust ([0-9A-F]{40})$/.exec(message) ?? [];
+      assert.equal((await trust.move(thumbprint, 'trusted'))?.list, 'trusted');
+    };
+    await trustAs(await failure(settings, folder));
+    const connection = await open(settings, realContext(folder));
+    const losses: Error[] = [];
+    const sink = { reading: () => undefined, lost: (error: Error) => void losses.push(error) };
+    await connection.subscribe?.([{ visitor: TEMP, everyMs: 50 }], sink, never);
+    await first.close();
+    const second = await SimulatedServer.start({ port }, path.join(root, 'second'));
+    running = second;
+    second.add({ node, name: 'Temp', type: DataType.Double, value: 7, writable: true });
+    await until(() => losses.length > 0);
+    assert.ok(losses[0] instanceof Unreachable);
+    await connection.close();
+    const error = await failure(settings, folder);
+    assert.equal(error.code, 'OPCUA_UNTRUSTED', 'the last one counts for nothing');
+    const aged = new Date(Date.now() - 60_000);
+    await utimes(path.join(folder, 'pki', 'trusted'), aged, aged);
+    const back = backOf(error.code, folder);
+    assert.equal(
+      await Promise.race([back, delay(50, 'nobody has trusted it yet')]),
+      'nobody has trusted it yet',
+    );
+    await trustAs(error);
+    await Promise.all([back, backOf(error.code, folder)]);
+    assert.equal(await read(settings, folder), 7);
+    assert.equal(losses.length, 1);
+  });
+
+  test('only trust brings back a server that is not trusted, and who no longer waits for it is gone', async () => {
+    await assert.rejects(backOf('OPCUA_TIMEOUT', folder), { code: 'OPCUA_UNHEARD' });
+    const aged = new Date(Date.now() - 60_000);
+    await utimes(path.join(folder, 'pki', 'trusted'), aged, aged);
+    const signal = AbortSignal.timeout(50);
+    await assert.rejects(backOf('OPCUA_UNTRUSTED', folder, signal), { name: 'AbortError' });
   });
 
   test('what is not offered is said, with what is', async () => {

@@ -49,6 +49,12 @@ export class TrustStore {
     return { trusted: false };
   }
 
+  /** When a certificate was trusted last, or no longer, in ms since 1970. Never throws. */
+  async changedMs(): Promise<number> {
+    const found = await stat(path.join(this.#folder, 'trusted')).catch(() => undefined);
+    return found?.mtimeMs ?? 0;
+  }
+
   async list(): Promise<readonly KnownCertificate[]> {
     const all = await Promise.all(
       (['trusted', 'rejected'] as const).map(async (list) =>

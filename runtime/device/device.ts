@@ -5,6 +5,7 @@
 import { type Clock, type Log, Unreachable, unlessAborted } from '@limpet/dmi';
 import { type CallOutcome, type Id } from '@limpet/dmi/manifest';
 import { Caller, type CallAsked } from './caller.ts';
+import { type Absence, leaveAlone } from './comeback.ts';
 import { type DevicePlan, type Plans } from './plan.ts';
 import { type Ports } from './ports.ts';
 import { isPeersCut, reactionTo, reasonOf } from './reaction.ts';
@@ -40,6 +41,8 @@ export class DeviceLife {
   #wanted: Wanted;
   #session: Session | undefined;
   #place: { readonly port: string | undefined; readonly seat: Seat } | undefined;
+  /** Since the last try failed. */
+  #absence: Absence | undefined;
   readonly #stop = new AbortController();
   #nap: AbortController | undefined;
   /** Something changed while nobody slept that could be woken. */
@@ -177,14 +180,16 @@ export class DeviceLife {
 
   /** From planning to the loss of the connection. Returns for how long to leave the device alone. */
   async #round(): Promise<number> {
+    let plan: DevicePlan | undefined;
+    this.#absence = undefined;
     try {
-      const plan = await this.#plan();
+      plan = await this.#plan();
       // What came meanwhile is not in this plan.
       if (this.#stopped || this.#changed) return 0;
       await this.#live(plan, this.#sit(plan.port));
       return 0;
     } catch (error) {
-      return this.#ended(error);
+      return this.#ended(error, plan);
     } finally {
       this.#place?.seat.ledger.tried();
       this.#missed += this.#session?.missed ?? 0;
@@ -230,7 +235,7 @@ export class DeviceLife {
   }
 
   /** For how long to leave it alone. */
-  #ended(error: unknown): number {
+  #ended(error: unknown, plan: DevicePlan | undefined): number {
     const reason = reasonOf(error);
     if (this.#stopped || reason.code === SESSION_ENDED) return 0;
     const reaction = reactionTo(error);
@@ -245,6 +250,11 @@ export class DeviceLife {
       return 0;
     }
     this.#standing.lost(reaction, reason, { error, attempts: this.#retry.attempts });
+    const seat = this.#place?.seat;
+    if (plan !== undefined && seat !== undefined) {
+      const { clock } = this.#around;
+      this.#absence = { plan, seat, code: reason.code, clock, log: this.#log };
+    }
     return this.#retry.failed();
   }
 
@@ -254,7 +264,8 @@ export class DeviceLife {
     const nap = new AbortController();
     this.#nap = nap;
     try {
-      if (ms > 0) await this.#around.clock.sleep(ms, nap.signal);
+      if (ms > 0 && this.#absence !== undefined) await leaveAlone(this.#absence, ms, nap.signal);
+      else if (ms > 0) await this.#around.clock.sleep(ms, nap.signal);
       if (this.#standing.away) await this.#place?.seat.ledger.wait(nap.signal);
     } catch (error) {
       if (!nap.signal.aborted) throw error;

@@ -30,7 +30,15 @@ export function mapperOf(
   };
   const serves: Mapper<unknown, unknown>['serves'] = (visitor, method) =>
     live().serves?.(visitor, method);
-  // Whether it has methods at all is what having this says.
-  const get = (): unknown => ('serves' in live() ? serves : undefined);
-  return Object.defineProperty(facade, 'serves', { enumerable: true, get });
+  const back: Mapper<unknown, unknown>['back'] = async (away, context, signal) =>
+    live().back?.(away, context, signal);
+  // Whether it has methods at all, or hears of devices that are away, is what having these says.
+  const where = (name: 'serves' | 'back', present: unknown): PropertyDescriptor => ({
+    enumerable: true,
+    get: () => (name in live() ? present : undefined),
+  });
+  return Object.defineProperties(facade, {
+    serves: where('serves', serves),
+    back: where('back', back),
+  });
 }

@@ -14,7 +14,7 @@ export function mapperFaults(candidate: unknown, protocol: string): string[] {
     if (!isSchema(mapper[name])) faults.push(`"${name}" must be a Standard Schema (version 1)`);
   }
   if (typeof mapper['connect'] !== 'function') faults.push('"connect" must be a function');
-  for (const name of ['fits', 'serves', 'port', 'discover']) {
+  for (const name of ['fits', 'serves', 'port', 'back', 'discover']) {
     if (mapper[name] !== undefined && typeof mapper[name] !== 'function') {
       faults.push(`"${name}" must be a function, or left out`);
     }

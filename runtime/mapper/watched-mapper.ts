@@ -14,6 +14,13 @@ export function watchedMapper(mapper: AnyMapper, obedience: Obedience): AnyMappe
     ...(mapper.fits && { fits: (value, shape) => mapper.fits?.(value, shape) }),
     ...(mapper.serves && { serves: (value, shape) => mapper.serves?.(value, shape) }),
     ...(mapper.port && { port: (value) => mapper.port?.(value) }),
+    ...(mapper.back && {
+      back: (away, context, signal) => {
+        const waiting = (mapper as Returning).back(away, context, signal);
+        obedience.watch(Promise.resolve(waiting), signal, () => `back of ${context.device}`);
+        return waiting;
+      },
+    }),
     connect: async (value, context, signal) => {
       const { device } = context;
       const opening = mapper.connect(value, context, signal);
@@ -56,3 +63,5 @@ function watchedConnection(
   }
   return watched as unknown as Connection<unknown>;
 }
+
+type Returning = Required<Pick<AnyMapper, 'back'>>;

@@ -86,11 +86,12 @@ export interface Ready {
   readonly fits: boolean;
   readonly serves: boolean;
   readonly port: boolean;
+  readonly back: boolean;
 }
 
 /** What the process says once it has loaded its mapper; texts: why it could not. @throws ProtocolFault */
 export function readyOf(message: unknown, wireVersion: number): Ready | readonly string[] {
-  const { t, wire, fits, serves, port, faults } = fieldsOf(message);
+  const { t, wire, fits, serves, port, back, faults } = fieldsOf(message);
   if (t === 'broken') {
     return listOf(faults, MAX_ISSUES, 'faults').map((fault) => String(fault).slice(0, MAX_TEXT));
   }
@@ -104,5 +105,6 @@ export function readyOf(message: unknown, wireVersion: number): Ready | readonly
     fits: truthOf(fits, 'fits'),
     serves: truthOf(serves, 'serves'),
     port: truthOf(port, 'port'),
+    back: truthOf(back, 'back'),
   };
 }

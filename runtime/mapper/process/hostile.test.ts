@@ -13,7 +13,7 @@ import { encodeFrame } from './frame.ts';
 import { type Exit, MapperProcess } from './mapper-process.ts';
 import { remoteMapper } from './remote-mapper.ts';
 
-const HAS = { fits: true, serves: true, port: true };
+const HAS = { fits: true, serves: true, port: true, back: true };
 const READY = { t: 'ready', wire: 1, ...HAS };
 const signal = new AbortController().signal;
 const context = { device: 'd/1', clock: systemClock, log: silentLog(), dial: () => assert.fail() };

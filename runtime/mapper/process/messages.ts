@@ -23,6 +23,13 @@ export type ManagementAsk =
       readonly device: string;
       readonly settings: unknown;
     }
+  /** Answered once a device that is away, as this code says, is worth a try. */
+  | {
+      readonly t: 'back';
+      readonly device: string;
+      readonly settings: unknown;
+      readonly code: string;
+    }
   /** Visitors of a connection, numbered from `from` on; from 0: what was defined before is forgotten. */
   | {
       readonly t: 'define';

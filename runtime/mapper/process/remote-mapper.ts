@@ -3,11 +3,14 @@
  * says (the process reads them again when it connects), so the core holds nothing of theirs twice.
  */
 import {
+  type Away,
   Garbled,
+  type MapperContext,
   type MethodShape,
   Misconfigured,
   type PropertyShape,
   type Schema,
+  Unreachable,
 } from '@limpet/dmi';
 import { within } from '../../device/ceiling.ts';
 import { type TappedMapper } from '../../device/taps.ts';
@@ -18,9 +21,13 @@ import { unpackError } from './packed.ts';
 import { pageOf } from './page.ts';
 import { RemoteConnection } from './remote-connection.ts';
 
+/** Devices that are away and wait to be heard of, of the asks that may be under way; others are tried by backoff alone. */
+const MAX_WAITING = 1_000;
+
 export function remoteMapper(protocol: string, has: Ready, link: Link): TappedMapper {
   const checks = new Checks(link);
   let connections = 0;
+  let waiting = 0;
   return {
     protocol,
     settings: schema(checks, 'settings'),
@@ -32,6 +39,18 @@ export function remoteMapper(protocol: string, has: Ready, link: Link): TappedMa
       serves: (value: unknown, shape: MethodShape) => checks.text({ part: 'serves', value, shape }),
     }),
     ...(has.port && { port: (value: unknown) => checks.text({ part: 'port', value }) }),
+    ...(has.back && {
+      back: async (away: Away<unknown>, { device }: MapperContext, signal: AbortSignal) => {
+        if (waiting >= MAX_WAITING) throw new Unreachable('MAPPER_BUSY', 'too many devices wait');
+        waiting += 1;
+        const ask = { t: 'back', device, ...away } as const;
+        try {
+          await link.calls.ask(link.management, ask, { take: () => undefined, signal });
+        } finally {
+          waiting -= 1;
+        }
+      },
+    }),
     connect: (settings, { device }, signal) =>
       RemoteConnection.open(link, { connection: ++connections, device, settings }, signal),
     tap: (device, capture, signal) =>

@@ -3,6 +3,7 @@ import {
   type Clock,
   type Log,
   type Mapper,
+  type MapperContext,
   Misconfigured,
   type Value,
   unlessAborted,
@@ -17,6 +18,7 @@ import { type Channel } from '../channel.ts';
 import { type Asked, type DataAsk, type ManagementAsk, type ToChild } from '../messages.ts';
 import { Outbox } from '../outbox.ts';
 import { packError, packReadings, packValue, unpackValue } from '../packed.ts';
+import { hearBack } from './hear-back.ts';
 import { checkAll, parsedSettings } from './check.ts';
 import { type Collector } from './collector.ts';
 import { OwnSockets } from './own-sockets.ts';
@@ -112,6 +114,8 @@ export class MapperServer {
         return checkAll(this.#options.mapper, ask.items);
       case 'connect':
         return this.#connect(ask, signal);
+      case 'back':
+        return this.#back(ask, signal);
       case 'define':
         return this.#of(ask).define(ask.from, ask.visitors, signal);
       case 'read':
@@ -140,14 +144,29 @@ export class MapperServer {
     }
   }
 
+  async #back(ask: Extract<Ask, { t: 'back' }>, signal: AbortSignal): Promise<null> {
+    const { mapper } = this.#options;
+    const settings = await parsedSettings(mapper, ask.settings);
+    const seat = this.#ports.join(await mapper.port?.(settings), ask.device);
+    const context = this.#contextOf(ask.device);
+    const waiting = { mapper, seat, context, obedience: this.#obedience };
+    await hearBack(waiting, { settings, code: ask.code }, signal);
+    return null;
+  }
+
+  #contextOf(device: string): Pick<MapperContext, 'device' | 'clock' | 'log' | 'folder'> {
+    const { clock, log, folder } = this.#options;
+    return { device, clock, log: log.with({ device }), ...(folder !== undefined && { folder }) };
+  }
+
   async #connect(
     { connection, device, settings }: Extract<Ask, { t: 'connect' }>,
     signal: AbortSignal,
   ): Promise<object> {
-    const { mapper, clock, log, folder } = this.#options;
+    const { mapper } = this.#options;
     const parsed = await parsedSettings(mapper, settings);
     const seat = this.#ports.join(await mapper.port?.(parsed), device);
-    const context = { clock, log: log.with({ device }), ...(folder !== undefined && { folder }) };
+    const context = this.#contextOf(device);
     const served = new ServedConnection({
       mapper,
       device,

@@ -84,7 +84,7 @@ type Named = { readonly [name in keyof typeof NAMED]?: string | boolean };
 
 function abilitiesOf(mapper: Mapper<unknown, unknown>): Ready {
   const has = (name: keyof Ready): boolean => mapper[name] !== undefined;
-  return { fits: has('fits'), serves: has('serves'), port: has('port') };
+  return { fits: has('fits'), serves: has('serves'), port: has('port'), back: has('back') };
 }
 
 type Loaded =
