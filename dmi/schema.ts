@@ -35,7 +35,8 @@ export function told<Input, Output>(
   description: string,
   ...examples: Input[]
 ): v.GenericSchema<Input, Output> {
-  return v.pipe(schema, v.description(description), v.examples(examples as never));
+  const described = v.pipe(schema, v.description(description));
+  return examples.length === 0 ? described : v.pipe(described, v.examples(examples as never));
 }
 
 /** The message of a strict object: which field is unknown and which are known, or what is missing. */

@@ -117,6 +117,7 @@ test('values are what their type says, or Garbled on the way in and Misconfigure
     ['json', 2n ** 60n],
     ['bool', 1],
     ['text', 5],
+    ['text', '\ud800'],
   ]) {
     assert.throws(() => encodeJson(visitor({ type }), value as Value), {
       code: 'HTTP_VALUE',

@@ -166,6 +166,8 @@ function plainJson(value: Value): Json {
   if (value instanceof Uint8Array) throw unfit('no bytes');
   const plain = typeof value === 'bigint' ? Number(value) : value;
   if (typeof value === 'bigint' && !Number.isSafeInteger(plain)) throw unfit('a number up to 2^53');
+  // Half of a character is none: no path can say it.
+  if (typeof plain === 'string' && !plain.isWellFormed()) throw unfit('text');
   if (typeof plain === 'number' && !Number.isFinite(plain)) throw unfit('a finite number');
   return plain as Json;
 }

@@ -21,8 +21,9 @@ export const calling: readonly DmiPromise[] = [
     }
   }),
   onRig('DMI-902', 'a call runs once, and answers what the device answered', async (rig) => {
+    const served = methods(rig);
     const connection = await rig.connect();
-    for (const each of methods(rig)) {
+    for (const each of served) {
       const before = rig.calls(each.method.name);
       const output = value(await call(rig, connection, each), `a call of "${each.method.name}"`);
       const right =

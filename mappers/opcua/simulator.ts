@@ -163,13 +163,19 @@ export const simulator = defineSimulator<Settings, Visitor>({
   async simulate({ properties }): Promise<SimulatedDevice> {
     const server = await SimulatedServer.start(ROOMY);
     const places = new Map<string, Place>();
-    for (const { name, type, visitor, value, access } of properties) {
-      if (visitor.kind === 'method') continue;
-      const index = visitor.range === undefined ? undefined : Number(visitor.range);
-      const held = index === undefined ? value : listWith(index, value);
-      places.set(name, { index });
-      const writable = access === 'readWrite';
-      server.add({ node: visitor.node, name, type: TYPES[type], value: held, writable });
+    try {
+      for (const { name, type, visitor, value, access } of properties) {
+        if (visitor.kind === 'method') continue;
+        const index = visitor.range === undefined ? undefined : Number(visitor.range);
+        const held = index === undefined ? value : listWith(index, value);
+        places.set(name, { index });
+        const writable = access === 'readWrite';
+        server.add({ node: visitor.node, name, type: TYPES[type], value: held, writable });
+      }
+    } catch (error) {
+      // It would keep the process of whoever tried.
+      await server.close();
+      throw error;
     }
     const address = `tcp://127.0.0.1:${server.port}`;
     return {
