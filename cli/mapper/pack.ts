@@ -40,7 +40,9 @@ export async function runPack(where: string | undefined, options: PackOptions): 
     output.printJson({ file, protocol, version: fields['version'], bytes: archive.length });
   else {
     output.print(`${file}: ${kib(archive.length)}, ${ENTRY} is ${kib(bytes)}`);
-    output.print(`Next: limpet mapper install ${path.basename(file)} --edge limpet.yaml`);
+    output.print(
+      `Next: limpet mapper install ${options.out ?? path.basename(file)} --edge limpet.yaml`,
+    );
   }
   return 0;
 }

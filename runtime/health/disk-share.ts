@@ -1,6 +1,6 @@
 /** How the node's disk is shared: the one place that says so, and what the edge sets its files' ceilings from. Pure. */
 import { formatQuantity } from '@limpet/dmi/manifest';
-import { WAL_BYTES } from '../twin/database.ts';
+import { WAL_BYTES } from '../twin/wal.ts';
 
 const MIB = 2 ** 20;
 /** How the row of a mapper's scratch folder begins. */

@@ -24,12 +24,6 @@ export interface FileOptions {
 
 const PAGE = 4_096;
 const CHECKPOINT_PAGES = 1_000;
-/**
- * What a WAL takes beside its file. Nobody else can read the file, so each checkpoint ends and the WAL begins anew:
- * it holds what one checkpoint waits for and the transaction that passes that mark. A transaction larger than 4 MiB
- * (a whole folder of manifests) exceeds it until the next write.
- */
-export const WAL_BYTES = 8 * 2 ** 20;
 const MAX_BYTES = 256 * 1_048_576;
 /** How long a starting edge waits for the one before it to let go of the file. */
 const LOCK_WAIT_MS = 1_000;

@@ -33,6 +33,8 @@ export class Bench {
   readonly #stage: Stage;
   #version: Version | undefined;
   #session: Session | undefined;
+  /** One change of what runs at a time. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: BenchOptions) {
     this.#options = options;
@@ -77,7 +79,11 @@ export class Bench {
    * Another version in place of the one that runs, which goes on if that cannot be loaded. Says what was kept.
    * @throws CliError
    */
-  async replace(changed: readonly string[]): Promise<string> {
+  replace(changed: readonly string[]): Promise<string> {
+    return this.#alone(() => this.#replace(changed));
+  }
+
+  async #replace(changed: readonly string[]): Promise<string> {
     const kept = this.#keeps(changed);
     this.#modules.renew();
     const [before, next] = [this.#version, await this.#load()];
@@ -93,6 +99,24 @@ export class Bench {
     }
     if (!this.simulated) return `${open} open ${open === 1 ? 'stream' : 'streams'} kept`;
     return kept ? 'the device and its open streams kept' : 'what the device holds kept';
+  }
+
+  #alone<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(change);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Another device under the same code: its connection is closed before, so that none is lost. */
+  async #remake(refused: () => readonly string[]): Promise<void> {
+    const version = this.#version;
+    if (version === undefined) return;
+    await this.#session?.stop();
+    try {
+      await this.#stage.refuse(refused());
+    } finally {
+      await this.#begin(version, true);
+    }
   }
 
   /** Carries out what was typed, and says what came of it. */
@@ -188,7 +212,7 @@ export class Bench {
         return `${kind}: heal ends it`;
       case 'heal':
         wires.harm = 'none';
-        if (this.#stage.refused.length > 0) await this.#stage.refuse([]);
+        if (this.#stage.refused.length > 0) await this.#alone(() => this.#remake(() => []));
         return 'healed';
       case 'quit':
       case 'nothing':
@@ -213,7 +237,7 @@ export class Bench {
   async #refuse(name: string): Promise<string> {
     if (!this.simulated) return 'this is a real device: it cannot be made to refuse';
     this.#index(name);
-    await this.#stage.refuse([...this.#stage.refused, name]);
+    await this.#alone(() => this.#remake(() => [...this.#stage.refused, name]));
     return `the device has no ${name} any more: heal gives it back`;
   }
 

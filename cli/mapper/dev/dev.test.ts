@@ -79,16 +79,21 @@ test('a folder with nothing installed is live, can be written and harmed, and re
   await dev.values(({ voltage }) => voltage === 20);
   dev.type('setpoint=12.5');
   await dev.until('the write', ({ said }) => said === 'written: setpoint is 12.5');
-  await dev.values(({ setpoint }) => setpoint === 12.5);
+  const next = await dev.values(() => true);
+  assert.equal((next['values'] as Told)['setpoint'], 12.5, 'not what it was before');
   dev.type('device voltage=11.5');
   await dev.values(({ voltage }) => voltage === 11.5);
   dev.type('cut');
   await dev.values((_, { state }) => state === 'lost');
   await dev.values(({ voltage }, { state }) => state === 'connected' && voltage === 11.5);
   dev.type('refuse current');
-  await dev.values((_, { bad }) => (bad as Told)['current'] !== undefined);
+  await dev.values((_, { state, bad }) => {
+    assert.notEqual(state, 'lost', 'nobody cut anything');
+    return (bad as Told)['current'] !== undefined;
+  });
   dev.type('heal');
   await dev.values(({ current }, { state, bad }) => {
+    assert.notEqual(state, 'lost', 'nobody cut anything');
     return state === 'connected' && current === 20 && Object.keys(bad as object).length === 0;
   });
 

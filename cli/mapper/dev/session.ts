@@ -138,9 +138,11 @@ export class Session {
     { index, value, resolve, reject }: Order,
   ): Promise<void> {
     try {
-      resolve(
-        await connection.write(this.#options.properties[index]?.visitor, value, this.#signal()),
-      );
+      const { property, visitor } = this.#options.properties[index] ?? {};
+      const held = await connection.write(visitor, value, this.#signal());
+      // What write resolves with is what the device will report.
+      if (property) this.#answers[index] = answer(property, { ok: true, value: held });
+      resolve(held);
     } catch (error) {
       reject(error);
       const stays = error instanceof Refused || (error as Error).name === 'Misconfigured';

@@ -3,10 +3,11 @@ import { formatFaults, formatQuantity } from '@limpet/dmi/manifest';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { readConfig } from '../../../runtime/config.ts';
+import { type EdgeConfig, readConfig } from '../../../runtime/config.ts';
+import { diskOverbooked, shareDisk } from '../../../runtime/health/disk-share.ts';
 import { countedNames } from '../../../runtime/mapper/aside.ts';
 import { readPackageFolder } from '../../../runtime/mapper/package-folder.ts';
-import type { MapperPackage } from '../../../runtime/mapper/manifest.ts';
+import { type MapperPackage, settle } from '../../../runtime/mapper/manifest.ts';
 import { CliError } from '../../cli-error.ts';
 
 export interface Edge {
@@ -16,6 +17,8 @@ export interface Edge {
   readonly named: ReadonlyMap<string, string>;
   /** For mappers in processes, where limpet.yaml says a ceiling. */
   readonly roomBytes?: number;
+  /** What limpet.yaml says of the disk and of mappers; absent where only the folder is known. */
+  readonly config?: Pick<EdgeConfig, 'disk' | 'mappers'>;
 }
 
 export interface Installed {
@@ -23,6 +26,8 @@ export interface Installed {
   readonly protocol: string;
   readonly version: string;
   readonly memoryBytes: number;
+  /** As its package.json says it; none of one that is broken. */
+  readonly package?: MapperPackage;
 }
 
 /** Of a mapper whose manifest says none. */
@@ -61,6 +66,7 @@ export async function findEdge(where: string): Promise<Edge> {
   return {
     mappers: mapperFolder,
     named: new Map(named),
+    config: read.config,
     ...(ceiling !== undefined && { roomBytes: ceiling - core }),
   };
 }
@@ -78,6 +84,7 @@ export async function installedIn(mappers: string): Promise<readonly Installed[]
         protocol: manifest.protocol,
         version,
         memoryBytes: memoryOf(read.value.package),
+        package: read.value.package,
       });
     } else if (read.kind === 'wrong') {
       // Broken ones are there too, to be replaced or removed.
@@ -108,6 +115,24 @@ export function memoryFault(
   const own = memoryOf(wanted);
   if (own <= free) return undefined;
   return `it asks for ${formatQuantity(own)} of memory, and limpet.yaml leaves ${formatQuantity(Math.max(0, free))} for one more mapper (memory.ceiling without the core's and the ${others.length} other mappers'): raise the ceiling, or remove a mapper`;
+}
+
+/** Why the edge would refuse to start once all its mappers are used; `undefined` when it would not. */
+export function diskWarning(
+  wanted: MapperPackage,
+  others: readonly Installed[],
+  { config }: Edge,
+): string | undefined {
+  if (config === undefined) return undefined;
+  const all = [wanted, ...others.flatMap((each) => each.package ?? [])];
+  const scratches = all.map((each) => {
+    const { protocol } = each.manifest;
+    return { protocol, bytes: settle(each, config.mappers[protocol], 'process').diskBytes };
+  });
+  const fault = diskOverbooked(shareDisk(config.disk, scratches));
+  return (
+    fault && `once devices use every mapper of this folder the edge will not start again: ${fault}`
+  );
 }
 
 function memoryOf({ manifest }: MapperPackage): number {

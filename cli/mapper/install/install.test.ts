@@ -164,6 +164,8 @@ test('what cannot run here is refused, and what is there stays', async (t) => {
     '0.1.0',
     'the folder of limpet.yaml names it as well',
   );
+  writeFileSync(config, 'node: a\ndata: data\nmapperFolder: mappers\ndisk: { ceiling: 200Mi }\n');
+  assert.match((await install(good, config)).warning ?? '', /scratch of supply[^]*at least 208Mi/);
   await assert.rejects(remove('plug', config), /holds no mapper "plug"; there: supply/);
   writeFileSync(config, 'node: a\ndata: data\n');
   await assert.rejects(install(good, config), {
@@ -189,7 +191,7 @@ test('a power cut between the two renames loses no mapper', async (t) => {
   await install(file, mappers);
   renameSync(path.join(mappers, 'supply'), path.join(mappers, '.supply.old'));
   await assert.rejects(install(path.join(root, 'no.tgz'), mappers));
-  const catalog = await readCatalog({ mapperFolder: mappers }, {}, silentLog());
+  const catalog = await readCatalog({ mapperFolder: mappers }, {});
   assert.deepEqual([...catalog.entries.keys()], ['supply'], 'the edge runs it meanwhile');
   await install(file, mappers);
   assert.deepEqual(readdirSync(mappers), ['supply']);

@@ -12,7 +12,14 @@ import { type MapperPackage, readPackage } from '../../../runtime/mapper/manifes
 import { engineFits } from '../../bootstrap.mjs';
 import { CliError } from '../../cli-error.ts';
 import { type ArchiveFile, LIMITS, unpackArchive } from '../tar.ts';
-import { findEdge, type Installed, installedIn, memoryFault, placeFault } from './edge.ts';
+import {
+  diskWarning,
+  findEdge,
+  type Installed,
+  installedIn,
+  memoryFault,
+  placeFault,
+} from './edge.ts';
 import { tryFolder } from './trial.ts';
 
 export interface InstallResult {
@@ -21,6 +28,8 @@ export interface InstallResult {
   readonly folder: string;
   /** The version that it took the place of. */
   readonly replaced?: string;
+  /** What will be amiss later, and what to do about it. */
+  readonly warning?: string;
 }
 
 /** @throws CliError INSTALL_REFUSED, ARCHIVE_INVALID, EDGE_MISSING, CONFIG_INVALID */
@@ -49,7 +58,14 @@ export async function install(file: string, where: string): Promise<InstallResul
     await recover(folder, old);
   }
   const replaced = before === undefined ? {} : { replaced: before.version };
-  return { protocol, version: wanted.version, folder, ...replaced };
+  const warning = diskWarning(wanted, others, edge);
+  return {
+    protocol,
+    version: wanted.version,
+    folder,
+    ...replaced,
+    ...(warning !== undefined && { warning }),
+  };
 }
 
 /** Takes a mapper away by its protocol, also a broken one. @throws CliError MAPPER_MISSING */

@@ -6,8 +6,9 @@ import { install, remove } from './install.ts';
 export async function runInstall(file: string, options: InstallOptions): Promise<number> {
   const output = processOutput(options.json === true);
   const done = await install(file, options.edge);
-  const { protocol, version, folder, replaced } = done;
+  const { protocol, version, folder, replaced, warning } = done;
   const was = replaced === undefined ? '' : `, in place of ${replaced}`;
+  if (warning !== undefined && !output.json) output.note(`Warning: ${warning}`);
   if (output.json) output.printJson(done);
   else
     output.print(
