@@ -57,6 +57,20 @@ test('mappers are found and held to what this node says of them', () => {
   assert.match(told, /mappers\.acme\.hosting: .*inline, process/);
 });
 
+test('the bus is off by one word, and what is neither that nor an object is said to be so', () => {
+  for (const bus of ['off', '{ listen: off }']) {
+    const answer = read(`node: a\ndata: d\nbus: ${bus}\n`);
+    assert.equal(answer.ok && answer.config.bus, undefined);
+    assert.ok(answer.ok);
+  }
+  const wrong = read(
+    "node: a\ndata: d\nbus: 1883\nmappers: { x: { permissions: { network: ['a:*'] } } }\n",
+  );
+  const told = formatFaults(wrong.ok ? [] : wrong.faults);
+  assert.match(told, /"bus" must be off, or an object like \{ listen/);
+  assert.match(told, /network.*"a:\*" is none \(a host without a port/);
+});
+
 test('memory is given as sizes, and what no core can start with is refused', () => {
   const both = read('node: a\ndata: d\nmemory: { ceiling: 96Mi, core: 48M }\n');
   assert.deepEqual(both.ok && both.config.memory, { ceiling: 96 * 2 ** 20, core: 48e6 });

@@ -40,6 +40,17 @@ const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const filePath = text('a path', (value) => value !== '');
 
+const BusWords = exact({
+  listen: v.optional(
+    text('HOST:PORT, like 127.0.0.1:1883, or off', (l) => l === 'off' || isListen(l)),
+  ),
+});
+/** `bus: off`, for short. */
+const NO_BUS = v.pipe(
+  text('off, or an object like { listen: 127.0.0.1:1883 }', (word) => word === 'off'),
+  v.transform(() => ({ listen: 'off' })),
+);
+
 const Config = exact({
   node: text('a node name: lower-case letters, digits and "-", at most 63', (n) => LABEL.test(n)),
   data: filePath,
@@ -48,13 +59,7 @@ const Config = exact({
   ),
   ca: v.optional(filePath),
   tokenFile: v.optional(filePath),
-  bus: v.optional(
-    exact({
-      listen: v.optional(
-        text('HOST:PORT, like 127.0.0.1:1883, or off', (l) => l === 'off' || isListen(l)),
-      ),
-    }),
-  ),
+  bus: v.optional(v.lazy((input) => (typeof input === 'object' ? BusWords : NO_BUS))),
   manifests: v.optional(filePath),
   memory: v.optional(exact({ ceiling: v.optional(memorySize), core: v.optional(memorySize) })),
   disk: v.optional(DiskWords),

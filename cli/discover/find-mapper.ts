@@ -1,5 +1,5 @@
 /** The mapper of a protocol, loaded into this process: an installed one, one of an edge's configuration, or a folder's. */
-import { type Log, type Mapper } from '@limpet/dmi';
+import type { Mapper } from '@limpet/dmi';
 import { suggestion } from '@limpet/dmi/manifest';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,11 +14,11 @@ type Terms = Pick<EdgeConfig, 'mapperFolder' | 'mappers'>;
 /** @throws CliError MAPPER_UNKNOWN, MAPPER_BROKEN */
 export async function findMapper(
   protocol: string,
-  { terms, folder, log }: { terms: Terms | undefined; folder: string | undefined; log: Log },
+  { terms, folder }: { terms: Terms | undefined; folder: string | undefined },
 ): Promise<Mapper<unknown, unknown>> {
   const own = folder === undefined ? {} : { [protocol]: { folder: path.resolve(folder) } };
   const mappers = { ...terms?.mappers, ...own };
-  const { entries, broken } = await readCatalog({ ...terms, mappers }, undefined, log);
+  const { entries, broken } = await readCatalog({ ...terms, mappers }, undefined);
   const entry = entries.get(protocol);
   if (entry !== undefined) return load(protocol, () => loadEntry(entry));
   const fault = broken.find(({ name }) => name === protocol)?.fault;

@@ -26,7 +26,7 @@ export async function runDiscover(
   const output = processOutput(options.json === true);
   const { namespace, name, folder } = options;
   const node = options.node ?? config?.node ?? labelOf(hostname());
-  const mapper = await findMapper(protocol, { terms: config, folder, log: quiet });
+  const mapper = await findMapper(protocol, { terms: config, folder });
   if (mapper.discover === undefined) {
     const message = `the mapper "${protocol}" cannot look for devices: write their manifests by hand.`;
     throw new CliError(1, 'DISCOVER_UNSUPPORTED', message);

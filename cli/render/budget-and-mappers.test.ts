@@ -143,6 +143,23 @@ test('of several nodes each mapper has its own; what an offline node said is mar
   assert.match(lines[2] ?? '', /^b +modbus .* ready\? /);
 });
 
+test('mappers that nobody uses stand below those that somebody does', () => {
+  const shown = (['idle', 'ready', 'idle', 'shed'] as const).map((state, index) => {
+    const mapper: MapperFacts = {
+      protocol: `p${index}`,
+      version: '1.0.0',
+      hosting: 'process',
+      state,
+    };
+    return { node: 'a', online: true, mapper };
+  });
+  const { rows } = mapperTable(shown, { wide: false, now: NOW });
+  assert.deepEqual(
+    rows.map(([protocol]) => protocol?.text),
+    ['p1', 'p3', 'p0', 'p2'],
+  );
+});
+
 test('sizes are written as people compare them', () => {
   const cases = [
     [undefined, '-'],

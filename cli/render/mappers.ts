@@ -24,19 +24,23 @@ const STATES: Readonly<Record<MapperState, Tone>> = {
 const HEAD = ['PROTOCOL', 'VERSION', 'HOSTING', 'STATE', 'SINCE', 'RESTARTS', 'MEMORY'];
 const WIDE = ['PEAK', 'IMPORTANCE', 'SUPERSEDED'];
 
-/** A line each; the node's name only where there are several. */
+/** A line each, those that are idle last; the node's name only where there are several. */
 export function mapperTable(
   shown: readonly Shown[],
   { wide, now }: { readonly wide: boolean; readonly now: number },
 ): Table {
   const several = new Set(shown.map(({ node }) => node)).size > 1;
   const head = [...(several ? ['NODE'] : []), ...HEAD, ...(wide ? WIDE : []), 'REASON'];
-  const rows = shown.map((each) => [
-    ...(several ? [cell(each.node)] : []),
-    ...cells(each, now),
-    ...(wide ? wideCells(each.mapper) : []),
-    cell(each.mapper.reason?.code ?? '', 'dim'),
-  ]);
+  // What nobody uses stands below what somebody does.
+  const idle = ({ mapper }: Shown): number => Number(mapper.state === 'idle');
+  const rows = shown
+    .toSorted((a, b) => idle(a) - idle(b))
+    .map((each) => [
+      ...(several ? [cell(each.node)] : []),
+      ...cells(each, now),
+      ...(wide ? wideCells(each.mapper) : []),
+      cell(each.mapper.reason?.code ?? '', 'dim'),
+    ]);
   return { head, rows };
 }
 

@@ -100,6 +100,15 @@ test('a message names the field, what was found, what was expected and what to d
   ]);
 });
 
+test('the word of another language for a type leads to ours', () => {
+  for (const [type, ours] of Object.entries({ text: 'string', Integer: 'int', strin: 'string' })) {
+    const [fault] = faults(model([{ name: 'a', type, visitor }]));
+    assert.match(fault?.message ?? '', new RegExp(`Did you mean "${ours}"`));
+  }
+  const [fault] = faults(model([{ name: 'a', type: 'constructor', visitor }]));
+  assert.doesNotMatch(fault?.message ?? '', /Did you mean/);
+});
+
 test('names, labels and annotations follow Kubernetes', () => {
   for (const name of ['A', 'a.b', '-a', 'a-', '', 'a'.repeat(64), 'a_b']) {
     assert.equal(brief(device({ metadata: { name } }))[0], 'metadata.name FIELD_INVALID', name);

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { duration } from './duration.ts';
 import { type Fault, fault, faultsOf } from './fault.ts';
 import { kindOf } from './json.ts';
-import { methods, nameOf, TYPES, unit } from './methods.ts';
+import { methods, nameOf, typeWord, unit } from './methods.ts';
 import { namedList } from './named-list.ts';
 import { suggestion } from './nearest.ts';
 import { API_VERSION, type Kind, type Resource } from './resource.ts';
@@ -82,7 +82,7 @@ const history = v.union(
 const property = v.pipe(
   exact({
     name: nameOf('a property name'),
-    type: oneOf(TYPES),
+    type: typeWord,
     access: v.optional(oneOf(['read', 'readWrite'])),
     description,
     unit: v.optional(unit),

@@ -7,13 +7,26 @@ const MAX_METHODS = 1_000;
 const MAX_ARGUMENTS = 64;
 
 /** The types of properties and arguments. */
-export const TYPES = ['bool', 'int', 'float', 'string', 'bytes', 'json'] as const;
+const TYPES = ['bool', 'int', 'float', 'string', 'bytes', 'json'] as const;
 
 /** UCUM is not parsed: only what no unit can be is refused. */
 export const unit: v.GenericSchema<string, string> = text(
   'a UCUM unit such as "Cel"',
   (value) => value !== '' && value.length <= 63,
 );
+
+/** The type of a value; what YAML, SQL and programming languages call it is known, and mended. */
+export const typeWord: v.GenericSchema<unknown, (typeof TYPES)[number]> = oneOf(TYPES, {
+  text: 'string',
+  str: 'string',
+  number: 'float',
+  double: 'float',
+  real: 'float',
+  integer: 'int',
+  boolean: 'bool',
+  binary: 'bytes',
+  object: 'json',
+});
 
 /** The name of a property, a method or an argument. */
 export function nameOf(what: string): v.GenericSchema<string, string> {
@@ -28,7 +41,7 @@ const description = v.optional(v.string());
 function argumentsOf(what: 'input' | 'output'): v.GenericSchema {
   const argument = exact({
     name: nameOf('the name of an argument'),
-    type: oneOf(TYPES),
+    type: typeWord,
     description,
     unit: v.optional(unit),
   });

@@ -32,19 +32,29 @@ export function text(
   return v.pipe(v.string(must(phrase)), v.check(test, must(phrase)), v.description(phrase));
 }
 
-/** One of a few words; names the nearest one on a slip. */
+/** One of a few words; names the nearest one on a slip, and the right one of those that are called otherwise elsewhere. */
 export function oneOf<const Word extends string>(
   words: readonly Word[],
+  elsewhere: Readonly<Record<string, Word>> = {},
 ): v.GenericSchema<unknown, Word> {
   const phrase = `one of ${words.join(', ')}`;
   return v.pipe(
     v.unknown(),
     v.picklist(words, (issue) => {
-      const hint = typeof issue.input === 'string' ? suggestion(issue.input, words) : '';
-      return `${must(phrase)(issue)}.${hint}`;
+      return `${must(phrase)(issue)}.${hintFor(issue.input, words, elsewhere)}`;
     }),
     v.description(phrase),
   );
+}
+
+function hintFor(
+  input: unknown,
+  words: readonly string[],
+  elsewhere: Readonly<Record<string, string>>,
+): string {
+  if (typeof input !== 'string') return '';
+  const word = Object.entries(elsewhere).find(([other]) => other === input.toLowerCase())?.[1];
+  return word === undefined ? suggestion(input, words) : ` Did you mean "${word}"?`;
 }
 
 /** An object with `entries` and nothing else. Unknown fields are all refused by name, with the nearest known one. */

@@ -1,4 +1,3 @@
-import { recordingLog } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
@@ -19,7 +18,7 @@ const table: MapperTable = {
 
 async function read(folder: MapperFolder, mappers: MapperTerms['mappers'] = {}) {
   mkdirSync(folder.mappers, { recursive: true });
-  return readCatalog({ mapperFolder: folder.mappers, mappers }, table, folder.log);
+  return readCatalog({ mapperFolder: folder.mappers, mappers }, table);
 }
 
 test('a mapper of the folder cannot take the name of one that comes with Limpet by itself', async (t) => {
@@ -101,16 +100,17 @@ test('a module outside of its package is refused', async (t) => {
 
 test('terms for a mapper that is not there, and a folder that is not, are told', async (t) => {
   const folder = new MapperFolder(t);
-  await read(folder, { modbos: { importance: 3 } });
-  const [line] = folder.log.lines;
-  assert.deepEqual(line?.fields, { protocol: 'modbos', hint: 'Did you mean "modbus"?' });
-  const log = recordingLog();
-  const { broken } = await readCatalog({ mapperFolder: '/nowhere/mappers' }, table, log);
+  const { absent } = await read(folder, { modbos: { importance: 3 }, zebra: { importance: 3 } });
+  assert.deepEqual(absent, [
+    { protocol: 'modbos', hint: 'Did you mean "modbus"?' },
+    { protocol: 'zebra' },
+  ]);
+  const { broken } = await readCatalog({ mapperFolder: '/nowhere/mappers' }, table);
   assert.match(broken[0]?.fault ?? '', /mapperFolder \/nowhere\/mappers cannot be read \(ENOENT\)/);
 });
 
 test('without a table the installed packages count', async () => {
-  const { entries, broken } = await readCatalog({}, undefined, recordingLog());
+  const { entries, broken } = await readCatalog({}, undefined);
   assert.deepEqual(broken, []);
   const modbus = entries.get('modbus');
   assert.deepEqual([modbus?.foreign, modbus?.manifest.hosting], [false, 'inline']);

@@ -2,7 +2,6 @@
  * Which mappers this node has: those the bundle carries or that are installed beside it (ours), and those of a folder of
  * the operator's (not ours). Read as a whole; who follows it compares.
  */
-import { type Log } from '@limpet/dmi';
 import { suggestion } from '@limpet/dmi/manifest';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -53,6 +52,8 @@ interface BrokenEntry {
 export interface Catalog {
   readonly entries: ReadonlyMap<string, CatalogEntry>;
   readonly broken: readonly BrokenEntry[];
+  /** Protocols that limpet.yaml has terms for and that are none here, with what was meant where that can be guessed. */
+  readonly absent: readonly { readonly protocol: string; readonly hint?: string }[];
 }
 
 interface Draft {
@@ -68,19 +69,20 @@ const MAX_FOLDERS = 100;
 export async function readCatalog(
   terms: MapperTerms,
   table: MapperTable | undefined,
-  log: Log,
 ): Promise<Catalog> {
   const draft: Draft = { entries: new Map(), broken: [], terms };
   if (table === undefined) await addInstalled(draft, import.meta.dirname);
   else addCarried(draft, table);
   await addForeign(draft);
   const known = [...draft.entries.keys(), ...draft.broken.map(({ name }) => name)];
-  for (const protocol of Object.keys(terms.mappers ?? {})) {
-    if (known.includes(protocol)) continue;
-    const hint = suggestion(protocol, known).trim();
-    log.warn('limpet.yaml has terms for a mapper that is not there', { protocol, hint });
-  }
-  return draft;
+  const named = Object.keys(terms.mappers ?? {});
+  const absent = named
+    .filter((protocol) => !known.includes(protocol))
+    .map((protocol) => {
+      const hint = suggestion(protocol, known).trim();
+      return { protocol, ...(hint !== '' && { hint }) };
+    });
+  return { ...draft, absent };
 }
 
 function addCarried({ entries, broken, terms }: Draft, table: MapperTable): void {

@@ -54,7 +54,7 @@ export class MapperHost {
   readonly #listeners = new Set<(protocol: string) => void>();
   readonly #watch: FilesWatch;
   readonly #leaving = new Set<Promise<void>>();
-  #catalog: Catalog = { entries: new Map(), broken: [] };
+  #catalog: Catalog = { entries: new Map(), broken: [], absent: [] };
   #told = new Set<string>();
   #stopped = false;
   /** One reading at a time; another that is wanted meanwhile follows it. */
@@ -156,8 +156,8 @@ export class MapperHost {
   }
 
   async #readOnce(): Promise<void> {
-    const { terms = {}, table, log } = this.#options;
-    const catalog = await readCatalog(terms, table, log);
+    const { terms = {}, table } = this.#options;
+    const catalog = await readCatalog(terms, table);
     const folders = terms.mapperFolder === undefined ? [] : [terms.mapperFolder];
     const fresh = new Map<string, Fresh>();
     for (const [protocol, entry] of catalog.entries) {
@@ -237,7 +237,15 @@ export class MapperHost {
         this.#options.log.error('mapper refused', { protocol: name, fault });
       }
     }
-    this.#told = new Set(faults.map(({ name, fault }) => `${name} ${fault}`));
+    for (const { protocol, hint } of this.#catalog.absent) {
+      if (this.#told.has(protocol)) continue;
+      const fields = { protocol, ...(hint !== undefined && { hint }) };
+      this.#options.log.warn('limpet.yaml has terms for a mapper that is not there', fields);
+    }
+    this.#told = new Set([
+      ...faults.map(({ name, fault }) => `${name} ${fault}`),
+      ...this.#catalog.absent.map(({ protocol }) => protocol),
+    ]);
   }
 }
 

@@ -47,6 +47,20 @@ test('a mapper of the folder starts in a process of its own when it is first nee
   assert.deepEqual(folder.replaced, []);
 });
 
+test('terms for a mapper that is not there are said once, however often anything is installed', async (t) => {
+  const folder = new MapperFolder(t);
+  const host = await folder.open(t, {
+    terms: { mapperFolder: folder.mappers, mappers: { zebra: { importance: 3 } } },
+  });
+  await host.refresh();
+  await host.refresh();
+  const said = folder.log.lines.filter(({ message }) => message.includes('has terms for'));
+  assert.deepEqual(
+    said.map(({ fields }) => fields),
+    [{ protocol: 'zebra' }],
+  );
+});
+
 test('a mapper that exits comes back, and says why it went; its devices plan again', async (t) => {
   const folder = new MapperFolder(t);
   folder.write('knock', source({ connect: reading("key === 'die' ? process.exit(3) : 'fine'") }));

@@ -44,9 +44,14 @@ const absolute = text(
   'an absolute path without "*"',
   (value) => path.isAbsolute(value) && !/[*\0]/.test(value) && path.normalize(value) !== '/',
 );
-const rule = text(
-  'a host like 10.0.0.0/8, plc.local:502 or *:502',
-  (value) => parseRule(value) !== undefined,
+const HOSTS = 'a host like 10.0.0.0/8, plc.local:502 or *:502';
+const rule = v.pipe(
+  v.string(must(HOSTS)),
+  v.check(
+    (value) => parseRule(value) !== undefined,
+    ({ input }) =>
+      `must be ${HOSTS}; ${JSON.stringify(input.slice(0, 80))} is none (a host without a port stands for all its ports)`,
+  ),
 );
 const adapter = text('the name of an adapter, like hci0', (value) => /^hci\d{1,2}$/.test(value));
 
