@@ -1,4 +1,5 @@
 /** What a mapper looks with: the streams that the runtime gives it, and a log that a person sees. */
+import { inspect } from 'node:util';
 import type { Log, MapperContext } from '@limpet/dmi';
 import { Ports } from '../../runtime/device/ports.ts';
 import type { Seat } from '../../runtime/device/seat.ts';
@@ -53,7 +54,8 @@ function personLog(
 ): Log {
   const at = (level: 'info' | 'warn' | 'error') => (message: string, fields?: object) => {
     const shown = Object.entries({ ...fixed, ...fields }).map(([key, value]) => {
-      const text = value instanceof Error ? value.message : JSON.stringify(value);
+      const text =
+        value instanceof Error ? value.message : inspect(value, { breakLength: Infinity });
       return ` ${key}=${text}`;
     });
     told(level, `${message}${shown.join('')}`);

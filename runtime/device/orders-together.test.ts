@@ -1,3 +1,4 @@
+import { type Value } from '@limpet/dmi';
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { device, model, rig } from './fixtures.ts';
@@ -102,4 +103,15 @@ test('a write whose answer is no value is rejected, and none that was written wi
   await clock.advance(40);
   assert.equal(verdict('one.p3'), 'rejected');
   assert.equal(verdicts().filter((each) => each === 'applied').length, NAMES.length - 1);
+});
+
+test('several that are cut off on their way are all carried out once the device is back', async (t) => {
+  const { store, clock, thing, verdicts } = await running(t, undefined, 20);
+  thing.lostReplies = 1;
+  store.orders('default/one', VALUES);
+  await clock.advance(500);
+  store.order('default/one', 'p0', 99);
+  await clock.advance(60_000);
+  assert.deepEqual(new Set(verdicts()), new Set(['applied']));
+  assert.deepEqual(new Map(thing.values), new Map<string, Value>([...VALUES, ['p0', 99]]));
 });
