@@ -110,7 +110,10 @@ const refused = { topic: 'nobody' };
 for (const name of ['plain', 'sparkplug'] as const) {
   const [settings, items] = SUBJECTS[name];
   suite(`DMI conformance: ${name}`, () => {
-    checkMapper(mapper, { simulator, settings, items, refused, faults: 30 });
+    // On plain topics nobody answers an order, so nobody refuses one.
+    const unknown = { visitor: { metric: 'Nothing' }, value: 5 };
+    const orders = name === 'sparkplug' ? { refusedWrite: unknown } : {};
+    checkMapper(mapper, { simulator, settings, items, refused, ...orders, faults: 30 });
   });
 }
 
