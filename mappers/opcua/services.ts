@@ -93,7 +93,7 @@ export class Services {
     if (index < 0) {
       throw new Refused(
         'OPCUA_NAMESPACE',
-        `the server has no namespace ${namespace}; it has ${this.#namespaces.join(', ')}`,
+        `the server has no namespace ${namespace}; it has ${this.#namespaces.slice(0, 20).join(', ').slice(0, 1_000)}`,
       );
     }
     switch (kind) {
@@ -224,8 +224,9 @@ export class Services {
     signal: AbortSignal,
   ): Promise<void> {
     let next = point;
-    while (next !== null && next !== undefined && next.length > 0) {
-      const enough = found.length >= MAX_REFERENCES;
+    for (let count = 0; next !== null && next !== undefined && next.length > 0; count++) {
+      // Each brings some, unless the server goes on for ever with nothing.
+      const enough = found.length >= MAX_REFERENCES || count >= MAX_REFERENCES;
       const request = new BrowseNextRequest({
         continuationPoints: [next],
         releaseContinuationPoints: enough,

@@ -1,8 +1,9 @@
 /** What the DataTypes of one server are: looked up when first met, and kept while the session lives. */
 import { type Json, Refused } from '@limpet/dmi';
 import { AttributeIds } from 'node-opcua-data-model';
+import type { DataValue } from 'node-opcua-data-value';
 import { type NodeId, NodeIdType } from 'node-opcua-nodeid';
-import type { EnumDefinition, StructureDefinition } from 'node-opcua-types';
+import type { EnumDefinition, StructureDefinition, StructureField } from 'node-opcua-types';
 import type { DataType } from 'node-opcua-variant';
 import type { Services } from './services.ts';
 
@@ -42,8 +43,14 @@ const ABSTRACT = new Set([24, 26, 27, 28]);
 const ENUMERATION = 29;
 /** Of kinds, and of encodings. Beyond it the oldest is looked up anew. */
 const MOST = 2_000;
-/** A type that is made of itself, or of too much. */
+/** A type that is made of too much. */
 const MAX_DEPTH = 16;
+
+/** One look-up: what it has met so far, by type. Kept only when it is whole: others decode meanwhile. */
+class LookUp {
+  readonly met = new Map<string, Kind>();
+  depth = 0;
+}
 
 export class Types {
   readonly #services: Services;
@@ -55,18 +62,28 @@ export class Types {
   }
 
   /** What a value of this DataType is. @throws what a service throws */
-  async kindOf(dataType: NodeId, signal: AbortSignal, depth = 0): Promise<Kind> {
-    const standard = standardKind(numeric(dataType));
-    if (standard !== undefined) return standard;
-    if (depth > MAX_DEPTH) return ANY;
-    const key = dataType.toString();
-    const known = this.#kinds.get(key);
-    if (known !== undefined) return known;
-    const kind = await this.#lookUp(dataType, signal, depth);
-    limit(this.#kinds, MOST).set(key, kind);
-    if (kind.kind === 'structure') {
+  async kindOf(dataType: NodeId, signal: AbortSignal): Promise<Kind> {
+    const within = new LookUp();
+    const found = await this.#kindOf(dataType, signal, within);
+    for (const [key, kind] of within.met) {
+      limit(this.#kinds, MOST).set(key, kind);
+      if (kind.kind !== 'structure') continue;
       limit(this.#encodings, MOST).set(kind.encoding.toString(), kind);
     }
+    return found;
+  }
+
+  async #kindOf(dataType: NodeId, signal: AbortSignal, within: LookUp): Promise<Kind> {
+    const standard = standardKind(numeric(dataType));
+    if (standard !== undefined) return standard;
+    const key = dataType.toString();
+    const known = this.#kinds.get(key) ?? within.met.get(key);
+    if (known !== undefined) return known;
+    if (within.depth > MAX_DEPTH || within.met.size >= MOST) return ANY;
+    within.depth += 1;
+    const kind = await this.#lookUp(dataType, signal, within);
+    within.depth -= 1;
+    within.met.set(key, kind);
     return kind;
   }
 
@@ -95,7 +112,7 @@ export class Types {
     }
   }
 
-  async #lookUp(dataType: NodeId, signal: AbortSignal, depth: number): Promise<Kind> {
+  async #lookUp(dataType: NodeId, signal: AbortSignal, within: LookUp): Promise<Kind> {
     const [definition, name] = await this.#services.attributes(
       [
         { nodeId: dataType, attributeId: AttributeIds.DataTypeDefinition },
@@ -105,42 +122,31 @@ export class Types {
     );
     const told: unknown = definition?.value?.value;
     if (isStructure(told)) {
-      const title = (name?.value?.value as { name?: string } | null)?.name ?? dataType.toString();
-      return this.#structure(title, told, signal, depth);
+      const { structure, fields } = structureOf(browseNameOf(name) ?? dataType.toString(), told);
+      // A type may be made of itself.
+      within.met.set(dataType.toString(), structure);
+      fields.push(...(await this.#fields(told.fields ?? [], signal, within)));
+      return structure;
     }
     if (isEnumeration(told)) return { kind: 'enumeration', names: namesOf(told) };
     const base = await this.#services.follow(dataType, 'HasSubtype', signal);
     if (base === undefined) return ANY;
-    const kind = await this.kindOf(base, signal, depth + 1);
+    const kind = await this.#kindOf(base, signal, within);
     if (kind.kind !== 'enumeration') return kind;
     return { kind: 'enumeration', names: await this.#oldNames(dataType, signal) };
   }
 
-  async #structure(
-    name: string,
-    definition: StructureDefinition,
+  async #fields(
+    told: readonly StructureField[],
     signal: AbortSignal,
-    depth: number,
-  ): Promise<Kind> {
+    within: LookUp,
+  ): Promise<readonly Field[]> {
     const fields: Field[] = [];
-    for (const field of definition.fields ?? []) {
-      fields.push({
-        name: field.name ?? '',
-        kind: await this.kindOf(field.dataType, signal, depth + 1),
-        rank: field.valueRank,
-        optional: field.isOptional,
-      });
+    for (const { name, dataType, valueRank, isOptional } of told) {
+      const kind = await this.#kindOf(dataType, signal, within);
+      fields.push({ name: name ?? '', kind, rank: valueRank, optional: isOptional });
     }
-    // StructureType: 1 with optional fields, 2 union; 3 and 4 carry subtypes in ExtensionObjects
-    const type = Number(definition.structureType);
-    return {
-      kind: 'structure',
-      name,
-      encoding: definition.defaultEncodingId,
-      fields,
-      union: type === 2 || type === 4,
-      masked: type === 1,
-    };
+    return fields;
   }
 
   /** Before 1.04 the names were a property of the type: EnumStrings or EnumValues. */
@@ -157,6 +163,29 @@ export class Types {
       ]),
     );
   }
+}
+
+function browseNameOf(data: DataValue | undefined): string | undefined {
+  return (data?.value?.value as { name?: string } | null | undefined)?.name;
+}
+
+/** Its fields are yet to be filled in. */
+function structureOf(
+  name: string,
+  definition: StructureDefinition,
+): { readonly structure: Structure; readonly fields: Field[] } {
+  const fields: Field[] = [];
+  // StructureType: 1 with optional fields, 2 union; 3 and 4 carry subtypes in ExtensionObjects
+  const type = Number(definition.structureType);
+  const structure: Structure = {
+    kind: 'structure',
+    name,
+    encoding: definition.defaultEncodingId,
+    fields,
+    union: type === 2 || type === 4,
+    masked: type === 1,
+  };
+  return { structure, fields };
 }
 
 interface OldValue {
