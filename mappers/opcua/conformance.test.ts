@@ -44,6 +44,6 @@ suite('DMI conformance', () => {
     items,
     refused: { node: 'ns=2;s=Nothing' },
     refusedWrite: { visitor: { node: 'ns=2;s=Nothing' }, value: 5 },
-    faults: 20,
+    faults: 200,
   });
 });
