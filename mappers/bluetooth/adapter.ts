@@ -159,7 +159,11 @@ export class Adapter {
 
   #count(link: Link): Link {
     this.#links++;
-    void link.ended.then(() => this.#links--);
+    void link.ended.then(() => {
+      this.#links--;
+      // While linked a device does not advertise: until now there may have been nobody to hear.
+      this.#lastReportMs = this.#clock.monotonic();
+    });
     return link;
   }
 
@@ -250,8 +254,17 @@ export class Adapter {
     this.#log.warn('bluetooth adapter lost', { code: told.code, reason: told.message });
     // A copy: who hears of it may leave.
     const wanted = Array.from(this.#users).map((user) => user.lost(told));
-    // If that fails, their next attempt tries again.
-    if (wanted.includes(true)) void this.#open().catch(() => undefined);
+    if (wanted.includes(true)) void this.#again();
+  }
+
+  /** Until it is open, or nobody wants it any more: whoever has another adapter does not ask for this one. */
+  async #again(): Promise<void> {
+    const { signal } = this.#end;
+    // Each failure is counted, and makes the next attempt wait longer.
+    while (!signal.aborted && this.#radio === undefined)
+      await this.#open().catch((error: unknown) =>
+        this.#log.debug('bluetooth adapter not opened again yet', { reason: String(error) }),
+      );
   }
 
   #close(): void {

@@ -160,10 +160,16 @@ export class Gatt {
       }
     } catch (error) {
       // Nothing of a half-prepared value may take effect.
-      if (this.#lost === undefined) await this.#ask(Buffer.from([OP.execute, 0]), signal);
+      this.#takeBack();
       throw error;
     }
     await this.#ask(Buffer.from([OP.execute, 1]), signal);
+  }
+
+  /** Before whatever is asked next, also where nobody waits for this any more; what fails here ends the link, or changes nothing. */
+  #takeBack(): void {
+    const never = new AbortController().signal;
+    void this.#ask(Buffer.from([OP.execute, 0]), never).catch(() => undefined);
   }
 
   /** Not acknowledged. What does not fit one packet cannot be written so. */
