@@ -47,7 +47,7 @@ export class Heard {
     this.#name = name ?? this.#name;
     this.#txPower = txPower ?? this.#txPower;
     for (const { key, bytes } of elements) {
-      if (this.#remember({ key, bytes: Buffer.from(bytes), atMs })) fresh = true;
+      if (this.#remember({ key, bytes: copy(bytes), atMs })) fresh = true;
     }
     return fresh;
   }
@@ -99,4 +99,11 @@ function valueIn(source: HeardSource, layout: Visitor['layout'], bytes: Buffer) 
 
 function refused(code: string, message: string): Reading {
   return { ok: false, error: new Refused(code, message) };
+}
+
+/** Of its own: a small Buffer is a view of Node's pool, and would keep 8 KiB of it for as long as it is remembered. */
+function copy(bytes: Uint8Array): Buffer {
+  const own = Buffer.alloc(bytes.length);
+  own.set(bytes);
+  return own;
 }

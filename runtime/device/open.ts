@@ -66,6 +66,9 @@ function tcpFault(address: TcpAddress, error: unknown): DmiError {
   return new Unreachable(code, `cannot reach ${wireKey(address)}: ${advice}`, { cause: error });
 }
 
+/** It reads into pieces of such a block, by default of 64 KiB, each of which outlives some collections. */
+const READ_BYTES = 4096;
+
 async function openSerial(address: SerialAddress, signal: AbortSignal): Promise<Duplex> {
   await checkSerial(address.path);
   // CommonJS: in a chunk of the bundle it has no named exports.
@@ -73,7 +76,7 @@ async function openSerial(address: SerialAddress, signal: AbortSignal): Promise<
   signal.throwIfAborted();
   const { path, baud, parity, dataBits, stopBits } = address;
   const line = { path, baudRate: baud, parity, dataBits, stopBits };
-  const port = new SerialPort({ ...line, lock: true, autoOpen: false });
+  const port = new SerialPort({ ...line, lock: true, autoOpen: false, highWaterMark: READ_BYTES });
   // Its own `destroy` keeps the descriptor and the lock: nobody could open the line again.
   port._destroy = (error, done) => {
     if (port.isOpen) port.close((failed) => done(error ?? failed));

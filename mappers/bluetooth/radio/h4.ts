@@ -21,13 +21,17 @@ const MAX_PACKET = 4096;
 /** The stream is not H4, or bytes of it were lost: nothing after this can be trusted. */
 export class H4Error extends Error {}
 
-/** Takes bytes as they come, gives whole packets, type byte first. Holds at most one unfinished packet. */
+/** Takes bytes as they come, gives whole packets, type byte first, as views of them. Holds at most one unfinished packet. */
 export class H4Parser {
   #held: Buffer = Buffer.alloc(0);
 
   /** @throws H4Error */
   take(chunk: Uint8Array): Buffer[] {
-    this.#held = this.#held.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#held, chunk]);
+    const { buffer, byteOffset, byteLength } = chunk;
+    this.#held =
+      this.#held.length === 0
+        ? Buffer.from(buffer, byteOffset, byteLength)
+        : Buffer.concat([this.#held, chunk]);
     const packets: Buffer[] = [];
     for (;;) {
       const length = packetLength(this.#held);
