@@ -1,7 +1,7 @@
 import { create } from 'create-limpet-mapper';
 import type { Assertion } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { runLimpet, temporaryFolder } from '../testing/run-limpet.ts';
@@ -19,6 +19,7 @@ const linesOf = (out: string): Record<string, unknown>[] =>
 
 test('a mapper that keeps its promises ends with 0, and what subject.ts says is tried as well', async (t) => {
   const folder = made(t);
+  rmSync(path.join(folder, 'subject.ts'));
   const plain = await runLimpet(['mapper', 'test', folder, '--faults', '20']);
   assert.equal(plain.code, 0, plain.out + plain.err);
   assert.match(plain.out, /^DMI-001 +pass +the protocol is named/m);
