@@ -1,12 +1,21 @@
 /** The stream that the runtime dials, as node-opcua's transport wants a socket; and that transport. */
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { Garbled } from '@limpet/dmi';
+import { DmiError, Garbled } from '@limpet/dmi';
 import {
   ClientTransportBase,
   type ISocketLike,
   type TransportSettingsOptions,
 } from 'node-opcua-transport';
+import { ChunkSizes } from './chunks.ts';
+
+/** What one message may take; the server may set less. */
+const LIMITS = {
+  maxChunkCount: 512,
+  maxMessageSize: 8 * 1024 * 1024,
+  receiveBufferSize: 64 * 1024,
+  sendBufferSize: 64 * 1024,
+} satisfies TransportSettingsOptions;
 
 /**
  * What the library throws while it takes bytes apart must not end this process: the stream is cut instead, and the
@@ -20,7 +29,18 @@ export class Wire extends EventEmitter {
   constructor(stream: Duplex) {
     super();
     this.#stream = stream;
-    stream.on('data', (bytes: Buffer) => this.#guarded(() => this.emit('data', bytes)));
+    const sizes = new ChunkSizes({
+      chunkBytes: LIMITS.receiveBufferSize,
+      messageBytes: LIMITS.maxMessageSize,
+      chunks: LIMITS.maxChunkCount,
+    });
+    stream.on('data', (bytes: Buffer) =>
+      this.#guarded(() => {
+        // The library takes intermediate chunks for as long as they come, whatever was agreed.
+        sizes.see(bytes);
+        this.emit('data', bytes);
+      }),
+    );
     stream.on('end', () => this.#guarded(() => this.emit('end')));
     stream.on('error', (error: Error) => {
       this.fault ??= error;
@@ -62,21 +82,14 @@ export class Wire extends EventEmitter {
     try {
       pass();
     } catch (error) {
-      this.fault ??= new Garbled('OPCUA_GARBLED', 'the server sent what is no OPC UA', {
-        cause: error,
-      });
+      this.fault ??=
+        error instanceof DmiError
+          ? error
+          : new Garbled('OPCUA_GARBLED', 'the server sent what is no OPC UA', { cause: error });
       this.#stream.destroy();
     }
   }
 }
-
-/** What one message may take; the server may set less. */
-const LIMITS: TransportSettingsOptions = {
-  maxChunkCount: 512,
-  maxMessageSize: 8 * 1024 * 1024,
-  receiveBufferSize: 64 * 1024,
-  sendBufferSize: 64 * 1024,
-};
 
 /** A transport over a wire that is open already. */
 export class WireTransport extends ClientTransportBase {
