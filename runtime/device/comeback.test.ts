@@ -1,4 +1,4 @@
-import { type Away, type Mapper, type MapperContext } from '@limpet/dmi';
+import { type Away, type Mapper, type MapperContext, Unreachable } from '@limpet/dmi';
 import assert from 'node:assert/strict';
 import { type Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
@@ -24,14 +24,14 @@ async function away(t: TestContext, dials = false) {
       asked.push({ away: its, signal, resolve, reject });
     });
   };
-  const mapper: unknown = { ...plant.mapper, back };
+  const mapper: object = { ...plant.mapper, back };
   const thing = plant.thing('boiler-1');
   thing.values.set('temperature', 61.5).set('setpoint', 55);
   thing.mood = 'dead';
   apply(BOILER, device('boiler-1'));
   await clock.advance(400_000);
   const latest = (): Asked => asked.at(-1) ?? assert.fail('the mapper was not asked');
-  return { ...rigged, asked, latest, thing, wires };
+  return { ...rigged, asked, latest, thing, wires, mapper };
 }
 
 test('a device that its mapper hears again is tried at once, not when backoff says', async (t) => {
@@ -70,6 +70,22 @@ test('a mapper that cannot hear it leaves it to backoff', async (t) => {
   await clock.advance(300_000);
   assert.equal(state('boiler-1'), 'online');
   assert.equal(asked.length, count, 'asked once after each try');
+});
+
+test('a mapper that is not there while the device is away leaves it to backoff', async (t) => {
+  const { clock, thing, state, mapper } = await away(t);
+  Object.defineProperty(mapper, 'back', {
+    get: () => {
+      throw new Unreachable('MAPPER_DOWN', 'the mapper has ended');
+    },
+  });
+  await clock.advance(300_000);
+  const { connects } = thing;
+  await clock.advance(300_000);
+  assert.ok(thing.connects > connects, 'it is still tried');
+  thing.mood = 'well';
+  await clock.advance(300_000);
+  assert.equal(state('boiler-1'), 'online');
 });
 
 test('of a device that is removed nothing is kept that waits for it', async (t) => {

@@ -17,8 +17,8 @@ export interface Absence {
 
 /** @throws the signal's reason */
 export async function leaveAlone(absence: Absence, ms: number, signal: AbortSignal): Promise<void> {
-  const { plan, seat, clock, log } = absence;
-  if (plan.mapper.back === undefined || ms <= EARLIEST_MS) return clock.sleep(ms, signal);
+  const { seat, clock, log } = absence;
+  if (ms <= EARLIEST_MS || !hears(absence)) return clock.sleep(ms, signal);
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
   const early = async (): Promise<void> => {
@@ -30,6 +30,16 @@ export async function leaveAlone(absence: Absence, ms: number, signal: AbortSign
   } finally {
     over.abort(new Error('the device is tried again'));
     seat.release();
+  }
+}
+
+/** Not while no process is the mapper: then reading its parts throws. */
+function hears({ plan, log }: Absence): boolean {
+  try {
+    return plan.mapper.back !== undefined;
+  } catch (error) {
+    log.debug('the mapper is not there to hear that the device is back', { error });
+    return false;
   }
 }
 
