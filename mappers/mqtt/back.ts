@@ -30,7 +30,7 @@ export async function back(
     if (refused !== undefined) throw refused;
     await unlessAborted(promise, both);
   } finally {
-    await share.leave();
+    share.leave();
   }
 }
 

@@ -35,8 +35,8 @@ export interface Share {
   ping(signal: AbortSignal): Promise<void>;
   /** Whether this, which all devices of the connection would ask for, may be asked for now: once in `everyMs`. */
   mayAsk(what: string, everyMs: number): boolean;
-  /** Resolves once the others can do without this device. */
-  leave(): Promise<void>;
+  /** The others go on without this device. */
+  leave(): void;
 }
 
 export interface Member {
@@ -53,8 +53,6 @@ const OPEN_MS = 10_000;
 /** Things that are asked for at most so often: one for each Sparkplug node. */
 const MAX_ASKED = 1_000;
 
-/** A device that is closed is not waited for much longer. */
-const MOVE_MS = 1_000;
 /** In a kept session, devices are expected to listen within this. */
 const AWAITED_MS = 30_000;
 
@@ -83,11 +81,7 @@ class Broker {
   readonly #asked = new Map<string, number>();
   #opening: Promise<Client> | undefined;
   #client: Client | undefined;
-  /** Whose `dial` the stream is from: it closes with that device. */
-  #owner: Member | undefined;
   #over = false;
-  /** Marks the conversation whose loss is everybody's. */
-  #current: object | undefined;
   #sinceMs = 0;
   #cancelAwaited = (): void => undefined;
 
@@ -102,7 +96,7 @@ class Broker {
       this.#opening ??= this.#open(member);
       await unlessAborted(this.#opening, signal);
     } catch (error) {
-      await this.#leave(member);
+      this.#leave(member);
       throw error;
     }
     const listening = new Map<Listener, Set<string>>();
@@ -121,13 +115,13 @@ class Broker {
       publish: async (message, given) => this.#alive().publish(message, given),
       ping: async (given) => this.#alive().ping(given),
       mayAsk: (what, everyMs) => this.#mayAsk(what, everyMs, member.context.clock),
-      leave: async () => {
+      leave: () => {
         // With the last the connection ends, and a session that is kept keeps what it has subscribed.
         if (this.#members.size > 1) {
           for (const [listener, topics] of listening) this.#unlisten([...topics], listener);
         }
         listening.clear();
-        await this.#leave(member);
+        this.#leave(member);
       },
     };
   }
@@ -137,9 +131,7 @@ class Broker {
     throw new Unreachable('MQTT_CLOSED', 'the connection was closed');
   }
 
-  async #open(owner: Member): Promise<Client> {
-    this.#owner = owner;
-    const { context } = owner;
+  async #open({ context }: Member): Promise<Client> {
     this.#sinceMs = context.clock.monotonic();
     const ms = Math.max(OPEN_MS, this.#link.timeoutMs);
     const cancel = context.clock.after(ms, () =>
@@ -168,6 +160,8 @@ class Broker {
     const password =
       passwordFile === undefined ? link.password : await fileText(passwordFile, context.folder);
     const dialled = await context.dial(`tcp://${host}:${port}`, signal);
+    // The others go on with it when this device goes.
+    context.keep?.(dialled);
     // Until the conversation listens itself.
     dialled.on('error', () => undefined);
     let stream: Duplex = dialled;
@@ -203,15 +197,11 @@ class Broker {
   }
 
   #around({ clock }: MapperContext): Parameters<typeof Client.open>[2] {
-    const current = {};
-    this.#current = current;
     return {
       clock,
       address: this.#address,
       told: (message) => this.#hear(message, clock),
-      lost: (error) => {
-        if (this.#current === current) this.#lose(error);
-      },
+      lost: (error) => this.#lose(error),
     };
   }
 
@@ -234,8 +224,9 @@ class Broker {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, DmiError>> {
     const client = this.#alive();
-    const wanted = topics.map((topic) => ({ topic, qos: 1 as const }));
-    const fresh = wanted.filter(({ topic, qos }) => this.#topics.add(topic, listener, qos));
+    const fresh = topics
+      .filter((topic) => this.#topics.add(topic, listener))
+      .map((topic): Filter => ({ topic, qos: 1 }));
     for (const topic of topics) {
       const latest = this.#topics.latest(topic);
       if (latest !== undefined) listener(latest);
@@ -284,44 +275,8 @@ class Broker {
     return true;
   }
 
-  async #leave(member: Member): Promise<void> {
-    if (!this.#members.delete(member)) return;
-    if (this.#members.size === 0) return this.#end();
-    if (this.#owner === member) await this.#move();
-  }
-
-  /** The stream goes with its owner, so the others go on through one of their own; the old one ends when that is open. */
-  async #move(): Promise<void> {
-    const [heir] = this.#members;
-    const old = this.#client;
-    if (heir === undefined || old === undefined) return this.#lose(moved());
-    const { clock } = heir.context;
-    const late = new AbortController();
-    const cancel = clock.after(MOVE_MS, () => late.abort(moved()));
-    const signal = AbortSignal.any([this.#life.signal, late.signal]);
-    this.#owner = heir;
-    try {
-      // Of two clients of one name a broker throws the first off; that is no loss then.
-      if (this.#link.clientId !== undefined) this.#current = undefined;
-      const client = await this.#connect(heir.context, signal);
-      const before = this.#topics.filters;
-      await subscribeAll(client, before, signal);
-      // What is on its way is answered before this; it may be gone already.
-      await old.ping(signal).catch(() => undefined);
-      this.#client = client;
-      const known = new Set(before.map(({ topic }) => topic));
-      await subscribeAll(
-        client,
-        this.#topics.filters.filter(({ topic }) => !known.has(topic)),
-        signal,
-      );
-      old.close();
-    } catch (error) {
-      old.close();
-      this.#lose(moved(error));
-    } finally {
-      cancel();
-    }
+  #leave(member: Member): void {
+    if (this.#members.delete(member) && this.#members.size === 0) this.#end();
   }
 
   #end(): void {
@@ -333,22 +288,6 @@ class Broker {
     this.#client?.close();
     this.#client = undefined;
     this.#life.abort(new Unreachable('MQTT_CLOSED', 'the connection was closed'));
-  }
-}
-
-function moved(cause?: unknown): Unreachable {
-  const message =
-    'the device whose connection with the broker was shared has gone: connecting anew';
-  return new Unreachable('MQTT_MOVED', message, { cause });
-}
-
-async function subscribeAll(
-  client: Client,
-  filters: readonly Filter[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (let at = 0; at < filters.length; at += AT_A_TIME) {
-    await client.subscribe(filters.slice(at, at + AT_A_TIME), signal);
   }
 }
 

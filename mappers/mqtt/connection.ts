@@ -116,7 +116,7 @@ export class TopicConnection implements Connection<Visitor> {
 
   async close(): Promise<void> {
     this.#end(new Unreachable('MQTT_CLOSED', 'the connection was closed'));
-    await this.#opened.share.leave();
+    this.#opened.share.leave();
   }
 
   /** The device, or its broker, is lost. */

@@ -48,7 +48,7 @@ async function connect(
     connection = await open(settings, { share, context }, AbortSignal.any([signal, life.signal]));
     return connection;
   } catch (error) {
-    await share.leave();
+    share.leave();
     throw error;
   } finally {
     life = undefined;

@@ -20,7 +20,6 @@ export type Listener = (message: Heard) => void;
 
 interface Topic {
   readonly listeners: Set<Listener>;
-  qos: 0 | 1 | 2;
   /** Resolves when the broker has answered: with why it does not grant it. */
   granted: Promise<Refused | undefined>;
   kept: Kept | undefined;
@@ -54,12 +53,8 @@ export class Topics {
   readonly #awaited = new Map<string, Topic>();
   #keptBytes = 0;
 
-  get filters(): readonly { readonly topic: string; readonly qos: 0 | 1 | 2 }[] {
-    return [...this.#topics].map(([topic, { qos }]) => ({ topic, qos }));
-  }
-
   /** Adds the listener. True where nobody listened before: then the broker is to be asked. */
-  add(filter: string, listener: Listener, qos: 0 | 1 | 2): boolean {
+  add(filter: string, listener: Listener): boolean {
     const known = this.#topics.get(filter);
     known?.listeners.add(listener);
     if (known !== undefined) return false;
@@ -67,7 +62,6 @@ export class Topics {
     const topic = this.#awaited.get(filter) ?? newTopic();
     this.#awaited.delete(filter);
     topic.listeners.add(listener);
-    topic.qos = qos;
     this.#topics.set(filter, topic);
     if (filter.endsWith('#')) this.#wide.add(filter);
     return true;
@@ -165,7 +159,7 @@ function roomFor(size: number): number {
 const NOTHING = Buffer.alloc(0);
 
 function newTopic(): Topic {
-  return { listeners: new Set(), qos: 0, granted: Promise.resolve(undefined), kept: undefined };
+  return { listeners: new Set(), granted: Promise.resolve(undefined), kept: undefined };
 }
 
 function heardOf(message: Publish, atMs: number): Heard {

@@ -39,7 +39,7 @@ export async function* discover(
   try {
     await listenTo(share, heard, { context, listenMs }, AbortSignal.any([signal, life.signal]));
   } finally {
-    await share.leave();
+    share.leave();
   }
   if (heard.leftOut > 0) {
     context.log.warn('there is more than was kept', { messagesLeftOut: heard.leftOut });

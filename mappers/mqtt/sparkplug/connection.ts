@@ -118,7 +118,7 @@ export class SparkplugConnection implements Connection<Visitor> {
 
   async close(): Promise<void> {
     this.#end(new Unreachable('MQTT_CLOSED', 'the connection was closed'));
-    await this.#around.share.leave();
+    this.#around.share.leave();
   }
 
   /** The device, or its broker, is lost. */
