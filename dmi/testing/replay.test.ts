@@ -73,6 +73,18 @@ test('the same request is answered as it was recorded, time after time, then as 
   assert.deepEqual([replay.faults, replay.unasked], [[], []]);
 });
 
+test('a request that the end of the recording left unanswered does not silence the device', async () => {
+  const cut = recording(
+    { us: 0, open: 'tcp://x:1' },
+    { us: 1000, out: hex('a?') },
+    { us: 3000, in: hex('a=1;') },
+    { us: 9000, out: hex('a?') },
+  );
+  const { ask: put, said } = ask(cut, {});
+  for (let round = 0; round < 3; round++) await put('a?');
+  assert.equal(said(), 'a=1;a=1;a=1;');
+});
+
 test('without echoes every byte counts, and what differs is told with its place', async () => {
   const { ask: put, said, replay } = ask(TWICE, {});
   await put('01a?');

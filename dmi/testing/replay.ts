@@ -94,6 +94,7 @@ function exchangesOf(events: Recording['events'], echoes: readonly Echo[]): Exch
     else if (event.kind === 'out') book.ask(event.us, event.bytes);
     else book.close();
   }
+  book.end();
   return { greetings: book.greetings, exchanges: [...book.exchanges.values()] };
 }
 
@@ -117,6 +118,12 @@ class Book {
   close(): void {
     this.#request = undefined;
     this.#answers = [];
+  }
+
+  /** Whether the last request would have been answered is not known: the recording ended before. */
+  end(): void {
+    if (this.#request !== undefined && this.#answers.length === 0)
+      this.#forget(this.#request.bytes);
   }
 
   answer(us: number, bytes: Buffer): void {
