@@ -1,5 +1,6 @@
 /** A mapper made of the blocks, against the simulator derived from the same declaration. */
 import assert from 'node:assert/strict';
+import type { Duplex } from 'node:stream';
 import test, { suite } from 'node:test';
 import * as v from 'valibot';
 import { defineMapper } from '../mapper.ts';
@@ -14,7 +15,7 @@ import {
 import type { PropertyType, Value } from '../value.ts';
 import { lineConnection } from './connection.ts';
 import { Line } from './line.ts';
-import { lineSimulator } from './simulator.ts';
+import { answerLines, lineSimulator } from './simulator.ts';
 import { lineFits, type LineVisitor, lineVisitor } from './visitor.ts';
 import type { LineWire } from './wire.ts';
 
@@ -63,6 +64,7 @@ for (const [what, wire] of Object.entries(WIRES)) {
       settings: { address: 'tcp://device:5025' },
       items,
       refused: { ask: 'NO:SUCH?' },
+      refusedWrite: { visitor: { ask: 'VOLT?', set: 'NO:SUCH {}' }, value: 1 },
       faults: 100,
     });
   });
@@ -124,3 +126,36 @@ test('an answer that makes no sense is the trouble of one property, and the wire
   assert.deepEqual(second, { ok: true, value: 2 });
   await connection.close();
 });
+
+for (const [how, [refusal, ...behind]] of Object.entries({
+  'in one piece': ['ERR 2\n12'],
+  'one after the other': ['ERR 2', '12'],
+})) {
+  test(`what follows the refusal of an order, ${how}, is no answer to the next question`, async () => {
+    let device: Duplex | undefined;
+    const context = fakeContext({
+      wire: (stream) => {
+        device = stream;
+        answerLines(stream, {}, (line) => {
+          if (line === 'A?') return refusal;
+          return line === 'B?' ? [...behind, '7'].join('\n') : undefined;
+        });
+      },
+    });
+    const signal = new AbortController().signal;
+    const wire: LineWire = { end: '\n', refused: 'ERR' };
+    const connection = await mapperFor(wire).connect({ address: 'tcp://x:1' }, context, signal);
+    const a = v.parse(lineVisitor, { ask: 'A?', set: 'A {}' });
+    const b = v.parse(lineVisitor, { ask: 'B?' });
+    await assert.rejects(async () => connection.write?.(a, 99, signal), { code: 'LINE_REFUSED' });
+    const read = connection.read([b], signal);
+    await context.clock.advance(100);
+    for (const text of behind.splice(0)) device?.write(`${text}\n`);
+    for (let turn = 0; turn < 20; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await context.clock.advance(100);
+    }
+    assert.deepEqual(await read, [{ ok: true, value: 7 }]);
+    await connection.close();
+  });
+}

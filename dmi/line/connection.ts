@@ -1,6 +1,7 @@
 /** A connection whose visitors say what to ask: all that many mappers for lines need. */
 import { Garbled, Misconfigured, Refused } from '../errors.ts';
 import type { Connection, Reading } from '../mapper.ts';
+import type { Value } from '../value.ts';
 import { quoted } from '../wire/dial.ts';
 import type { Line } from './line.ts';
 import { filled } from '../wire/template.ts';
@@ -39,18 +40,35 @@ export function lineConnection(line: Line): Connection<LineVisitor> {
         throw new Misconfigured('LINE_READ_ONLY', 'its visitor has no line that sets it: add set');
       }
       const text = filled(set, encodeLine(visitor, value));
-      if (ack === undefined) await line.tell(text, signal);
-      else {
-        const answer = await line.ask(text, signal, set);
-        if (answer !== ack) {
-          const wanted = `expected ${quoted(ack)} for ${quoted(set)}`;
-          throw new Garbled('LINE_ANSWER', `${wanted}, the device answered ${quoted(answer)}`);
-        }
+      if (ack === undefined) return tellAndAsk(line, visitor, text, signal);
+      const answer = await line.ask(text, signal, set);
+      if (answer !== ack) {
+        const wanted = `expected ${quoted(ack)} for ${quoted(set)}`;
+        throw new Garbled('LINE_ANSWER', `${wanted}, the device answered ${quoted(answer)}`);
       }
       return decodeLine(visitor, await line.ask(ask, signal), separator);
     },
     close: () => line.close(),
   };
+}
+
+/** A device that answers such a line only to refuse it says so where the answer to the question is expected. */
+async function tellAndAsk(
+  line: Line,
+  visitor: LineVisitor,
+  text: string,
+  signal: AbortSignal,
+): Promise<Value> {
+  const { set = '', ask } = visitor;
+  await line.tell(text, signal);
+  try {
+    const answer = await line.ask(ask, signal, `${set}, then ${ask}`);
+    return decodeLine(visitor, answer, line.wire.separator);
+  } catch (error) {
+    // The question is still answered: that must not count for the next one.
+    if (error instanceof Refused) line.mistrust();
+    throw error;
+  }
 }
 
 function refused(error: Refused | Garbled): Reading {

@@ -2,57 +2,36 @@
 import type { Duplex } from 'node:stream';
 import { type DmiError, Garbled, Refused, Unreachable } from '../errors.ts';
 import type { Clock, MapperContext } from '../mapper.ts';
-import { dialWithin, quoted, Turns } from '../wire/dial.ts';
-import { unlessAborted } from '../unless-aborted.ts';
+import { dialWithin, quoted } from '../wire/dial.ts';
+import { Exchange } from '../wire/exchange.ts';
 import { cutLines, type Encoding, isBlank, lineBytes, lineText } from './framing.ts';
 import { type LineOptions, type Settled, settled } from './wire.ts';
 
-/** Bounds the waiting on a wire that never falls silent. */
-const LISTENS = 5;
-/** What may wait to be sent: a device that takes nothing is not there. */
-const MAX_UNSENT = 65_536;
-
 type Heard = (line: string) => void;
 
-interface Pending {
-  readonly resolve: (answer: string) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /**
- * Invariants: at most one question is in flight. Answers carry no number, so after a question that was given up, or
- * bytes that nobody asked for, nothing is sent until the wire was silent; and the first answer after that, or on a
- * serial line after connecting, counts only if nothing follows it: otherwise each value would be the one before.
+ * Answers carry no number, so after a question that was given up, or bytes that nobody asked for, nothing is sent until
+ * the wire was silent; and the first answer after that, or on a serial line after connecting, counts only if nothing
+ * follows it: otherwise each value would be the one before.
  */
 export class Line {
-  readonly #stream: Duplex;
-  readonly #clock: Clock;
+  readonly #exchange: Exchange<string>;
   readonly #wire: Settled;
   readonly #end: Buffer;
-  readonly #turns = new Turns();
   readonly #heard = new Set<Heard>();
   #held: Buffer = Buffer.alloc(0);
-  #pending: Pending | undefined;
-  #lost: DmiError | undefined;
-  #count = 0;
-  /** An earlier question may still be answered. */
-  #owed = false;
   /** Nothing has shown yet that answers belong to their questions. */
   #unproven: boolean;
   /** The rest of a line too long, or begun before we listened, is not looked at. */
-  #skipping = false;
+  #skipping: boolean;
 
   private constructor(stream: Duplex, clock: Clock, wire: Settled, shared: boolean) {
-    this.#stream = stream;
-    this.#clock = clock;
     this.#wire = wire;
+    this.#exchange = new Exchange(stream, clock, { prefix: 'LINE', ...wire });
     this.#unproven = shared;
     this.#skipping = shared && wire.isAnswer !== undefined;
     this.#end = Buffer.from(wire.answerEnd, wire.encoding);
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
-    stream.on('error', (cause) => this.#gone(`the connection failed: ${cause.message}`, cause));
-    stream.on('end', () => this.#gone('the device closed the connection'));
-    stream.on('close', () => this.#gone('the connection is closed'));
   }
 
   /**
@@ -83,8 +62,7 @@ export class Line {
    * lines that hold a value.
    */
   ask(text: string, signal: AbortSignal, as: string = text): Promise<string> {
-    return this.#turns.take(signal, async () => {
-      await this.#quiet(signal);
+    return this.#exchange.turn(signal, async () => {
       const answer = await this.#answer({ text, as }, signal);
       if (this.#unproven) await this.#prove(signal);
       const { refused } = this.#wire;
@@ -98,15 +76,12 @@ export class Line {
    * @throws Unreachable when the device is gone, or takes nothing any more
    */
   tell(text: string, signal: AbortSignal): Promise<void> {
-    return this.#turns.take(signal, async () => {
-      await this.#quiet(signal);
-      this.#send(text);
-    });
+    return this.#exchange.turn(signal, async () => this.#exchange.send(this.#bytes(text)));
   }
 
   /** The last answer made no sense: nothing is sent until the wire was silent, as after one that never came. */
   mistrust(): void {
-    this.#owed = true;
+    this.#exchange.mistrust();
     this.#unproven = true;
   }
 
@@ -121,34 +96,23 @@ export class Line {
    * @throws Unreachable LINE_TIMEOUT when none comes in time; Garbled and Unreachable as {@link ask} does
    */
   async next<T>(match: (line: string) => T | undefined, signal: AbortSignal): Promise<T> {
-    signal.throwIfAborted();
-    if (this.#lost !== undefined) throw this.#lost;
-    const { timeoutMs } = this.#wire;
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const stop = this.heard((line) => {
-      const found = match(line);
-      if (found !== undefined) resolve(found);
-    });
-    const cancel = this.#clock.after(timeoutMs, () =>
-      reject(
-        new Unreachable('LINE_TIMEOUT', `the device told nothing that fits in ${timeoutMs} ms`),
-      ),
-    );
-    const gone = (): void => reject(this.#lost);
-    this.#stream.once('close', gone).once('end', gone).once('error', gone);
+    const late = `the device told nothing that fits in ${this.#wire.timeoutMs} ms`;
+    let stop: (() => void) | undefined;
     try {
-      return await unlessAborted(promise, signal);
+      return await this.#exchange.within<T>(late, signal, (resolve) => {
+        stop = this.heard((line) => {
+          const found = match(line);
+          if (found !== undefined) resolve(found);
+        });
+      });
     } finally {
-      stop();
-      cancel();
-      this.#stream.off('close', gone).off('end', gone).off('error', gone);
+      stop?.();
     }
   }
 
   /** Gives back this device's part of the wire; never throws. */
   async close(): Promise<void> {
-    this.#gone('the connection was closed');
-    if (!this.#stream.destroyed) this.#stream.end();
+    this.#exchange.close();
     return Promise.resolve();
   }
 
@@ -156,65 +120,34 @@ export class Line {
     { text, as }: { readonly text: string; readonly as: string },
     signal: AbortSignal,
   ): Promise<string> {
-    const { timeoutMs } = this.#wire;
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const cancel = this.#clock.after(timeoutMs, () =>
-      reject(new Unreachable('LINE_TIMEOUT', `no answer to ${quoted(as)} within ${timeoutMs} ms`)),
-    );
-    if (this.#wire.isAnswer === undefined) this.#held = Buffer.alloc(0);
-    this.#pending = { resolve, reject };
+    const { isAnswer, timeoutMs } = this.#wire;
+    if (isAnswer === undefined) this.#held = Buffer.alloc(0);
+    const late = `no answer to ${quoted(as)} within ${timeoutMs} ms`;
+    const bytes = this.#bytes(text);
     try {
-      this.#send(text);
-      return await unlessAborted(promise, signal);
+      return await this.#exchange.ask(bytes, late, signal);
     } catch (error) {
-      this.mistrust();
+      this.#unproven = true;
       throw error;
-    } finally {
-      this.#pending = undefined;
-      cancel();
     }
   }
 
-  #send(text: string): void {
-    if (this.#lost !== undefined) throw this.#lost;
+  #bytes(text: string): Buffer {
     const { end, encoding } = this.#wire;
-    const bytes = lineBytes(text, end, encoding);
-    if (this.#stream.writableLength > MAX_UNSENT) {
-      throw this.#lose(new Unreachable('LINE_STUCK', 'the device takes nothing any more'));
-    }
-    this.#stream.write(bytes);
-  }
-
-  /** Silence before a line: what the settings ask for, longer while an answer is owed. */
-  async #quiet(signal: AbortSignal): Promise<void> {
-    if (this.#lost !== undefined) throw this.#lost;
-    if (this.#wire.pauseMs > 0) await this.#clock.sleep(this.#wire.pauseMs, signal);
-    if (!this.#owed) return;
-    for (let listen = 0; listen < LISTENS; listen++) {
-      this.#owed = !(await this.#silent(signal));
-      if (!this.#owed) return;
-    }
-    throw new Unreachable('LINE_NOISE', 'the device does not stop talking unasked');
+    return lineBytes(text, end, encoding);
   }
 
   async #prove(signal: AbortSignal): Promise<void> {
-    this.#unproven = !(await this.#silent(signal));
+    this.#unproven = !(await this.#exchange.isSilent(signal));
     if (!this.#unproven) return;
-    this.#owed = true;
     throw new Unreachable('LINE_LATE', 'more came after the answer: it may have been a late one');
   }
 
-  async #silent(signal: AbortSignal): Promise<boolean> {
-    const before = this.#count;
-    await this.#clock.sleep(this.#wire.quietMs, signal);
-    if (this.#lost !== undefined) throw this.#lost;
-    return this.#count === before;
-  }
-
   #receive(chunk: Buffer): void {
-    if (this.#lost !== undefined) return;
+    const exchange = this.#exchange;
+    if (exchange.isLost) return;
     const talks = this.#wire.isAnswer !== undefined;
-    if (!talks && this.#pending === undefined) return this.#unasked(chunk);
+    if (!talks && !exchange.isAsking) return this.#unasked(chunk);
     const { lines, rest } = cutLines(Buffer.concat([this.#held, chunk]), this.#end);
     this.#held = Buffer.from(rest);
     const spoken = lines.filter((line) => !isBlank(line));
@@ -222,27 +155,29 @@ export class Line {
       if (talks) this.#overhear(spoken);
       else this.#take(spoken);
     } catch (error) {
-      this.#lose(error as DmiError);
+      exchange.lose(error as DmiError);
     }
   }
 
   #unasked(bytes: Buffer): void {
-    if (isBlank(bytes)) return;
-    this.#count += bytes.length;
-    this.#owed = true;
+    if (!isBlank(bytes)) this.#exchange.unasked(bytes.length);
   }
 
   /** @throws Garbled */
   #take(lines: readonly Buffer[]): void {
-    const { maxBytes, encoding } = this.#wire;
+    const { maxBytes, encoding, refused } = this.#wire;
     const [line] = lines;
     if ((line ?? this.#held).length > maxBytes) throw tooLong(maxBytes);
     if (line === undefined) return;
+    const text = lineText(line, encoding);
     if (lines.length > 1 || !isBlank(this.#held)) {
-      throw new Garbled('LINE_EXTRA', 'more than one line came for an answer');
+      // A line that is answered only when it is refused: behind that comes the answer to the question after it.
+      if (refused === undefined || !text.startsWith(refused)) {
+        throw new Garbled('LINE_EXTRA', 'more than one line came for an answer');
+      }
+      this.#exchange.mistrust();
     }
-    this.#pending?.resolve(lineText(line, encoding));
-    this.#pending = undefined;
+    this.#exchange.answered(text);
   }
 
   /** Of a device that talks by itself: what is no line is passed over, unless an answer is waited for. */
@@ -253,7 +188,7 @@ export class Line {
       this.#skipping = false;
     }
     if (this.#held.length <= maxBytes) return;
-    if (this.#pending !== undefined) throw tooLong(maxBytes);
+    if (this.#exchange.isAsking) throw tooLong(maxBytes);
     this.#held = Buffer.alloc(0);
     this.#skipping = true;
   }
@@ -266,25 +201,11 @@ export class Line {
       for (const listener of this.#heard) listener(text);
       return;
     }
-    if (this.#pending === undefined) {
+    if (!this.#exchange.isAsking) {
       if (text !== undefined) this.#unasked(line);
       return;
     }
-    this.#pending.resolve(lineText(line, encoding));
-    this.#pending = undefined;
-  }
-
-  #gone(message: string, cause?: Error): void {
-    this.#lost ??= new Unreachable('LINE_CLOSED', message, { cause });
-    this.#pending?.reject(this.#lost);
-  }
-
-  /** Nonsense cuts the wire for every device on it: its lines cannot be found again. */
-  #lose(error: DmiError): DmiError {
-    this.#lost ??= error;
-    this.#pending?.reject(this.#lost);
-    this.#stream.destroy(error);
-    return error;
+    this.#exchange.answered(lineText(line, encoding));
   }
 }
 

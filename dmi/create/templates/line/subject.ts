@@ -3,4 +3,5 @@ import type { Subject } from '@limpet/dmi/testing';
 
 export const subject: Partial<Subject> = {
   refused: { ask: 'NO:SUCH?' },
+  refusedWrite: { visitor: { ask: 'VOLT?', set: 'NO:SUCH {}' }, value: 1 },
 };
