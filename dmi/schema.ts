@@ -39,6 +39,16 @@ export function told<Input, Output>(
   return examples.length === 0 ? described : v.pipe(described, v.examples(examples as never));
 }
 
+/** In a pipe: what is wrong with fields of which each is right by itself. */
+export function together<Fields>(
+  faults: (fields: Fields) => readonly string[],
+): v.RawCheckAction<Fields> {
+  return v.rawCheck<Fields>(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    for (const message of faults(dataset.value)) addIssue({ message });
+  });
+}
+
 /** The message of a strict object: which field is unknown and which are known, or what is missing. */
 export function unknownField(known: string, missing: string) {
   return (issue: v.StrictObjectIssue): string => {

@@ -1,5 +1,5 @@
 /** What a model may say of where a property lives: checked once, all faults at once, and made explicit. */
-import { duration, range, told, unknownField } from '@limpet/dmi/schema';
+import { duration, range, together, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { manufacturerKey, serviceKey } from './advertisement.ts';
 import { bthomeKind } from './bthome.ts';
@@ -86,10 +86,7 @@ type Fields = v.InferOutput<typeof fields>;
 /** The schema of a Bluetooth visitor. */
 export const visitor = v.pipe(
   fields,
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    for (const message of faults(dataset.value)) addIssue({ message });
-  }),
+  together(faults),
   v.transform((given): Visitor => ({ source: sourceOf(given), layout: layoutOf(given) })),
 );
 

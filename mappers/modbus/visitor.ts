@@ -1,6 +1,6 @@
 /** Where a property lives on a Modbus device, and whether it can serve what the model says of it. */
 import type { PropertyShape } from '@limpet/dmi';
-import { range, told, unknownField } from '@limpet/dmi/schema';
+import { range, together, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 
 /** The four tables of the Modbus data model. */
@@ -83,14 +83,7 @@ const fields = v.strictObject(
 type Fields = v.InferOutput<typeof fields>;
 
 /** The schema of a Modbus visitor. */
-export const visitor = v.pipe(
-  fields,
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    for (const message of faults(dataset.value)) addIssue({ message });
-  }),
-  v.transform(explicit),
-);
+export const visitor = v.pipe(fields, together(faults), v.transform(explicit));
 
 /** Why this visitor can never serve this property; `undefined` when it can. */
 export function fits(visitor: Visitor, property: PropertyShape): string | undefined {

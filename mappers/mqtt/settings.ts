@@ -1,5 +1,5 @@
 /** How a device is reached over MQTT: what a manifest's `settings` may say, checked once and made explicit. */
-import { duration, range, told, unknownField } from '@limpet/dmi/schema';
+import { duration, range, together, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { oneOf, qos, type Retained, retained, text, topic } from './schema.ts';
 
@@ -195,14 +195,7 @@ const fields = v.strictObject(
 type Fields = v.InferOutput<typeof fields>;
 
 /** The schema of an MQTT device's settings. */
-export const settings = v.pipe(
-  fields,
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    for (const message of faults(dataset.value)) addIssue({ message });
-  }),
-  v.transform(explicit),
-);
+export const settings = v.pipe(fields, together(faults), v.transform(explicit));
 
 function faults(fields: Fields): string[] {
   const { broker, tls, session, clientId, dialect } = fields;

@@ -1,6 +1,6 @@
 /** Where a property lives on an MQTT device, and whether it can serve what the model says of it. */
 import type { PropertyShape, PropertyType } from '@limpet/dmi';
-import { duration, range, told, unknownField } from '@limpet/dmi/schema';
+import { duration, range, together, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { BINARY, type BinaryType, isBinary } from './binary.ts';
 import { parsePath, type Steps } from './json-path.ts';
@@ -157,14 +157,7 @@ const fields = v.strictObject(
 type Fields = v.InferOutput<typeof fields>;
 
 /** The schema of an MQTT visitor. */
-export const visitor = v.pipe(
-  fields,
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    for (const message of faults(dataset.value)) addIssue({ message });
-  }),
-  v.transform(explicit),
-);
+export const visitor = v.pipe(fields, together(faults), v.transform(explicit));
 
 /** Why this visitor can never serve this property; `undefined` when it can. */
 export function fits(

@@ -1,5 +1,5 @@
 /** How an OPC UA server is reached: what a manifest's `settings` may say, checked once and made explicit. */
-import { duration, told, unknownField } from '@limpet/dmi/schema';
+import { duration, together, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 
 /** Policies that count as secure today (OPC UA Part 7), best first. */
@@ -131,14 +131,7 @@ const fields = v.strictObject(
 type Fields = v.InferOutput<typeof fields>;
 
 /** The schema of an OPC UA device's settings. */
-export const settings = v.pipe(
-  fields,
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    for (const message of faults(dataset.value)) addIssue({ message });
-  }),
-  v.transform(explicit),
-);
+export const settings = v.pipe(fields, together(faults), v.transform(explicit));
 
 type Checks = readonly (readonly [wrong: boolean, message: string])[];
 

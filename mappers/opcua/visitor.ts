@@ -1,6 +1,6 @@
 /** Where a property or a method lives on an OPC UA server, and whether it can serve what the model says of it. */
 import type { MethodShape, PropertyShape } from '@limpet/dmi';
-import { duration, range, told, unknownField } from '@limpet/dmi/schema';
+import { duration, range, together, told, unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 import { NODE_ID_HINT, type NodeAddress, parseNodeId } from './node-id.ts';
 
@@ -137,14 +137,7 @@ const fields = v.strictObject(
 type Fields = v.InferOutput<typeof fields>;
 
 /** The schema of an OPC UA visitor. */
-export const visitor = v.pipe(
-  fields,
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    for (const message of faults(dataset.value)) addIssue({ message });
-  }),
-  v.transform(explicit),
-);
+export const visitor = v.pipe(fields, together(faults), v.transform(explicit));
 
 /** Why this visitor can never serve this property; `undefined` when it can. */
 export function fits(visitor: Visitor, property: PropertyShape): string | undefined {
