@@ -120,6 +120,23 @@ test('a bug thrown by a mapper restarts only that device', async (t) => {
   assert.equal(state('boiler-1'), 'online');
 });
 
+test('a fault of the runtime itself while a device is lost does not end its life', async (t) => {
+  const { plant, apply, clock, state, store, log } = rig(t);
+  const thing = heated(plant, 'boiler-1');
+  apply(BOILER, device('boiler-1'));
+  await clock.advance(500);
+  const condition = t.mock.method(store, 'condition', () => {
+    throw new TypeError('a bug');
+  });
+  thing.mood = 'dead';
+  await clock.advance(10_000);
+  assert.ok(log.lines.some(({ message }) => message.startsWith('device failed unexpectedly')));
+  condition.mock.restore();
+  thing.mood = 'well';
+  await clock.advance(600_000);
+  assert.equal(state('boiler-1'), 'online');
+});
+
 test('a device that is wrong says every fault at once, and stops no other', async (t) => {
   const { plant, apply, clock, state, store } = rig(t);
   heated(plant, 'boiler-2');

@@ -44,7 +44,7 @@ export class DeviceLife {
   /** Since the last try failed. */
   #absence: Absence | undefined;
   readonly #stop = new AbortController();
-  #nap: AbortController | undefined;
+  #napping: AbortController | undefined;
   /** Something changed while nobody slept that could be woken. */
   #changed = false;
   #running: Promise<void> | undefined;
@@ -167,7 +167,14 @@ export class DeviceLife {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       this.#changed = false;
-      await this.#rest(await this.#round());
+      try {
+        await this.#rest(await this.#round());
+      } catch (error) {
+        // Nobody foresaw it; that is no reason to leave the device for good.
+        this.#log.error('device failed unexpectedly; it is tried again', { error });
+        const pauseMs = this.#retry.failed();
+        await this.#nap((signal) => this.#around.clock.sleep(pauseMs, signal));
+      }
     }
     this.#leave();
     if (!this.#standing.away) {
@@ -259,20 +266,26 @@ export class DeviceLife {
   }
 
   /** Leaves the device alone for `ms`; one that was lost then waits until its port can bear a try. */
-  async #rest(ms: number): Promise<void> {
+  #rest(ms: number): Promise<void> {
+    return this.#nap(async (signal) => {
+      if (ms > 0 && this.#absence !== undefined) await leaveAlone(this.#absence, ms, signal);
+      else if (ms > 0) await this.#around.clock.sleep(ms, signal);
+      if (this.#standing.away) await this.#place?.seat.ledger.wait(signal);
+    });
+  }
+
+  /** Waits so, or until somebody wakes it. */
+  async #nap(wait: (signal: AbortSignal) => Promise<void>): Promise<void> {
     if (this.#stopped || this.#changed) return;
-    const nap = new AbortController();
-    this.#nap = nap;
+    const { signal } = (this.#napping = new AbortController());
     try {
-      if (ms > 0 && this.#absence !== undefined) await leaveAlone(this.#absence, ms, nap.signal);
-      else if (ms > 0) await this.#around.clock.sleep(ms, nap.signal);
-      if (this.#standing.away) await this.#place?.seat.ledger.wait(nap.signal);
+      await wait(signal);
     } catch (error) {
-      if (!nap.signal.aborted) throw error;
+      if (!signal.aborted) throw error;
     }
   }
 
   #wakeUp(): void {
-    this.#nap?.abort(new Error('woken'));
+    this.#napping?.abort(new Error('woken'));
   }
 }
