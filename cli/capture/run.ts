@@ -18,6 +18,8 @@ import { withoutSecrets } from './secrets.ts';
 
 const EVERY_MS = 250;
 const MAX_MS = 24 * 3_600_000;
+/** Ctrl-C, `timeout`, a session that is closed: what was recorded is whole. */
+const ENDS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export async function runCapture(name: string, options: CaptureOptions): Promise<number> {
   const target = { kind: 'Device', ...parseName(name, options.namespace) } as const;
@@ -46,7 +48,7 @@ export async function runCapture(name: string, options: CaptureOptions): Promise
 
 type Target = Parameters<Api['capture']>[0];
 
-/** Until the time is over, or somebody presses Ctrl-C. */
+/** Until the time is over, or somebody ends it. */
 async function* pagesOf(
   {
     api,
@@ -58,7 +60,7 @@ async function* pagesOf(
 ): AsyncGenerator<CapturePage> {
   const stop = new AbortController();
   const end = (): void => stop.abort();
-  process.once('SIGINT', end);
+  for (const signal of ENDS) process.once(signal, end);
   const until = performance.now() + forMs;
   try {
     yield first;
@@ -70,7 +72,7 @@ async function* pagesOf(
       yield page;
     }
   } finally {
-    process.off('SIGINT', end);
+    for (const signal of ENDS) process.off(signal, end);
   }
 }
 

@@ -2,6 +2,7 @@ import { create } from 'create-limpet-mapper';
 import { silentLog } from '@limpet/dmi/testing';
 import { answerLines } from '@limpet/dmi/line';
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -198,6 +199,21 @@ test('a power cut between the two renames loses no mapper', async (t) => {
   renameSync(path.join(mappers, 'supply'), path.join(mappers, '.supply.old'));
   await remove('supply', mappers);
   assert.deepEqual(readdirSync(mappers), []);
+});
+
+test('of two at once one is told to wait, and what was killed on the way holds up nobody', async (t) => {
+  const { root, folder, mappers } = places(t);
+  const file = await packed(folder, path.join(root, 'one.tgz'));
+  const both = await Promise.allSettled([install(file, mappers), install(file, mappers)]);
+  const refused = both.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+  assert.deepEqual(
+    refused.map(({ reason }) => (reason as { code: string }).code),
+    ['INSTALL_BUSY'],
+  );
+  const { pid } = spawnSync('true');
+  writeFileSync(path.join(mappers, '.install.lock'), String(pid));
+  await install(file, mappers);
+  assert.deepEqual(readdirSync(mappers), ['supply']);
 });
 
 test('what calls itself as a mapper of ours is installed only where limpet.yaml says so', async (t) => {

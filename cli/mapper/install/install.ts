@@ -14,12 +14,14 @@ import { CliError } from '../../cli-error.ts';
 import { type ArchiveFile, LIMITS, unpackArchive } from '../tar.ts';
 import {
   diskWarning,
+  type Edge,
   findEdge,
   type Installed,
   installedIn,
   memoryFault,
   placeFault,
 } from './edge.ts';
+import { alone } from './lock.ts';
 import { tryFolder } from './trial.ts';
 
 export interface InstallResult {
@@ -32,11 +34,19 @@ export interface InstallResult {
   readonly warning?: string;
 }
 
-/** @throws CliError INSTALL_REFUSED, ARCHIVE_INVALID, EDGE_MISSING, CONFIG_INVALID */
+/** @throws CliError INSTALL_REFUSED, INSTALL_BUSY, ARCHIVE_INVALID, EDGE_MISSING, CONFIG_INVALID */
 export async function install(file: string, where: string): Promise<InstallResult> {
   const edge = await findEdge(where);
   const files = unpackArchive(await archiveOf(file));
   const wanted = checkedPackage(files, file);
+  return alone(edge.mappers, () => put(wanted, files, edge));
+}
+
+async function put(
+  wanted: MapperPackage,
+  files: readonly ArchiveFile[],
+  edge: Edge,
+): Promise<InstallResult> {
   const { protocol } = wanted.manifest;
   const all = await installedIn(edge.mappers);
   const before = all.find((each) => each.protocol === protocol);
@@ -68,9 +78,13 @@ export async function install(file: string, where: string): Promise<InstallResul
   };
 }
 
-/** Takes a mapper away by its protocol, also a broken one. @throws CliError MAPPER_MISSING */
+/** Takes a mapper away by its protocol, also a broken one. @throws CliError MAPPER_MISSING, INSTALL_BUSY */
 export async function remove(protocol: string, where: string): Promise<Installed> {
   const { mappers } = await findEdge(where);
+  return alone(mappers, () => take(protocol, mappers));
+}
+
+async function take(protocol: string, mappers: string): Promise<Installed> {
   const all = await installedIn(mappers);
   const found = all.find((each) => each.protocol === protocol);
   if (found === undefined) {
