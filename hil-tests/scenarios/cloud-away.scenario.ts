@@ -1,8 +1,8 @@
 /**
- * Promise: while the cloud is away for minutes the devices do not notice, and when it is back the mirrors say
+ * Promise: while the cloud is away the devices do not notice, and when it is back the mirrors say
  * what the registers hold now, at one row per property however often they changed.
  *
- * `LIMPET_AWAY_S` (default 130) sets for how long.
+ * `LIMPET_AWAY_S` (default 60) sets for how long, in seconds.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -10,7 +10,7 @@ import type { Device, DeviceModel } from '@limpet/dmi/manifest';
 import { Rig } from '../rig/rig.ts';
 import { pause, until } from '../rig/until.ts';
 
-const AWAY_S = Number(process.env['LIMPET_AWAY_S'] ?? 130);
+const AWAY_S = Number(process.env['LIMPET_AWAY_S'] ?? 60);
 const SENSORS = 20;
 
 const model: DeviceModel = {
