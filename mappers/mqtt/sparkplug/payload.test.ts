@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import process from 'node:process';
 import { test } from 'node:test';
 import { Garbled, type Json, type Value } from '@limpet/dmi';
 import { parse } from 'valibot';
@@ -121,4 +122,13 @@ test('nonsense, and what is cut off anywhere, is Garbled or has fewer metrics', 
       assert.ok(error instanceof Garbled, String(error));
     }
   }
+});
+
+test('a payload of very many metrics costs each of them once', () => {
+  const metrics = Array.from({ length: 60_000 }, (_, alias): Metric => ({ alias, int: 1 }));
+  const bytes = encodePayload({ metrics });
+  const before = process.cpuUsage();
+  assert.equal(decodePayload(bytes).metrics?.length, metrics.length);
+  const { user, system } = process.cpuUsage(before);
+  assert.ok(user + system < 2_000_000, `${(user + system) / 1e6} s of processor`);
 });

@@ -34,9 +34,10 @@ export function decode(bytes: Buffer, fields: Fields, depth = 0): Message {
   for (const wire of wires(bytes)) {
     const field = fields[wire.number];
     if (field === undefined) continue;
-    const items = field.many ? listOf(wire, field, depth) : [valueOf(wire, field, depth)];
-    if (field.many) message[field.name] = [...((message[field.name] ?? []) as unknown[]), ...items];
-    else message[field.name] = items[0];
+    if (field.many) {
+      const list = (message[field.name] ??= []) as unknown[];
+      for (const item of listOf(wire, field, depth)) list.push(item);
+    } else message[field.name] = valueOf(wire, field, depth);
   }
   return message;
 }
