@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { DmiError, type Value } from '@limpet/dmi';
 import { parse } from 'valibot';
 import { parsePath, pathText, pick, wrap } from './json-path.ts';
-import { decodePayload, encode, parseJson, payloadOf } from './values.ts';
+import { decodeJson, decodePayload, encode, parseJson, payloadOf } from './values.ts';
 import { type Layout, visitor } from './visitor.ts';
 
 function layout(fields: object): Layout {
@@ -116,4 +116,15 @@ test('a template holds the value as text or as JSON, whatever is in it', () => {
   assert.equal(payloadOf('a"$&', '{"to":{json}}').toString(), '{"to":"a\\"$&"}');
   assert.equal(payloadOf(true, 'set {value}!').toString(), 'set true!');
   assert.equal(payloadOf({ a: [1] }, undefined).toString(), '{"a":[1]}');
+});
+
+test('bytes in JSON are base64, and what is none is not guessed at', () => {
+  const bytes = layout({ expose: 'a', type: 'bytes' });
+  for (const text of ['+/8=', '+/8', '-_8']) {
+    assert.deepEqual(decodeJson(text, bytes), Uint8Array.of(0xfb, 0xff), text);
+  }
+  assert.deepEqual(decodeJson('', bytes), new Uint8Array());
+  for (const wrong of ['hello!', 'off', 'AAAAA', 7, null]) {
+    assert.throws(() => decodeJson(wrong, bytes), { code: 'MQTT_NOT_TEXT' }, String(wrong));
+  }
 });

@@ -232,7 +232,11 @@ function tooShort(payload: Buffer, wanted: number): Refused {
 }
 
 function base64Of(raw: Json): Buffer {
-  if (typeof raw === 'string') return Buffer.from(raw, 'base64');
+  // Node skips what is no base64: the bytes of any text would be some.
+  const bytes = Buffer.from(typeof raw === 'string' ? raw : '', 'base64');
+  const plain = (text: string): string => text.replace(/=+$/, '');
+  const meant = typeof raw === 'string' && plain(raw.replace(/-/g, '+').replace(/_/g, '/'));
+  if (meant === plain(bytes.toString('base64'))) return bytes;
   throw new Refused('MQTT_NOT_TEXT', `expected bytes as base64 text, found ${shown(raw)}`);
 }
 
