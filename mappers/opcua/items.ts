@@ -66,7 +66,7 @@ export class Items {
       },
       wanted: {
         name: formatNodeId(visitor.node),
-        single: range !== undefined && !range.includes(':'),
+        dimensions: range === undefined || range.includes(':') ? 0 : range.split(',').length,
         ...(as !== undefined && { as }),
       },
     };

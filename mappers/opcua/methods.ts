@@ -62,7 +62,7 @@ export class Methods {
       outputs.flatMap((each) => unknownIn(each, this.#types)),
       signal,
     );
-    return outputs.map((each) => valueIn(each, { name, single: false }, this.#types));
+    return outputs.map((each) => valueIn(each, { name, dimensions: 0 }, this.#types));
   }
 
   async #input(method: NodeId, signal: AbortSignal): Promise<readonly Input[]> {

@@ -1,6 +1,6 @@
 /** From what the server says of a node to a reading (pure, as long as all structures in it are known). */
 import { type Json, type Misconfigured, type Reading, Refused, type Value } from '@limpet/dmi';
-import { type DataValue } from 'node-opcua-data-value';
+import { DataValue } from 'node-opcua-data-value';
 import { OpaqueStructure } from 'node-opcua-extension-object';
 import type { NodeId } from 'node-opcua-nodeid';
 import { DataType, Variant, VariantArrayType } from 'node-opcua-variant';
@@ -14,8 +14,8 @@ import { nameOf } from './types.ts';
 export interface Wanted {
   /** For messages: `ns=2;s=Temp`. */
   readonly name: string;
-  /** One index of a list: its element itself. */
-  readonly single: boolean;
+  /** Of one element, the indexes that name it: it is told itself, not the list that it comes in. 0: no single one. */
+  readonly dimensions: number;
   readonly as?: 'name' | 'bytes';
   /** For `as: name`. */
   readonly enumeration?: Enumeration;
@@ -23,11 +23,16 @@ export interface Wanted {
 
 /** A value in the future, or from before OPC UA, is no time. */
 const EARLIEST_MS = Date.UTC(1995, 0, 1);
+/** Nothing longer is a property's value: in JSON an element takes two bytes at least. */
+const MAX_BYTES = 65_536;
+const MAX_ELEMENTS = MAX_BYTES / 2;
 
 export function readingOf(data: DataValue, wanted: Wanted, types: Types): Reading {
   const status = data.statusCode as unknown as Status;
   const uncertain = isUncertain(status);
   if (!isGood(status) && !uncertain) return bad(itemError(status, wanted.name));
+  const long = tooLong(data.value, wanted);
+  if (long !== undefined) return bad(long);
   const value = valueIn(data.value, wanted, types);
   if (value === null) {
     const why = uncertain ? itemError(status, wanted.name) : nothing(wanted.name);
@@ -47,12 +52,25 @@ export function readingOf(data: DataValue, wanted: Wanted, types: Types): Readin
   };
 }
 
+/** Refused before it is taken apart: that takes many times its bytes. */
+function tooLong(variant: Variant | null | undefined, wanted: Wanted): Refused | undefined {
+  const { value } = (variant ?? {}) as { value?: unknown };
+  const whole = typeof value === 'string' || value instanceof Uint8Array || wanted.as === 'bytes';
+  const { length = 0 } = (value ?? {}) as { length?: number };
+  if (!(length > (whole ? MAX_BYTES : MAX_ELEMENTS))) return undefined;
+  const message = `${wanted.name} has ${length} ${whole ? 'bytes' : 'elements'}, more than a property holds; read a part of it with range, such as 0:99`;
+  return new Refused('OPCUA_TOO_LONG', message);
+}
+
 /** The encodings within that {@link Types.learn} must look up first. */
 export function unknownIn(variant: Variant | null | undefined, types: Types): NodeId[] {
-  if (variant?.dataType === DataType.Variant) {
+  const own = variant?.dataType === DataType.DataValue;
+  if (own || variant?.dataType === DataType.Variant) {
     const inner: unknown = variant.value;
-    const all = Array.isArray(inner) ? inner : [inner];
-    return all.flatMap((each) => unknownIn(each as Variant | null, types));
+    const all = (Array.isArray(inner) ? inner : [inner]) as unknown[];
+    return all.flatMap((each) =>
+      unknownIn(own ? (each as DataValue | null)?.value : (each as Variant | null), types),
+    );
   }
   if (variant?.dataType !== DataType.ExtensionObject) return [];
   const held: unknown = variant.value;
@@ -66,13 +84,20 @@ export function unknownIn(variant: Variant | null | undefined, types: Types): No
 /** null: there is none. @throws nothing; what cannot be taken apart is said by {@link readingOf} */
 export function valueIn(variant: Variant | null | undefined, wanted: Wanted, types: Types): Value {
   if (variant === null || variant === undefined || variant.dataType === DataType.Null) return null;
-  const { as, single, enumeration } = wanted;
+  const { as, dimensions, enumeration } = wanted;
   const value = as === 'bytes' ? bytesIn(variant) : plainIn(variant, types);
-  const one = single && Array.isArray(value) && value.length === 1 ? (value[0] as Value) : value;
+  const one = only(value, dimensions);
   if (as !== 'name' || enumeration === undefined) return one;
   return Array.isArray(one)
     ? one.map((each) => nameOf(enumeration, each as Json))
     : nameOf(enumeration, plain(one));
+}
+
+/** The element itself, of a list of lists that has no other. */
+function only(value: Value, dimensions: number): Value {
+  return dimensions > 0 && Array.isArray(value) && value.length === 1
+    ? only(value[0] as Value, dimensions - 1)
+    : value;
 }
 
 /** A value of any shape; within lists and structures what JSON can say. */
@@ -90,16 +115,21 @@ function oneOf(dataType: DataType, native: unknown, types: Types): Value {
   if (native === null || native === undefined) return null;
   if (dataType === DataType.ExtensionObject) return structureOf(native, types);
   if (dataType === DataType.Variant) return plainIn(native as Variant, types);
-  if (dataType === DataType.DataValue) return plainIn((native as DataValue).value, types);
+  if (dataType === DataType.DataValue) return heldIn(native as DataValue, types);
   return scalarOf(dataType, native);
+}
+
+/** A DataValue within another value: what is bad there is as good as nothing. */
+function heldIn({ statusCode, value }: DataValue, types: Types): Value {
+  const good = isGood(statusCode) || isUncertain(statusCode);
+  return good && value instanceof Variant ? plainIn(value, types) : null;
 }
 
 /** By its definition, or by the fields of the library's own class. */
 function structureOf(native: unknown, types: Types): Json {
   const inner = (each: unknown): Json => {
     if (each instanceof Variant) return plain(plainIn(each, types));
-    const { value } = (each ?? {}) as { value?: unknown };
-    if (value instanceof Variant) return plain(plainIn(value, types));
+    if (each instanceof DataValue) return plain(heldIn(each, types));
     return each === null || each === undefined ? null : structureOf(each, types);
   };
   if (!(native instanceof OpaqueStructure)) return fieldsOf(native, inner);

@@ -1,9 +1,10 @@
 /** One scalar of a built-in type (OPC UA Part 6, table 1), from what the library decodes to a value, and back (pure). */
 import { type Json, Misconfigured, type Value } from '@limpet/dmi';
 import { LocalizedText, QualifiedName } from 'node-opcua-data-model';
-import { coerceNodeId, type NodeId, resolveNodeId } from 'node-opcua-nodeid';
+import type { NodeId } from 'node-opcua-nodeid';
 import { coerceStatusCode, type StatusCode, StatusCodes } from 'node-opcua-status-code';
 import { DataType } from 'node-opcua-variant';
+import { expandedOf, nodeIdOf, textOfNodeId } from './expanded.ts';
 
 /** Inclusive limits of the whole-number types that a JavaScript number holds. */
 const LIMITS: { readonly [type: number]: readonly [number, number] } = {
@@ -15,20 +16,24 @@ const LIMITS: { readonly [type: number]: readonly [number, number] } = {
   [DataType.UInt32]: [0, 0xffff_ffff],
 };
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-/** Part 6, 5.2.2.5: 0 is no time at all; the library makes it the first moment of 1601. */
+/** Part 6, 5.2.2.5: the first moment of 1601 is no time at all, and from the last of 9999 on it is "for ever". */
 const NO_TIME_MS = -11_644_473_600_000;
+const FOR_EVER = '9999-12-31T23:59:59Z';
+const FOR_EVER_MS = Date.parse(FOR_EVER);
+/** Beyond it the library has read a negative number, thus a time before 1601, as a positive one. */
+const MOST_MS = Number(2n ** 63n / 10_000n) + NO_TIME_MS;
+const MAX_INDEX = 65_535;
 
 /** Types whose values the library decodes to something of its own. */
 const DECODED: { readonly [type: number]: (native: never) => Value } = {
   [DataType.Int64]: (native) => whole(BigInt.asIntN(64, joined(native))),
   [DataType.UInt64]: (native) => whole(joined(native)),
   [DataType.Float]: (native) => shortest(Number(native)),
-  [DataType.DateTime]: (native: Date) =>
-    native.getTime() > NO_TIME_MS ? native.toISOString() : null,
+  [DataType.DateTime]: timeOf,
   [DataType.Guid]: (native: string) => native.toLowerCase(),
   [DataType.ByteString]: (native: Uint8Array) => new Uint8Array(native),
-  [DataType.NodeId]: (native: NodeId) => native.toString(),
-  [DataType.ExpandedNodeId]: (native: NodeId) => native.toString(),
+  [DataType.NodeId]: (native: NodeId) => textOfNodeId(native),
+  [DataType.ExpandedNodeId]: (native: NodeId) => textOfNodeId(native),
   [DataType.StatusCode]: (native: StatusCode) => native.name,
   [DataType.QualifiedName]: ({ namespaceIndex, name }: QualifiedName) =>
     name !== null && namespaceIndex > 0 ? `${namespaceIndex}:${name}` : name,
@@ -44,8 +49,11 @@ const FROM_TEXT: { readonly [type: number]: (text: string) => unknown } = {
   [DataType.Guid]: guidOf,
   [DataType.DateTime]: dateOf,
   [DataType.QualifiedName]: nameOf,
-  [DataType.NodeId]: (text) => nodeIdOf(DataType.NodeId, text),
-  [DataType.ExpandedNodeId]: (text) => nodeIdOf(DataType.ExpandedNodeId, text),
+  [DataType.NodeId]: (text) =>
+    nodeIdOf(text) ?? fault(unfit(DataType.NodeId, 'a NodeId such as ns=2;s=Boiler.Temp')),
+  [DataType.ExpandedNodeId]: (text) =>
+    expandedOf(text) ??
+    fault(unfit(DataType.ExpandedNodeId, 'a NodeId such as nsu=http://maker.com/UA/;s=Temp')),
   [DataType.StatusCode]: statusOf,
 };
 
@@ -88,7 +96,7 @@ export function plain(value: Value): Json {
 
 /** A float32 as the shortest decimal that names it: 0.1, not 0.10000000149011612. */
 function shortest(value: number): number {
-  for (let digits = 6; digits < 9; digits++) {
+  for (let digits = 6; digits <= 9; digits++) {
     const near = Number(value.toPrecision(digits));
     if (Math.fround(near) === value) return near;
   }
@@ -116,6 +124,8 @@ function guidOf(text: string): string {
 
 function nameOf(text: string): QualifiedName {
   const [, space = '0', name = text] = /^(\d{1,5}):(.*)$/s.exec(text) ?? [];
+  if (Number(space) > MAX_INDEX)
+    throw unfit(DataType.QualifiedName, `a name such as 2:Boiler, its number up to ${MAX_INDEX}`);
   return new QualifiedName({ namespaceIndex: Number(space), name });
 }
 
@@ -153,22 +163,22 @@ function bytesOf(value: Value): Buffer {
   throw unfit(DataType.ByteString, 'bytes');
 }
 
-function dateOf(value: string): Date {
-  const ms = Date.parse(value);
-  if (!Number.isNaN(ms) && ms > NO_TIME_MS) return new Date(ms);
-  throw unfit(DataType.DateTime, 'a time such as 2026-11-21T20:00:00Z');
+function timeOf(native: Date): string | null {
+  const ms = native.getTime();
+  if (!(ms > NO_TIME_MS && ms <= MOST_MS)) return null;
+  return ms >= FOR_EVER_MS ? FOR_EVER : native.toISOString();
 }
 
-function nodeIdOf(type: DataType, value: string): NodeId {
-  try {
-    return type === DataType.NodeId ? coerceNodeId(value) : resolveNodeId(value);
-  } catch {
-    throw unfit(type, 'a NodeId such as ns=2;s=Boiler.Temp');
-  }
+function dateOf(value: string): Date {
+  const ms = Date.parse(value);
+  // A second more, for whoever writes the last moment with its fraction.
+  if (ms > NO_TIME_MS && ms < FOR_EVER_MS + 1_000) return new Date(Math.min(ms, FOR_EVER_MS));
+  throw unfit(DataType.DateTime, 'a time such as 2026-11-21T20:00:00Z, from 1601 to 9999');
 }
 
 function statusOf(value: string): StatusCode {
-  const found = (StatusCodes as unknown as Record<string, StatusCode>)[value];
+  const all = StatusCodes as unknown as Record<string, StatusCode>;
+  const found = Object.hasOwn(all, value) ? all[value] : undefined;
   if (found !== undefined) return coerceStatusCode(found);
   throw unfit(DataType.StatusCode, 'the name of a StatusCode such as Good');
 }
@@ -184,6 +194,10 @@ function joined(native: unknown): bigint {
   if (typeof native === 'number' || typeof native === 'bigint') return BigInt(native);
   const [high = 0, low = 0] = native as number[];
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+}
+
+function fault(error: Error): never {
+  throw error;
 }
 
 function unfit(type: DataType, wanted: string): Misconfigured {

@@ -1,7 +1,7 @@
 /** The services of OPC UA that this mapper uses, cut into pieces that the server takes; all through one session. */
 import { AttributeIds, BrowseDirection } from 'node-opcua-data-model';
 import { type DataValue, TimestampsToReturn } from 'node-opcua-data-value';
-import { coerceNodeId, makeNodeId, NodeId, NodeIdType } from 'node-opcua-nodeid';
+import { coerceNodeId, makeNodeId, type NodeId } from 'node-opcua-nodeid';
 import {
   BrowseNextRequest,
   type BrowseNextResponse,
@@ -20,6 +20,7 @@ import {
   type WriteValueOptions,
 } from 'node-opcua-types';
 import { Refused, Unreachable } from '@limpet/dmi';
+import { nativeNodeId } from './expanded.ts';
 import type { NodeAddress } from './node-id.ts';
 import type { Session } from './session.ts';
 import type { Status } from './status.ts';
@@ -96,16 +97,7 @@ export class Services {
         `the server has no namespace ${namespace}; it has ${this.#namespaces.slice(0, 20).join(', ').slice(0, 1_000)}`,
       );
     }
-    switch (kind) {
-      case 'i':
-        return new NodeId(NodeIdType.NUMERIC, Number(id), index);
-      case 's':
-        return new NodeId(NodeIdType.STRING, String(id), index);
-      case 'g':
-        return new NodeId(NodeIdType.GUID, String(id).toUpperCase(), index);
-      case 'b':
-        return new NodeId(NodeIdType.BYTESTRING, Buffer.from(String(id), 'base64'), index);
-    }
+    return nativeNodeId({ kind, id }, index);
   }
 
   /** In the order asked. */

@@ -23,6 +23,14 @@ import type { Field, Kind, Structure } from './types.ts';
 /** A value within that brings its own type along. */
 export type Inner = (native: unknown) => Json;
 
+/** Bytes that are taken apart. */
+interface Source {
+  readonly stream: BinaryStream;
+  readonly inner: Inner;
+  /** So many elements of lists it may still have, all its lists together: some take no bytes at all. */
+  items: number;
+}
+
 const MAX_BYTES = 65_536;
 const MAX_ITEMS = 65_536;
 
@@ -64,9 +72,10 @@ export class Encoded extends OpaqueStructure {
   }
 }
 
-/** @throws RangeError when the bytes are not what the definition says */
+/** @throws Error when the bytes are not what the definition says, or too many or too deep */
 export function decodeStructure(structure: Structure, bytes: Buffer, inner: Inner): Json {
-  return decodeFields(structure, new BinaryStream(bytes), inner);
+  const stream = new BinaryStream(bytes);
+  return decodeFields(structure, { stream, inner, items: MAX_ITEMS });
 }
 
 /** @throws Misconfigured OPCUA_VALUE when the definition does not hold the value */
@@ -81,43 +90,57 @@ export function encodeStructure(structure: Structure, value: Value): Buffer {
   return Buffer.from(stream.buffer.subarray(0, stream.length));
 }
 
-function decodeFields(structure: Structure, stream: BinaryStream, inner: Inner): Json {
-  const { fields, union, masked } = structure;
-  if (union) {
-    const chosen = fields[stream.readUInt32() - 1];
-    if (chosen === undefined) return null;
-    return { [chosen.name]: decodeField(chosen, stream, inner) };
+function decodeFields(structure: Structure, source: Source): Json {
+  // A structure may hold itself; the library counts levels in its own values likewise.
+  source.stream.enterNestingLevel();
+  try {
+    return structure.union ? decodeChosen(structure, source) : decodeAll(structure, source);
+  } finally {
+    source.stream.exitNestingLevel();
   }
-  const mask = masked ? stream.readUInt32() : 0;
+}
+
+function decodeChosen({ fields }: Structure, source: Source): Json {
+  const chosen = fields[source.stream.readUInt32() - 1];
+  return chosen === undefined ? null : { [chosen.name]: decodeField(chosen, source) };
+}
+
+function decodeAll({ fields, masked }: Structure, source: Source): Json {
+  const mask = masked ? source.stream.readUInt32() : 0;
   const value: Record<string, Json> = {};
   let bit = 0;
   for (const field of fields) {
     const absent = masked && field.optional && (mask & (1 << bit++)) === 0;
-    if (!absent) value[field.name] = decodeField(field, stream, inner);
+    if (!absent) value[field.name] = decodeField(field, source);
   }
   return value;
 }
 
-function decodeField({ kind, rank }: Field, stream: BinaryStream, inner: Inner): Json {
-  if (rank < 1) return decodeOne(kind, stream, inner);
+function decodeField({ kind, rank }: Field, source: Source): Json {
+  if (rank < 1) return decodeOne(kind, source);
+  const { stream } = source;
+  if (rank === 1) return decodeList(() => decodeOne(kind, source), source, stream.readInteger());
   // From two dimensions on, their lengths come first.
-  const dimensions = rank === 1 ? [] : (decodeList(() => stream.readInteger(), stream) as number[]);
-  const count = rank === 1 ? undefined : dimensions.reduce((all, each) => all * each, 1);
-  const flat = decodeList(() => decodeOne(kind, stream, inner), stream, count);
+  const lengths = decodeList(() => stream.readInteger(), source, stream.readInteger());
+  const dimensions = (lengths ?? []) as number[];
+  if (dimensions.some((each) => each < 0)) throw new RangeError('a dimension below 0');
+  const count = dimensions.length === 0 ? 0 : dimensions.reduce((all, each) => all * each, 1);
+  const flat = decodeList(() => decodeOne(kind, source), source, count);
   return flat === null ? null : nested(flat, dimensions);
 }
 
-function decodeList(one: () => Json, stream: BinaryStream, known?: number): Json[] | null {
-  const count = known ?? stream.readInteger();
+function decodeList(one: () => Json, source: Source, count: number): Json[] | null {
   if (count < 0) return null;
-  if (count > MAX_ITEMS) throw new RangeError('a list that is too long');
+  source.items -= count;
+  if (!(source.items >= 0)) throw new RangeError('lists that are too long');
   return Array.from({ length: count }, one);
 }
 
-function decodeOne(kind: Kind, stream: BinaryStream, inner: Inner): Json {
+function decodeOne(kind: Kind, source: Source): Json {
+  const { stream, inner } = source;
   switch (kind.kind) {
     case 'structure':
-      return decodeFields(kind, stream, inner);
+      return decodeFields(kind, source);
     case 'enumeration': {
       const number = stream.readInteger();
       return kind.names.get(number) ?? number;
@@ -200,7 +223,7 @@ function encodeOne(kind: Kind, value: Json, stream: BinaryStream): void {
 
 /** Of an enumeration: by its name, or the number itself. @throws Misconfigured OPCUA_VALUE */
 export function numberOf(names: ReadonlyMap<number, string>, value: Value): number {
-  if (typeof value === 'number' && Number.isInteger(value)) return value;
+  if (typeof value === 'number' && (value | 0) === value) return value;
   const found = [...names].find(([, name]) => name === value);
   if (found !== undefined) return found[0];
   throw unfit(`expected one of ${[...names.values()].slice(0, 20).join(', ') || 'its numbers'}`);

@@ -2,10 +2,11 @@
 import type { Json, PropertyType, SuggestedModel } from '@limpet/dmi';
 import { AttributeIds } from 'node-opcua-data-model';
 import type { DataValue } from 'node-opcua-data-value';
-import { NodeId, NodeIdType } from 'node-opcua-nodeid';
+import { NodeId } from 'node-opcua-nodeid';
 import type { Argument, EUInformation, Range } from 'node-opcua-types';
 import { DataType, type Variant } from 'node-opcua-variant';
-import { formatNodeId, type NodeAddress } from './node-id.ts';
+import { idOf } from './expanded.ts';
+import { formatNodeId } from './node-id.ts';
 import type { Services } from './services.ts';
 import type { Leaf } from './tree.ts';
 import type { Kind, Types } from './types.ts';
@@ -194,16 +195,9 @@ function builtinType(type: DataType): PropertyType {
 
 /** By the namespace's URI: its number may change when the server restarts. */
 function addressOf(nodeId: NodeId, { namespaces }: Services): Json {
-  const { namespace, identifierType, value } = nodeId;
+  const { namespace } = nodeId;
   const space = namespace === 0 ? 0 : (namespaces[namespace] ?? namespace);
-  return formatNodeId({ namespace: space, ...idOf(identifierType, value) });
-}
-
-function idOf(type: NodeIdType, value: NodeId['value']): Pick<NodeAddress, 'kind' | 'id'> {
-  if (Buffer.isBuffer(value)) return { kind: 'b', id: value.toString('base64') };
-  if (type === NodeIdType.NUMERIC) return { kind: 'i', id: Number(value) };
-  const kind = type === NodeIdType.GUID ? 'g' : 's';
-  return { kind, id: kind === 'g' ? String(value).toLowerCase() : String(value) };
+  return formatNodeId({ namespace: space, ...idOf(nodeId) });
 }
 
 /** By its own name where that is the only one, else with its parent's in front. */

@@ -36,6 +36,9 @@ const SCALARS: readonly (readonly [keyof typeof DataType, Value, Value?])[] = [
   ['Guid', '72962B91-FA75-4AE6-8D28-B404DC7DAF63', '72962b91-fa75-4ae6-8d28-b404dc7daf63'],
   ['ByteString', Uint8Array.of(0, 255, 7)],
   ['NodeId', 'ns=2;s=Other'],
+  ['ExpandedNodeId', 'ns=2;s=Other'],
+  ['StatusCode', 'BadSensorFailure'],
+  ['XmlElement', '<kettle/>'],
   ['LocalizedText', 'Kessel'],
   ['QualifiedName', '2:Kessel'],
 ];
@@ -89,6 +92,19 @@ suite('values', () => {
     assert.deepEqual(await connection.write(list, [4, 5, 6], never), [4, 5, 6]);
     assert.equal(await connection.write(of('List', { range: '1' }), 9, never), 9);
     const parts = [list, of('List', { range: '1' }), of('List', { range: '0:1' }), of('Table')];
+    const [, , , whole] = parts;
+    assert.equal(await connection.write(of('Table', { range: '1,2' }), 6, never), 6);
+    const one = await connection.read([of('Table', { range: '1,2' })], never);
+    assert.deepEqual(
+      [one.map(told), told((await connection.read([whole as Visitor], never))[0])],
+      [
+        [6],
+        [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+      ],
+    );
     const readings = await connection.read(parts, never);
     const table = [
       [1, 2, 3],
@@ -107,6 +123,18 @@ suite('values', () => {
       .read([of('Double', { as: 'name' })], never)
       .then(([reading]) => (reading?.ok === false ? reading.error : assert.fail('no names')));
     assert.equal(code, 'OPCUA_NAMES');
+    const own = of('State');
+    const byName = of('State', { as: 'name' });
+    assert.equal(await connection.write(byName, 'Test', never), 'Test');
+    assert.deepEqual((await connection.read([own, byName], never)).map(told), [5, 'Test']);
+    assert.equal(await connection.write(own, 1, never), 1);
+    assert.deepEqual((await connection.read([own, byName], never)).map(told), [1, 'Failed']);
+    for (const [visitor, wrong] of [
+      [byName, 'Idle'],
+      [own, 2 ** 40],
+      [own, 1.5],
+    ] as const)
+      await assert.rejects(connection.write(visitor, wrong, never), { code: 'OPCUA_VALUE' });
   });
 
   test('a structure is json, read and written', async () => {
@@ -191,6 +219,7 @@ function furnish(server: SimulatedServer): void {
   const add = (name: string, type: DataType, value: Value, shape = {}) =>
     server.add({ node: at(`ns=2;s=${name}`), name, type, value, writable: true, shape });
   add('List', DataType.Int32, [1, 2, 3]);
+  add('State', DataType.Int32, 0, { dataType: 'ServerState' });
   const numbers = { dataType: DataType.Int32, arrayType: VariantArrayType.Matrix };
   add('Table', DataType.Int32, 0, { valueRank: 2, arrayDimensions: [2, 3] }).setValueFromSource(
     new Variant({ ...numbers, dimensions: [2, 3], value: [1, 2, 3, 4, 5, 6] }),

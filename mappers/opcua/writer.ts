@@ -122,9 +122,8 @@ export class Writer {
     if (given === undefined) return guess(value);
     if (visitor.as === 'bytes' && value instanceof Uint8Array && isType(given, DataType.Byte))
       return new Variant({ dataType: DataType.Byte, arrayType: VariantArrayType.Array, value });
-    // Of a list one element is written as a list of one (Part 4, 7.27).
-    const listed = wanted.single && rank !== -1 && !Array.isArray(value) ? [value as Json] : value;
-    return variantOf(given, listed);
+    const one = wanted.dimensions > 0 && rank !== -1 && !Array.isArray(value);
+    return variantOf(given, one ? listed(value as Json, wanted.dimensions) : value);
   }
 
   /** Where values bring their own type along, the present one's. */
@@ -161,6 +160,10 @@ export class Writer {
     return shape;
   }
 }
+
+/** One element is written as a list of one, with as many dimensions (Part 4, 7.27). */
+const listed = (value: Json, dimensions: number): Json =>
+  dimensions === 0 ? value : [listed(value, dimensions - 1)];
 
 const isType = (kind: Kind, type: DataType): boolean =>
   kind.kind === 'builtin' && kind.type === type;
