@@ -209,3 +209,15 @@ test('an order that a new model forbids is rejected, not written', async (t) => 
   assert.equal(verdict('boiler-1.setpoint'), 'rejected');
   assert.deepEqual(thing.writes, []);
 });
+
+test('an order that waited for its turn is not begun on a connection that is known to be lost', async (t) => {
+  const { store, clock, thing } = await running(t);
+  await clock.advance(2_500);
+  thing.mood = 'garbled';
+  thing.answerMs = 100;
+  const reads = thing.readTimes.length;
+  while (thing.readTimes.length === reads) await clock.advance(10);
+  store.order(ID, 'setpoint', 60);
+  await clock.advance(500);
+  assert.deepEqual(thing.writes, []);
+});

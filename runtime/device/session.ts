@@ -139,25 +139,15 @@ export class Session {
    * Calls the mapper in a turn of this device. An error that loses the device ends the session.
    * @throws what `task` throws; the reason of the end
    */
-  async call<T>(rank: Rank, asked: Asked, task: Task<T>): Promise<T> {
-    const { seat, clock } = this.#options;
+  call<T>(rank: Rank, asked: Asked, task: Task<T>): Promise<T> {
+    const { clock } = this.#options;
     const { signal } = this.#end;
     const ms = CALL_MS + CALL_MS_PER_PROPERTY * asked.properties;
-    try {
-      const result = await seat.turn({ rank, signal }, async () => {
-        const connection = this.#connection;
-        if (connection === undefined) throw new Unreachable(SESSION_ENDED, 'not connected');
-        return this.#silence.timed({ clock, ms, what: asked.what, signal }, (inner) =>
-          task(connection, inner),
-        );
-      });
-      this.#silence.broken();
-      return result;
-    } catch (error) {
-      if (isVerdict(rank, error)) this.#silence.broken();
-      else this.#failed(rank, error);
-      throw error;
-    }
+    return this.#turn(rank, signal, (connection) =>
+      this.#silence.timed({ clock, ms, what: asked.what, signal }, (inner) =>
+        task(connection, inner),
+      ),
+    );
   }
 
   /**
@@ -165,21 +155,33 @@ export class Session {
    * device: it can be slow in this one thing.
    * @throws what `task` throws; the reason of the end, or of `patience`
    */
-  async callPatiently<T>(patience: AbortSignal, task: Task<T>): Promise<T> {
+  callPatiently<T>(patience: AbortSignal, task: Task<T>): Promise<T> {
     const signal = AbortSignal.any([patience, this.#end.signal]);
-    return this.#options.seat.turn({ rank: 'order', signal }, async () => {
+    const ask = (connection: Connection<unknown>): Promise<T> =>
+      unlessAborted(task(connection, signal), signal);
+    return this.#turn('order', signal, ask, patience);
+  }
+
+  /** What came of it is judged within the turn: who is next must not begin on a connection that is known to be lost. */
+  #turn<T>(
+    rank: Rank,
+    signal: AbortSignal,
+    ask: (connection: Connection<unknown>) => Promise<T>,
+    patience?: AbortSignal,
+  ): Promise<T> {
+    return this.#options.seat.turn({ rank, signal }, async () => {
       // The one before can have lost the device.
       signal.throwIfAborted();
       const connection = this.#connection;
       if (connection === undefined) throw new Unreachable(SESSION_ENDED, 'not connected');
       try {
-        const result = await unlessAborted(task(connection, signal), signal);
+        const result = await ask(connection);
         this.#silence.broken();
         return result;
       } catch (error) {
-        if (patience.aborted) throw patience.reason;
-        if (isVerdict('order', error)) this.#silence.broken();
-        else this.#failed('order', error);
+        if (patience?.aborted === true) throw patience.reason;
+        if (isVerdict(rank, error)) this.#silence.broken();
+        else this.#failed(rank, error);
         throw error;
       }
     });
