@@ -3,7 +3,7 @@
  * them is which device's nobody knows here: a recording has those of the whole process.
  */
 import { type Clock } from '@limpet/dmi';
-import { type CapturePage } from '@limpet/dmi/manifest';
+import { type CapturedEvent, type CapturePage } from '@limpet/dmi/manifest';
 import { subscribe } from 'node:diagnostics_channel';
 import { type Socket } from 'node:net';
 import { type Duplex } from 'node:stream';
@@ -24,6 +24,7 @@ export class OwnSockets {
   readonly #taps: Taps;
   readonly #open = new Set<Socket>();
   readonly #tapped = new WeakSet<Socket>();
+  readonly #dialled = new WeakSet<Duplex>();
   #recording = false;
 
   constructor(clock: Clock) {
@@ -34,6 +35,7 @@ export class OwnSockets {
 
   /** This one is a wire of ours, and recorded as such. */
   dialled(stream: Duplex): void {
+    this.#dialled.add(stream);
     this.#open.delete(stream as Socket);
   }
 
@@ -48,36 +50,52 @@ export class OwnSockets {
   #opened(socket: Socket): void {
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
-    // Once it is known not to be dialled by us.
-    if (this.#recording) socket.once('connect', () => this.#open.has(socket) && this.#tap(socket));
+    if (this.#recording) this.#tap(socket);
   }
 
   /** Nothing but a call more from then on: where nobody records, the taps note nothing. */
   #tap(socket: Socket): void {
     if (this.#tapped.has(socket)) return;
     this.#tapped.add(socket);
-    const taps = this.#taps;
-    const { remoteAddress = '?', remotePort = '?' } = socket;
-    taps.note(ANY, 'open', `tcp://${remoteAddress}:${remotePort}, opened by the mapper's library`);
+    const note = this.#noting(socket);
     const push = socket.push.bind(socket);
     socket.push = (chunk: Uint8Array | null, encoding) => {
-      if (chunk !== null) taps.note(ANY, 'in', chunk);
+      if (chunk !== null) note('in', chunk);
       return push(chunk, encoding);
     };
     const writing = socket as unknown as Writing;
     const write = writing._write.bind(socket);
     writing._write = (chunk, encoding, done) => {
-      taps.note(ANY, 'out', bytesOf(chunk));
+      note('out', bytesOf(chunk));
       write(chunk, encoding, done);
     };
     const writev = writing._writev?.bind(socket);
     if (writev !== undefined) {
       writing._writev = (chunks, done) => {
-        for (const { chunk } of chunks) taps.note(ANY, 'out', bytesOf(chunk));
+        for (const { chunk } of chunks) note('out', bytesOf(chunk));
         writev(chunks, done);
       };
     }
-    socket.once('close', () => taps.note(ANY, 'close', ''));
+    socket.once('close', () => note('close', ''));
+  }
+
+  /** In order, and from when it is known whether the socket is one of ours: that is once it is connected. */
+  #noting(socket: Socket): (kind: CapturedEvent['kind'], what: Uint8Array | string) => void {
+    let held: (() => void)[] | undefined = socket.pending ? [] : undefined;
+    const note = (kind: CapturedEvent['kind'], what: Uint8Array | string): void => {
+      if (held !== undefined) held.push(() => note(kind, what));
+      else if (!this.#dialled.has(socket)) this.#taps.note(ANY, kind, what);
+    };
+    const open = (): void => {
+      const { remoteAddress = '?', remotePort = '?' } = socket;
+      const early = held ?? [];
+      held = undefined;
+      note('open', `tcp://${remoteAddress}:${remotePort}, opened by the mapper's library`);
+      for (const each of early) each();
+    };
+    if (held === undefined) open();
+    else socket.once('connect', () => setImmediate(open));
+    return note;
   }
 }
 
