@@ -2,7 +2,8 @@ import { create } from 'create-limpet-mapper';
 import { silentLog } from '@limpet/dmi/testing';
 import { answerLines } from '@limpet/dmi/line';
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -210,8 +211,16 @@ test('of two at once one is told to wait, and what was killed on the way holds u
     refused.map(({ reason }) => (reason as { code: string }).code),
     ['INSTALL_BUSY'],
   );
-  const { pid } = spawnSync('true');
-  writeFileSync(path.join(mappers, '.install.lock'), String(pid));
+  const lock = JSON.stringify(path.join(import.meta.dirname, 'lock.ts'));
+  const endless = `await alone(${JSON.stringify(mappers)}, () => new Promise(() => console.log('in')));`;
+  const program = `import { alone } from ${lock}; ${endless}`;
+  const flags = ['--conditions=source', '--input-type=module', '-e', program];
+  const other = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => void other.kill('SIGKILL'));
+  await once(other.stdout, 'data');
+  await assert.rejects(remove('supply', mappers), { code: 'INSTALL_BUSY' });
+  other.kill('SIGKILL');
+  await once(other, 'exit');
   await install(file, mappers);
   assert.deepEqual(readdirSync(mappers), ['supply']);
 });

@@ -3,7 +3,7 @@
  * then renamed. An edge that runs notices, and starts the new version beside the old.
  */
 import { formatFaults } from '@limpet/dmi/manifest';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -155,16 +155,18 @@ async function unpackInto(folder: string, files: readonly ArchiveFile[]): Promis
     const file = path.join(folder, name);
     await mkdir(path.dirname(file), { recursive: true });
     // On the disk before its name counts: a power cut must not leave half a mapper.
-    await using handle = await open(file, 'wx', 0o644);
-    await handle.writeFile(bytes);
-    await handle.sync();
+    await writeFile(file, bytes, { flag: 'wx', mode: 0o644, flush: true });
   }
   await sync(folder);
 }
 
 async function sync(folder: string): Promise<void> {
-  await using handle = await open(folder, 'r');
-  await handle.sync();
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** After a power cut between two renames the one before is put back; else what is left of it goes. */

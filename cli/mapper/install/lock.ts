@@ -1,49 +1,36 @@
 /** One change of an edge's folder of mappers at a time. */
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { realpath } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
 import process from 'node:process';
 import { CliError } from '../../cli-error.ts';
 
-/** Names that begin with a dot hold no mapper. */
-const LOCK = '.install.lock';
-
-/** @throws CliError INSTALL_BUSY while another process is at it; one that was killed does not count */
+/**
+ * The name of a socket is the lock: the kernel gives it to one process, and takes it back when that ends, however it ends.
+ * A file would outlive a power cut, and the number in it would be another process's then.
+ * @throws CliError INSTALL_BUSY while somebody else is at it
+ */
 export async function alone<T>(mappers: string, task: () => Promise<T>): Promise<T> {
-  const file = path.join(mappers, LOCK);
-  const other = await taken(file);
-  if (other !== undefined && isAlive(other)) throw busy(mappers, other);
-  if (other !== undefined) {
-    await rm(file, { force: true });
-    if ((await taken(file)) !== undefined) throw busy(mappers, other);
-  }
+  // Only Linux has names that are no files (unix(7), abstract), and edges run on nothing else.
+  if (process.platform !== 'linux') return task();
+  const place = createHash('sha256').update(await realpath(mappers));
+  const lock = await taken(`\0limpet-install-${place.digest('hex')}`, mappers);
   try {
     return await task();
   } finally {
-    await rm(file, { force: true });
+    lock.close();
   }
 }
 
-/** Whose it is, or nobody's but ours from now on. */
-async function taken(file: string): Promise<number | undefined> {
+async function taken(name: string, mappers: string): Promise<Server> {
+  const server = createServer().listen(name);
   try {
-    await writeFile(file, String(process.pid), { flag: 'wx' });
-    return undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return Number(await readFile(file, 'utf8').catch(() => '')) || 0;
+    await once(server, 'listening');
+    return server;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    const message = `somebody else is changing ${mappers}: try again when that has ended.`;
+    throw new CliError(1, 'INSTALL_BUSY', message, { cause });
   }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    // Somebody else's process may not be signalled, and lives.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function busy(mappers: string, pid: number): CliError {
-  const message = `process ${pid} is changing ${mappers}: try again when it has ended.`;
-  return new CliError(1, 'INSTALL_BUSY', message);
 }
