@@ -74,6 +74,9 @@ async function* foundBy(
     }
   } finally {
     const tidied = Promise.resolve(told?.return?.()).catch(() => undefined);
-    await Promise.race([tidied, context.clock.sleep(TIDY_MS)]);
+    const patience = new AbortController();
+    const late = context.clock.sleep(TIDY_MS, patience.signal).catch(() => undefined);
+    await Promise.race([tidied, late]);
+    patience.abort();
   }
 }

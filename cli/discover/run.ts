@@ -2,7 +2,6 @@
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import process from 'node:process';
-import type { Log } from '@limpet/dmi';
 import { CliError } from '../cli-error.ts';
 import { type Output, processOutput } from '../output.ts';
 import type { DiscoverOptions } from '../verbs/discover.ts';
@@ -123,6 +122,3 @@ function conclude(
   if (output.json) output.printJson({ file, devices: all.length, properties });
   else output.print(`${file}: ${many}. Next: limpet apply -f ${file}`);
 }
-
-const silent = (): void => undefined;
-const quiet: Log = { debug: silent, info: silent, warn: silent, error: silent, with: () => quiet };
