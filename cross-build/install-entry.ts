@@ -9,14 +9,7 @@ import { runInstall, runRemove } from '../cli/mapper/install/run.ts';
 import { report } from '../cli/output.ts';
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      edge: { type: 'string', default: '.' },
-      remove: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-  });
+  const { values, positionals } = asked();
   const { edge, remove, json } = values;
   const [file] = positionals;
   const options = { edge, ...(json && { json: true as const }) };
@@ -25,6 +18,22 @@ async function main(): Promise<number> {
     throw usage('node limpet-install.mjs FILE [--edge PLACE], or --remove NAME');
   }
   return runInstall(file, options);
+}
+
+/** @throws CliError USAGE */
+function asked() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        edge: { type: 'string', default: '.' },
+        remove: { type: 'string' },
+        json: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    throw usage((error as Error).message);
+  }
 }
 
 try {

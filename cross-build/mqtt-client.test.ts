@@ -1,40 +1,12 @@
-import { type Mapper } from '@limpet/dmi';
 import { type FakeClock, fakeContext } from '@limpet/dmi/testing';
 import { Aedes } from 'aedes';
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { bundledMapper } from './bundled-mapper.fixture.ts';
 import { mqttClient } from './mqtt-client.ts';
 
 test('the bundled MQTT mapper carries nothing that dials, and reads', async (t) => {
-  const outdir = mkdtempSync(path.join(tmpdir(), 'limpet-mqtt-'));
-  t.after(() => rmSync(outdir, { recursive: true, force: true }));
-  const { metafile } = await build({
-    absWorkingDir: path.resolve(import.meta.dirname, '..'),
-    entryPoints: { mapper: 'mappers/mqtt/mapper.ts' },
-    outdir,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    conditions: ['source'],
-    metafile: true,
-    alias: { debug: './cross-build/no-debug.cjs', 'readable-stream': 'node:stream' },
-    plugins: [mqttClient()],
-    banner: {
-      js: "const require=process.getBuiltinModule('module').createRequire(import.meta.url);",
-    },
-  });
-  const carried = Object.values(metafile.outputs).flatMap(({ inputs }) =>
-    Object.entries(inputs).flatMap(([file, { bytesInOutput }]) =>
-      bytesInOutput > 300 ? file : [],
-    ),
-  );
+  const { mapper, carried, parse } = await bundledMapper(t, 'mqtt', mqttClient());
   assert.ok(carried.some((file) => file.endsWith('mqtt/build/lib/client.js')));
   const heavy =
     /\/(ws|socks|worker-timers|lru-cache|commist|help-me|url|debug)\/|\/connect\/|readable-stream/;
@@ -43,10 +15,6 @@ test('the bundled MQTT mapper carries nothing that dials, and reads', async (t) 
     [],
   );
 
-  const module = (await import(pathToFileURL(path.join(outdir, 'mapper.mjs')).href)) as {
-    default: Mapper<unknown, unknown>;
-  };
-  const mapper = module.default;
   const broker = await Aedes.createBroker();
   t.after(() => new Promise<void>((resolve) => broker.close(resolve)));
   const kept = { cmd: 'publish', topic: 'hall', qos: 0, retain: true, dup: false } as const;
@@ -56,10 +24,6 @@ test('the bundled MQTT mapper carries nothing that dials, and reads', async (t) 
   const context = fakeContext({
     wire: (wire) => void broker.handle(wire as Parameters<Aedes['handle']>[0]),
   });
-  const parse = async (part: 'settings' | 'visitor', value: unknown): Promise<unknown> => {
-    const result = await mapper[part]['~standard'].validate(value);
-    return result.issues === undefined ? result.value : assert.fail('refused');
-  };
   const { signal } = new AbortController();
   const where = { broker: 'mqtt://broker', topic: 'hall', retained: 'use' };
   const settings = await parse('settings', where);

@@ -1,4 +1,4 @@
-/** What the blocks for lines and for HTTP share: a dial with an end, turns, and text that is text. */
+/** What the blocks for lines, frames and HTTP share: a dial with an end, turns, and quotes for messages. */
 import type { Duplex } from 'node:stream';
 import { Unreachable } from '../errors.ts';
 import type { MapperContext } from '../mapper.ts';
