@@ -14,7 +14,7 @@ import { parseNodeId } from './node-id.ts';
 import { Services } from './services.ts';
 import { type Settings, settings as schema } from './settings.ts';
 import { describeLeaves } from './suggest.ts';
-import { walk } from './tree.ts';
+import { shortfalls, walk } from './tree.ts';
 import { Types } from './types.ts';
 
 /** Manufacturer, product, version of the server (Part 5, 6.3.3). */
@@ -38,8 +38,7 @@ export async function* discover(
     const about = await aboutOf(services, signal);
     const looked = (nodes: number): void => context.log.info(`${nodes} nodes`);
     const tree = await walk(services, services.resolve(start), looked, signal);
-    if (tree.cut)
-      context.log.warn('there is more than 10,000 nodes: begin lower, with --set root=NODEID');
+    for (const shortfall of shortfalls(tree)) context.log.warn(shortfall);
     const types = new Types(services);
     const { properties, methods } = await describeLeaves(tree.leaves, { services, types, signal });
     yield {

@@ -1,12 +1,9 @@
 /** The services of OPC UA that this mapper uses, cut into pieces that the server takes; all through one session. */
-import { AttributeIds, BrowseDirection } from 'node-opcua-data-model';
-import { type DataValue, TimestampsToReturn } from 'node-opcua-data-value';
-import { coerceNodeId, makeNodeId, type NodeId } from 'node-opcua-nodeid';
+import { AttributeIds } from 'node-opcua-data-model';
+import { DataValue, TimestampsToReturn } from 'node-opcua-data-value';
+import { type ExpandedNodeId, makeNodeId, NodeId } from 'node-opcua-nodeid';
+import type { StatusCode } from 'node-opcua-status-code';
 import {
-  BrowseNextRequest,
-  type BrowseNextResponse,
-  BrowseRequest,
-  type BrowseResponse,
   CallRequest,
   type CallMethodRequestOptions,
   type CallMethodResult,
@@ -19,9 +16,11 @@ import {
   type WriteResponse,
   type WriteValueOptions,
 } from 'node-opcua-types';
-import { Refused, Unreachable } from '@limpet/dmi';
+import { Refused } from '@limpet/dmi';
+import { Browse, type Browsing } from './browse.ts';
 import { nativeNodeId } from './expanded.ts';
 import type { NodeAddress } from './node-id.ts';
+import { complete, inPieces } from './pieces.ts';
 import type { Session } from './session.ts';
 import type { Status } from './status.ts';
 
@@ -39,8 +38,6 @@ const NAMESPACES = 2255;
 const REFERENCES = { HasEncoding: 38, HasSubtype: 45, HasProperty: 46 } as const;
 /** Without a limit of the server: so many at once keep a message below a megabyte. */
 const USUAL = 1_000;
-/** References of one node; a server that goes on for ever does not fill this process. */
-const MAX_REFERENCES = 10_000;
 
 export class Services {
   readonly #session: Session;
@@ -106,31 +103,30 @@ export class Services {
     signal: AbortSignal,
     timestamps: TimestampsToReturn = TimestampsToReturn.Neither,
   ): Promise<readonly DataValue[]> {
-    const values: DataValue[] = [];
-    for (const nodesToRead of pieces(nodes, this.#limits.read)) {
+    const ask = async (nodesToRead: readonly ReadValueIdOptions[]) => {
       const request = new ReadRequest({
-        nodesToRead,
+        nodesToRead: [...nodesToRead],
         timestampsToReturn: timestamps,
         // Not from the server's cache.
         maxAge: 0,
       });
       const { results } = await this.#session.ask<ReadResponse>(request, signal);
-      values.push(...complete(results, nodesToRead.length, 'Read'));
-    }
-    return values;
+      return complete(results, nodesToRead.length, 'Read');
+    };
+    const alone = (status: Status) => new DataValue({ statusCode: status as StatusCode });
+    return inPieces(nodes, { ...this.#size('read'), ask, alone });
   }
 
   async write(
     values: readonly WriteValueOptions[],
     signal: AbortSignal,
   ): Promise<readonly Status[]> {
-    const answers: Status[] = [];
-    for (const nodesToWrite of pieces(values, this.#limits.write)) {
-      const request = new WriteRequest({ nodesToWrite });
+    const ask = async (nodesToWrite: readonly WriteValueOptions[]): Promise<readonly Status[]> => {
+      const request = new WriteRequest({ nodesToWrite: [...nodesToWrite] });
       const { results } = await this.#session.ask<WriteResponse>(request, signal);
-      answers.push(...complete(results, nodesToWrite.length, 'Write'));
-    }
-    return answers;
+      return complete(results, nodesToWrite.length, 'Write');
+    };
+    return inPieces(values, { ...this.#size('write'), ask, alone: (status) => status });
   }
 
   /** `timeoutMs`: a method may take its time. */
@@ -145,37 +141,22 @@ export class Services {
     return result as CallMethodResult;
   }
 
-  /** The references of each node, continuation points followed. */
-  async references(
+  /** The references of each node. */
+  references(
     nodes: readonly NodeId[],
-    {
-      type,
-      inverse = false,
-      subtypes = true,
-    }: { readonly type: number; readonly inverse?: boolean; readonly subtypes?: boolean },
+    browsing: Browsing,
     signal: AbortSignal,
   ): Promise<readonly (readonly ReferenceDescription[])[]> {
-    const all: ReferenceDescription[][] = [];
-    for (const some of pieces(nodes, this.#limits.browse)) {
-      const request = new BrowseRequest({
-        requestedMaxReferencesPerNode: USUAL,
-        nodesToBrowse: some.map((nodeId) => ({
-          nodeId,
-          browseDirection: inverse ? BrowseDirection.Inverse : BrowseDirection.Forward,
-          referenceTypeId: makeNodeId(type),
-          includeSubtypes: subtypes,
-          nodeClassMask: 0,
-          resultMask: 63,
-        })),
-      });
-      const { results } = await this.#session.ask<BrowseResponse>(request, signal);
-      for (const { references, continuationPoint } of complete(results, some.length, 'Browse')) {
-        const found = [...(references ?? [])];
-        all.push(found);
-        await this.#rest(continuationPoint, found, signal);
-      }
-    }
-    return all;
+    const browser = { session: this.#session, ...this.#size('browse') };
+    return new Browse(browser, browsing, signal).of(nodes);
+  }
+
+  /** As this server's own; undefined: it is on another server, or in a namespace that this one lacks. */
+  local(nodeId: NodeId): NodeId | undefined {
+    const { serverIndex, namespaceUri } = nodeId as Partial<ExpandedNodeId>;
+    if (serverIndex) return undefined;
+    const index = namespaceUri ? this.#namespaces.indexOf(namespaceUri) : nodeId.namespace;
+    return index < 0 ? undefined : new NodeId(nodeId.identifierType, nodeId.value, index);
   }
 
   /** What a reference of this kind leads to, or comes from: the type of an encoding, the supertype of a type. */
@@ -186,7 +167,7 @@ export class Services {
   ): Promise<NodeId | undefined> {
     const options = { type: REFERENCES[kind], inverse: true };
     const [found] = await this.references([node], options, signal);
-    return found?.[0] === undefined ? undefined : local(found[0].nodeId);
+    return found?.[0] === undefined ? undefined : this.local(found[0].nodeId);
   }
 
   /** The values of a node's properties with these names. */
@@ -196,61 +177,30 @@ export class Services {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, DataValue>> {
     const [found = []] = await this.references([node], { type: REFERENCES.HasProperty }, signal);
-    const wanted = found.filter(({ browseName }) => names.includes(browseName.name ?? ''));
-    const nodes = wanted.map(({ nodeId }) => ({
-      nodeId: local(nodeId),
+    const wanted = new Map<string, NodeId>();
+    for (const { browseName, nodeId } of found) {
+      const [name, own] = [browseName.name ?? '', this.local(nodeId)];
+      if (names.includes(name) && own !== undefined) wanted.set(name, own);
+    }
+    const nodes = [...wanted.values()].map((nodeId) => ({
+      nodeId,
       attributeId: AttributeIds.Value,
     }));
-    const values = nodes.length === 0 ? [] : await this.attributes(nodes, signal);
-    return new Map(
-      wanted.flatMap(({ browseName }, index) => {
-        const value = values[index];
-        return value === undefined ? [] : [[browseName.name ?? '', value] as const];
-      }),
-    );
+    const values = await this.attributes(nodes, signal);
+    return new Map([...wanted.keys()].map((name, index) => [name, values[index] as DataValue]));
   }
 
-  async #rest(
-    point: Buffer | null,
-    found: ReferenceDescription[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    let next = point;
-    for (let count = 0; next !== null && next !== undefined && next.length > 0; count++) {
-      // Each brings some, unless the server goes on for ever with nothing.
-      const enough = found.length >= MAX_REFERENCES || count >= MAX_REFERENCES;
-      const request = new BrowseNextRequest({
-        continuationPoints: [next],
-        releaseContinuationPoints: enough,
-      });
-      const { results } = await this.#session.ask<BrowseNextResponse>(request, signal);
-      if (enough) return;
-      const more = results?.[0];
-      found.push(...(more?.references ?? []));
-      next = more?.continuationPoint ?? null;
-    }
+  /** What one call may have, until the server takes less. */
+  #size(call: keyof Limits): { most: () => number; fewer: (count: number) => void } {
+    return {
+      most: () => this.#limits[call],
+      fewer: (count) => {
+        this.#limits = { ...this.#limits, [call]: count };
+      },
+    };
   }
-}
-
-/** A node of this very server, without the parts that name another. */
-export function local(nodeId: NodeId): NodeId {
-  return coerceNodeId(nodeId.toString().replace(/^svr=0;/, ''));
-}
-
-/** Lists of at most so many. */
-export function* pieces<T>(items: readonly T[], most: number): Generator<T[]> {
-  for (let at = 0; at < items.length; at += most) yield items.slice(at, at + most);
-}
-
-/** @throws Unreachable OPCUA_ANSWER when the server does not answer each of what it was asked */
-export function complete<T>(results: T[] | null, count: number, service: string): T[] {
-  if (results?.length === count) return results;
-  throw new Unreachable(
-    'OPCUA_ANSWER',
-    `${service}: the server answered ${results?.length ?? 0} of ${count}; it breaks the protocol`,
-  );
 }
 
 function limitOf(value: unknown): number | undefined {
-  return typeof value === 'number' && value > 0 ? Math.min(value, USUAL) : undefined;
+  return typeof value === 'number' && value >= 1 ? Math.min(Math.floor(value), USUAL) : undefined;
 }

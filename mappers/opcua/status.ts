@@ -38,6 +38,13 @@ const GONE = new Set([
   'BadTcpSecureChannelUnknown',
 ]);
 
+/** One value is more than a message may hold. */
+const TOO_LARGE = new Set([
+  'BadResponseTooLarge',
+  'BadTcpMessageTooLarge',
+  'BadEncodingLimitsExceeded',
+]);
+
 /** Of opening a session: somebody has to change a manifest or a password first. */
 const NEVER = new Set([
   'BadIdentityTokenInvalid',
@@ -75,7 +82,8 @@ export const hasOverflow = ({ value }: Status): boolean => (value & 0x0480) === 
 
 /** One item was refused, or is doubted. `what`: `ns=2;s=Temp`. */
 export function itemError(status: Status, what: string): Refused {
-  return new Refused(codeOf(status), `${what}: ${wordsOf(status)}`);
+  const advice = TOO_LARGE.has(status.name) ? '; take a part of it with range, such as 0:99' : '';
+  return new Refused(codeOf(status), `${what}: ${wordsOf(status)}${advice}`);
 }
 
 /** A service was refused as a whole; the status is kept for who knows more about what it means there. */

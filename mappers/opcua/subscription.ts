@@ -24,7 +24,8 @@ import {
 import type { Item, Items } from './items.ts';
 import type { Publisher, Subscriber } from './publisher.ts';
 import { readingOf, unknownIn } from './reading.ts';
-import { complete, pieces, type Services } from './services.ts';
+import { complete, pieces, tooMuch } from './pieces.ts';
+import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
 import { hasOverflow, isGood, serviceError, type Status } from './status.ts';
 import type { Types } from './types.ts';
@@ -160,7 +161,21 @@ export class Watch {
       timestampsToReturn: TimestampsToReturn.Source,
       itemsToCreate: candidates.map(monitored),
     });
-    const answer = await services.session.ask<CreateMonitoredItemsResponse>(request, this.#signal);
+    const answer = await services.session
+      .ask<CreateMonitoredItemsResponse>(request, this.#signal)
+      .catch((error: unknown) => {
+        if (tooMuch(error) === undefined || candidates.length === 1) throw error;
+      });
+    if (answer === undefined) {
+      // It takes less at once than it says.
+      const half = Math.ceil(candidates.length / 2);
+      const left = await this.#monitor(subscriptionId, candidates.slice(0, half), polled);
+      const rest = candidates.slice(half);
+      return [
+        ...left,
+        ...(left.length > 0 ? rest : await this.#monitor(subscriptionId, rest, polled)),
+      ];
+    }
     const results = complete(answer.results, candidates.length, 'CreateMonitoredItems');
     const left: Candidate[] = [];
     for (const [at, candidate] of candidates.entries()) {

@@ -7,6 +7,7 @@ import type { Argument, EUInformation, Range } from 'node-opcua-types';
 import { DataType, type Variant } from 'node-opcua-variant';
 import { idOf } from './expanded.ts';
 import { formatNodeId } from './node-id.ts';
+import { pieces } from './pieces.ts';
 import type { Services } from './services.ts';
 import type { Leaf } from './tree.ts';
 import type { Kind, Types } from './types.ts';
@@ -30,6 +31,8 @@ const READ = [
   AttributeIds.Value,
 ] as const;
 const [CAN_READ, CAN_WRITE] = [1, 2] as const;
+/** Present values, of which some are large, are forgotten before the next are read. */
+const AT_ONCE = 100;
 
 /** @throws what a service throws */
 export async function describeLeaves(
@@ -52,16 +55,18 @@ async function valuesOf(
   asking: Asking,
 ): Promise<Properties> {
   const { services, signal } = asking;
-  const nodes = variables.flatMap(({ nodeId }) =>
-    READ.map((attributeId) => ({ nodeId, attributeId })),
-  );
-  const values = await services.attributes(nodes, signal);
   const ranged = await describing(variables, ['EngineeringUnits', 'EURange'], asking);
   const properties: Properties[number][] = [];
-  for (const [index, leaf] of variables.entries()) {
-    const told = values.slice(index * READ.length, (index + 1) * READ.length);
-    const property = await propertyOf({ leaf, name: names.get(leaf) ?? leaf.name, told }, asking);
-    if (property !== undefined) properties.push({ ...property, ...ranged.get(leaf) });
+  for (const some of pieces(variables, AT_ONCE)) {
+    const nodes = some.flatMap(({ nodeId }) =>
+      READ.map((attributeId) => ({ nodeId, attributeId })),
+    );
+    const values = await services.attributes(nodes, signal);
+    for (const [index, leaf] of some.entries()) {
+      const told = values.slice(index * READ.length, (index + 1) * READ.length);
+      const property = await propertyOf({ leaf, name: names.get(leaf) ?? leaf.name, told }, asking);
+      if (property !== undefined) properties.push({ ...property, ...ranged.get(leaf) });
+    }
   }
   return properties;
 }

@@ -5,7 +5,7 @@ import type { Connection, DmiError, Found, Reading, Value } from '@limpet/dmi';
 import { DataType, Variant, VariantArrayType } from 'node-opcua-variant';
 import { Range } from 'node-opcua-types';
 import { StatusCodes } from 'node-opcua-status-code';
-import { never, open, realContext, visitorOf } from './open.fixture.ts';
+import { never, open, realContext, until, visitorOf } from './open.fixture.ts';
 import mapper from './mapper.ts';
 import { parseNodeId, type NodeAddress } from './node-id.ts';
 import { SimulatedServer } from './simulator.ts';
@@ -159,6 +159,28 @@ suite('values', () => {
     assert.deepEqual([told(nan), told(bad)], ['OPCUA_NOT_A_NUMBER', 'OPCUA_BAD_SENSOR_FAILURE']);
   });
 
+  test('a value beyond what a message holds is refused alone, read and told', async () => {
+    const visitors = ['Huge', 'Double'].map((name) => of(name));
+    const both = ['OPCUA_BAD_TCP_MESSAGE_TOO_LARGE', 5];
+    await connection.write(of('Double'), 5, never);
+    const readings = await connection.read(visitors, never);
+    assert.deepEqual(readings.map(told), both);
+    assert.ok(readings[0]?.ok === false);
+    assert.match(readings[0].error.message, /^ns=2;s=Huge: .*range/);
+    const life = new AbortController();
+    const heard = new Map<number, unknown>();
+    const sink = {
+      reading: (index: number, reading: Reading) => void heard.set(index, told(reading)),
+      lost: (error: Error) => void heard.set(-1, error),
+    };
+    const wishes = visitors.map((visitor) => ({ visitor, everyMs: 50 }));
+    assert.deepEqual(await connection.subscribe?.(wishes, sink, life.signal), []);
+    await until(() => heard.size >= 2);
+    const all = [heard.get(0), heard.get(1), heard.get(-1)];
+    assert.deepEqual(all, ['OPCUA_BAD_RESPONSE_TOO_LARGE', 5, undefined]);
+    life.abort();
+  });
+
   test('a method takes its arguments in their types', async () => {
     const twice = visitorOf({ object: 'ns=2;s=Machine', method: 'ns=2;s=Twice' });
     assert.deepEqual(await connection.call?.(twice, [21, 'x'], never), [42, 'xx']);
@@ -219,6 +241,9 @@ function furnish(server: SimulatedServer): void {
   const add = (name: string, type: DataType, value: Value, shape = {}) =>
     server.add({ node: at(`ns=2;s=${name}`), name, type, value, writable: true, shape });
   add('List', DataType.Int32, [1, 2, 3]);
+  add('Huge', DataType.ByteString, Uint8Array.of(1)).setValueFromSource(
+    new Variant({ dataType: DataType.ByteString, value: Buffer.alloc(9_000_000) }),
+  );
   add('State', DataType.Int32, 0, { dataType: 'ServerState' });
   const numbers = { dataType: DataType.Int32, arrayType: VariantArrayType.Matrix };
   add('Table', DataType.Int32, 0, { valueRank: 2, arrayDimensions: [2, 3] }).setValueFromSource(
