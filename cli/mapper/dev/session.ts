@@ -163,6 +163,7 @@ export class Session {
   }
 
   async #pause(ms: number): Promise<void> {
+    if (this.#end.signal.aborted) return;
     if (this.#orders.length > 0 && this.state.kind === 'connected') return;
     this.#wake = new AbortController();
     await sleep(ms, undefined, { signal: this.#wake.signal }).catch(() => undefined);
