@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CapturePage } from '@limpet/dmi/manifest';
+import type { CapturePage, Device } from '@limpet/dmi/manifest';
 import { parseRecording } from '@limpet/dmi/testing';
-import { record } from './record.ts';
+import { record, unseenWires } from './record.ts';
 
 const HEAD = { limpet: 'capture', version: 1, device: 'd/1', protocol: 'p', settings: {} };
 
@@ -41,4 +41,13 @@ test('what was recorded before it failed can be replayed', async () => {
   });
   assert.equal(recording.events.length, 1);
   assert.match(String(counts.failure), /the edge is gone/);
+});
+
+test('a device is not recorded for lack of wires only while it is online and has none at all', () => {
+  const device = (state: string) => ({ metadata: { name: 'one' }, status: { state } }) as Device;
+  const none = { ...page([]), wires: 0 };
+  assert.match(unseenWires(device('online'), none) ?? '', /^"one" is online, and not over a wire/);
+  assert.equal(unseenWires(device('offline'), none), undefined);
+  assert.equal(unseenWires(device('online'), page([])), undefined);
+  assert.equal(unseenWires(device('online'), { ...page([5]), wires: 0 }), undefined);
 });

@@ -1,5 +1,5 @@
 /** Pages of a capture, one after the other, as the lines of a recording. */
-import type { CapturedEvent, CapturePage } from '@limpet/dmi/manifest';
+import type { CapturedEvent, CapturePage, Device } from '@limpet/dmi/manifest';
 
 export interface Counts {
   readonly wires: number;
@@ -14,6 +14,15 @@ export interface Counts {
 export interface Sink {
   write(line: string): void;
   close(): void;
+}
+
+/** Why nothing of this device will ever be recorded, as the first page shows; later a wire may be gone for a while. */
+export function unseenWires(
+  { metadata, status }: Device,
+  { wires, events }: CapturePage,
+): string | undefined {
+  if (status?.state !== 'online' || wires > 0 || events.length > 0) return undefined;
+  return `"${metadata.name}" is online, and not over a wire that Limpet sees: the library of its mapper uses none, or one of its own in the edge's process. Use the system's tools, such as tcpdump or btmon.`;
 }
 
 /** Writes what comes, and always how it ended: a recording without its end is none. */

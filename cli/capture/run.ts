@@ -13,7 +13,7 @@ import { modelOf } from '../get/run.ts';
 import { parseName } from '../names.ts';
 import { processOutput } from '../output.ts';
 import type { CaptureOptions } from '../verbs/capture.ts';
-import { type Counts, record, type Sink } from './record.ts';
+import { type Counts, record, type Sink, unseenWires } from './record.ts';
 import { withoutSecrets } from './secrets.ts';
 
 const EVERY_MS = 250;
@@ -32,6 +32,8 @@ export async function runCapture(name: string, options: CaptureOptions): Promise
     const capture = `c${randomUUID().replaceAll('-', '')}`;
     // Before the file, so that what cannot be recorded leaves none.
     const first = await fetched(api, target, capture);
+    const unseen = unseenWires(device, first);
+    if (unseen !== undefined) throw new CliError(1, 'CAPTURE_UNSUPPORTED', unseen);
     const sink = openSink(json && options.output === undefined ? undefined : file);
     try {
       sink.write(JSON.stringify(headerOf(device, model)));

@@ -158,6 +158,16 @@ test('a watch tells of readings, orders and removal, and resumes from any versio
   await assert.rejects(stale.next(), { code: 410, reason: 'Expired' });
 });
 
+test('a capture goes on while its device, which has yet to notice, is without its wire', async (t) => {
+  const { store } = await edge(t);
+  store.condition(ID, { state: 'online' });
+  const page = { events: [], dropped: { events: 0, bytes: 0 }, wires: 0, more: false };
+  const options = { store, node: 'gateway-1', facts: () => FACTS, clock: systemClock };
+  const backend = new LocalBackend({ ...options, capture: () => Promise.resolve(page) });
+  t.after(() => backend.close());
+  assert.equal(await backend.capture(TARGET, 'c', new AbortController().signal), page);
+});
+
 test('only the owner may open the socket, and it goes with the edge', async (t) => {
   const { path, api } = await edge(t);
   assert.equal(statSync(path).mode & 0o777, 0o600);

@@ -125,21 +125,15 @@ export class LocalBackend implements Backend {
   }
 
   async capture(target: Target, capture: string, signal: AbortSignal): Promise<CapturePage> {
-    const device = this.get(target) as Device;
     const door = this.#options.capture;
     if (door === undefined) throw methodNotAllowed('devices cannot be captured here');
+    this.get(target);
     try {
-      const page = await door(keyOf(target), capture, signal);
-      if (page.wires > 0 || page.events.length > 0 || device.status?.state !== 'online')
-        return page;
+      return await door(keyOf(target), capture, signal);
     } catch (error) {
       if (!(error instanceof DmiError)) throw error;
       throw new ApiError('ServiceUnavailable', `${error.message} (${error.code})`);
     }
-    throw new ApiError(
-      'Conflict',
-      `"${keyOf(target)}" is online, and not over a wire that Limpet sees: the library of its mapper uses none, or one of its own in this process. Use the system's tools, such as tcpdump or btmon`,
-    );
   }
 
   async call(
