@@ -23,6 +23,8 @@ interface Live {
   readonly subscriber: Subscriber;
   /** Number of the last message. */
   last: number;
+  /** Ends with the message before: one that takes its time is not overtaken. */
+  turn: Promise<void>;
 }
 
 /** Beyond it the connection is started afresh: a server keeps few messages. */
@@ -52,7 +54,7 @@ export class Publisher {
 
   /** `keepAliveMs`: the subscription says something at least this often. */
   add(id: number, subscriber: Subscriber, keepAliveMs: number): void {
-    this.#live.set(id, { subscriber, last: 0 });
+    this.#live.set(id, { subscriber, last: 0, turn: Promise.resolve() });
     this.#patienceMs = Math.max(this.#patienceMs, keepAliveMs);
     const waiting = this.#orphans.splice(0).filter((orphan) => orphan.id === id);
     for (const { message } of waiting)
@@ -96,6 +98,19 @@ export class Publisher {
       if (this.#orphans.length > MAX_ORPHANS) this.#orphans.shift();
       return;
     }
+    const before = live.turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    live.turn = promise;
+    await before;
+    try {
+      await this.#inTurn(id, live, message);
+    } finally {
+      resolve();
+    }
+  }
+
+  async #inTurn(id: number, live: Live, message: NotificationMessage): Promise<void> {
+    if (this.#live.get(id) !== live) return;
     const { sequenceNumber: number } = message;
     const told = (message.notificationData ?? []).length > 0;
     if (told && this.#isOld(live, number)) return;
