@@ -14,6 +14,7 @@ import { choose, type Offer, policyOf, tokenFor } from './endpoint.ts';
 import { Leftovers } from './leftovers.ts';
 import { quiet } from './library.ts';
 import { type OwnCertificate, ownCertificate } from './own-certificate.ts';
+import { Meant } from './meant.ts';
 import { noFolder, reveal } from './secrets.ts';
 import { Session, type Identity } from './session.ts';
 import type { Settings } from './settings.ts';
@@ -22,6 +23,7 @@ import type { Visitor } from './visitor.ts';
 
 /** Sessions whose connection was lost: the server still keeps them, and has room for few. */
 const leftovers = new Leftovers();
+const meant = new Meant();
 
 /** @throws Unreachable, Misconfigured, Garbled */
 export async function connect(
@@ -38,6 +40,7 @@ export async function connect(
         clock: context.clock,
         log: context.log,
         left: () => leftovers.keep(context.device, session),
+        meant: (now) => meant.by(`${context.device} ${settings.endpoint}`, now),
       },
       signal,
     );

@@ -35,6 +35,8 @@ export interface ConnectionOptions {
   readonly log: Log;
   /** The connection was lost: the server may keep the session. */
   readonly left: () => void;
+  /** What visitors mean by the numbers of these namespaces. */
+  readonly meant: (namespaces: readonly string[]) => readonly string[];
 }
 
 /** `Server_ServerStatus_State`, as a sign of life. */
@@ -68,7 +70,7 @@ export class OpcuaConnection implements Connection<Visitor> {
 
   /** @throws Unreachable, Garbled */
   static async open(options: ConnectionOptions, signal: AbortSignal): Promise<OpcuaConnection> {
-    const services = await Services.open(options.session, signal);
+    const services = await Services.open(options.session, signal, options.meant);
     return new OpcuaConnection(options, services, new AbortController());
   }
 

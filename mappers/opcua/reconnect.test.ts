@@ -136,23 +136,37 @@ suite('coming back', () => {
   test('a restarted server whose namespaces have other numbers is read by their URIs', async (t) => {
     const uri = 'urn:plant';
     const visitor = visitorOf({ node: `nsu=${uri};s=Level` });
-    for (const first of [[], ['urn:other', 'urn:more']]) {
-      const server = await serving(t, []);
-      for (const each of first) server.namespace(each);
-      server.add({
-        node: { namespace: uri, kind: 's', id: 'Level' },
-        name: 'Level',
-        type: DataType.Double,
-        value: 3,
-        writable: false,
-      });
+    const byNumber = visitorOf({ node: 'ns=2;s=Level' });
+    let port = 0;
+    for (const spaces of [[uri], ['urn:other', 'urn:more', uri]]) {
+      const server = await serving(t, [], { port });
+      port = server.port;
+      for (const [index, namespace] of spaces.entries())
+        server.add({
+          node: { namespace, kind: 's', id: 'Level' },
+          name: namespace,
+          type: DataType.Double,
+          value: namespace === uri ? 3 : index,
+          writable: true,
+        });
       const connection = await open({ ...SETTINGS, endpoint: server.endpoint }, realContext());
-      const [level, other] = await connection.read(
-        [visitor, visitorOf({ node: 'nsu=urn:x;i=1' })],
+      const [level, other, numbered] = await connection.read(
+        [visitor, visitorOf({ node: 'nsu=urn:x;i=1' }), byNumber],
         never,
       );
       assert.deepEqual([value(level), value(other)], [3, 'OPCUA_NAMESPACE']);
+      if (spaces[0] === uri) assert.equal(value(numbered), 3);
+      else {
+        // Where it was there is another node now.
+        assert.ok(numbered?.ok === false && numbered.error.code === 'OPCUA_NAMESPACE');
+        assert.match(
+          numbered.error.message,
+          /was urn:plant and is urn:other.*nsu=urn:plant;s=Level/,
+        );
+        await assert.rejects(connection.write(byNumber, 5, never), { code: 'OPCUA_NAMESPACE' });
+      }
       await connection.close();
+      await server.close();
     }
   });
 });

@@ -19,7 +19,7 @@ import {
 import { Refused } from '@limpet/dmi';
 import { Browse, type Browsing } from './browse.ts';
 import { nativeNodeId } from './expanded.ts';
-import type { NodeAddress } from './node-id.ts';
+import { formatNodeId, type NodeAddress } from './node-id.ts';
 import { complete, inPieces } from './pieces.ts';
 import type { Session } from './session.ts';
 import type { Status } from './status.ts';
@@ -43,13 +43,22 @@ export class Services {
   readonly #session: Session;
   #limits: Limits = { read: USUAL, write: USUAL, browse: USUAL, monitor: USUAL };
   #namespaces: readonly string[] = [];
+  /** What their numbers stand for in visitors. */
+  #meant: readonly string[] = [];
 
   private constructor(session: Session) {
     this.#session = session;
   }
 
-  /** Asks for limits and namespaces first. @throws what a service throws */
-  static async open(session: Session, signal: AbortSignal): Promise<Services> {
+  /**
+   * Asks for limits and namespaces first. `meant`: what visitors mean by the numbers of these namespaces.
+   * @throws what a service throws
+   */
+  static async open(
+    session: Session,
+    signal: AbortSignal,
+    meant: (namespaces: readonly string[]) => readonly string[] = (namespaces) => namespaces,
+  ): Promise<Services> {
     const services = new Services(session);
     const nodes = [...LIMIT_NODES, NAMESPACES].map((id) => ({
       nodeId: makeNodeId(id),
@@ -70,6 +79,7 @@ export class Services {
     };
     const told: unknown = values.at(-1)?.value?.value;
     services.#namespaces = Array.isArray(told) ? told.map(String) : [];
+    services.#meant = meant(services.#namespaces);
     return services;
   }
 
@@ -85,8 +95,9 @@ export class Services {
     return this.#namespaces;
   }
 
-  /** In this session, whose namespaces have their own numbers. @throws Refused OPCUA_NAMESPACE when the server has none of that URI */
+  /** In this session, whose namespaces have their own numbers. @throws Refused OPCUA_NAMESPACE when the server has none of that URI, or another by that number */
   resolve({ namespace, kind, id }: NodeAddress): NodeId {
+    if (typeof namespace === 'number') this.#still({ namespace, kind, id });
     const index = typeof namespace === 'number' ? namespace : this.#namespaces.indexOf(namespace);
     if (index < 0) {
       throw new Refused(
@@ -95,6 +106,19 @@ export class Services {
       );
     }
     return nativeNodeId({ kind, id }, index);
+  }
+
+  /** 0 and 1 have a meaning of their own: the standard, and the server itself (Part 3, 8.2.2). */
+  #still(address: NodeAddress & { readonly namespace: number }): void {
+    const { namespace } = address;
+    const [meant, now] = [this.#meant[namespace], this.#namespaces[namespace]];
+    if (namespace < 2 || meant === undefined || meant === now || this.#namespaces.length === 0)
+      return;
+    const own = formatNodeId({ ...address, namespace: meant });
+    throw new Refused(
+      'OPCUA_NAMESPACE',
+      `ns=${namespace} was ${meant} and is ${now ?? 'nothing'} since the server was started anew; write ${own}, or restart this node if the new one is meant`,
+    );
   }
 
   /** In the order asked. */
