@@ -4,6 +4,7 @@
  */
 import { type Clock, type Log, type Mapper, Misconfigured, Unreachable } from '@limpet/dmi';
 import { type Reason, suggestion } from '@limpet/dmi/manifest';
+import { mkdir } from 'node:fs/promises';
 import {
   type Catalog,
   type CatalogEntry,
@@ -72,6 +73,7 @@ export class MapperHost {
   /** Knows what is installed; nothing is loaded or started yet. */
   static async open(options: MapperHostOptions): Promise<MapperHost> {
     const host = new MapperHost(options);
+    await host.#makeFolder();
     await host.refresh();
     return host;
   }
@@ -142,6 +144,19 @@ export class MapperHost {
     for (const unit of this.#units.values()) this.#end(unit);
     this.#units.clear();
     await Promise.all(this.#leaving);
+  }
+
+  /** A folder that is not there cannot be watched, and what is installed into it later would be seen by nobody. */
+  async #makeFolder(): Promise<void> {
+    const folder = this.#options.terms?.mapperFolder;
+    if (folder === undefined) return;
+    try {
+      const made = await mkdir(folder, { recursive: true });
+      if (made !== undefined) this.#options.log.info('folder for mappers made', { folder });
+    } catch (error) {
+      // Reading it fails too, and is told as a broken mapper.
+      this.#options.log.debug('folder for mappers cannot be made', { folder, error });
+    }
   }
 
   async #read(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Connection } from '@limpet/dmi';
 import { silentLog } from '@limpet/dmi/testing';
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../kernel/clock.ts';
@@ -303,4 +303,15 @@ test('what a mapper does wrong is told in words of its author’s, with the plac
     const said = await read(connection).catch((error: unknown) => error);
     assert.match((said as Error).message, message);
   }
+});
+
+test('a folder for mappers that is not there yet is made, so that what comes into it is seen', async (t) => {
+  const folder = new MapperFolder(t);
+  const mapperFolder = path.join(folder.root, 'later/mappers');
+  const host = await folder.open(t, { terms: { mapperFolder } });
+  assert.deepEqual(host.status(), []);
+  folder.write('knock', source());
+  cpSync(folder.mappers, mapperFolder, { recursive: true });
+  await until('seen', () => host.status().length === 1);
+  assert.equal(statusOf(host).state, 'idle');
 });
