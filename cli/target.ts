@@ -111,6 +111,11 @@ export function explainAt(error: unknown, place: Place): unknown {
       { cause: error },
     );
   }
+  if (place.kind === 'cloud' && code !== undefined && /^EPROTO$|WRONG_VERSION_NUMBER/.test(code)) {
+    const plain = place.url.replace(/^https:/, 'http:');
+    const message = `${place.url} does not speak TLS: check the port, or ask it as ${plain}.`;
+    return new CliError(1, 'TLS', message, { cause: error });
+  }
   if ((error as { reason?: unknown }).reason === 'Unauthorized') {
     return new CliError(
       1,

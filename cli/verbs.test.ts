@@ -65,10 +65,37 @@ test('all faults of all files come at once with their places, and do not stop th
   assert.match(err, /c\.json:\d+:\d+: spec\.nod: .*"node"/);
   assert.match(err, /d\.yaml:7:\d+: spec\.settings\.address: /);
   assert.match(err, /3 refused/);
+  assert.match(err, /the others were applied/);
+  const dry = await limpet('apply', '-f', folder, '--dry-run');
+  assert.match(dry.err, /3 refused, see above; nothing was changed, for this was a dry run/);
   const json = await limpet('apply', '-f', path.join(folder, 'b.yml'), '--json');
   const { error } = JSON.parse(json.err) as { error: { code: string; faults: { line: number }[] } };
   assert.equal(error.code, 'MANIFEST_INVALID');
   assert.equal(error.faults[0]?.line, 8);
+});
+
+test('manifests that would do nothing are told: an empty file, a device whose model is nowhere', async (t) => {
+  const folder = temporaryFolder(t);
+  const [empty, alone, wrong] = ['empty.yaml', 'alone.yaml', 'wrong.yaml'].map((name) =>
+    path.join(folder, name),
+  ) as [string, string, string];
+  writeFileSync(empty, '# nothing yet\n');
+  const none = await limpet('apply', '-f', empty);
+  assert.equal(none.code, 1);
+  assert.match(none.err, /empty\.yaml: no manifest in it; each begins with "apiVersion/);
+  writeFileSync(alone, device('alone', 50).replace('model: boiler', 'model: bioler'));
+  const lonely = await limpet('apply', '-f', alone, '--dry-run');
+  assert.equal(lonely.code, 0);
+  assert.match(lonely.err, /no model "bioler" in namespace "default" yet: device "alone"/);
+  writeFileSync(wrong, device('wrong', 50).replace('kind: Device', 'kind: Devcie'));
+  assert.match((await limpet('apply', '-f', wrong)).err, /1 refused, .*; nothing was applied/);
+});
+
+test('a cloud without TLS that is asked with it is said to have none', async () => {
+  const url = cloud.url.replace('http:', 'https:');
+  const { code, err } = await runLimpet(['get', 'devices', '--cloud', url]);
+  assert.equal(code, 1);
+  assert.match(err, /https:\S+ does not speak TLS: check the port, or ask it as http:/);
 });
 
 test('a value is set, refused with its reason, or waited for in vain', async (t) => {

@@ -20,6 +20,8 @@ export interface Checked {
   readonly faults: readonly Fault[];
   /** How many resources, or files that are no YAML, have faults. */
   readonly refused: number;
+  /** What is no fault, since it may come later, and more likely is one: devices of models that are nowhere. */
+  readonly absent: readonly string[];
 }
 
 type AnyMapper = Mapper<unknown, unknown>;
@@ -43,15 +45,26 @@ export async function checkSources(
   const model: FindModel = async (space, name) =>
     models.get(`${space}/${name}`) ?? find.model(space, name);
   const good: Located[] = [];
+  const absent: string[] = [];
   for (const located of all) {
     const found = await faultsOfParts(located, { mapper: find.mapper, model });
     faults.push(...locateAll(found, located));
     if (found.length === 0) good.push(located);
     else refused += 1;
+    const missing = await modelless(located, model);
+    if (missing !== undefined) absent.push(missing);
   }
   const rank = { DeviceModel: 0, Node: 1, Device: 2 };
   good.sort((a, b) => rank[a.resource.kind] - rank[b.resource.kind]);
-  return { good, faults, refused };
+  return { good, faults, refused, absent };
+}
+
+async function modelless({ resource }: Located, model: FindModel): Promise<string | undefined> {
+  if (resource.kind !== 'Device') return undefined;
+  const { metadata, spec } = resource;
+  const namespace = metadata.namespace ?? 'default';
+  if ((await model(namespace, spec.model)) !== undefined) return undefined;
+  return `there is no model "${spec.model}" in namespace "${namespace}" yet: device "${metadata.name}" does nothing until it is applied too.`;
 }
 
 async function faultsOfParts(

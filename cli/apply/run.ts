@@ -2,7 +2,7 @@
 import type { Mapper } from '@limpet/dmi';
 import { formatFaults, type Resource } from '@limpet/dmi/manifest';
 import type { Api, Document, Target } from '../api.ts';
-import { explain } from '../cli-error.ts';
+import { CliError, explain } from '../cli-error.ts';
 import { withApi } from '../client.ts';
 import { modelOf } from '../get/run.ts';
 import { title } from '../names.ts';
@@ -23,16 +23,33 @@ export async function runApply(options: ApplyOptions): Promise<number> {
       model: async (namespace, name) =>
         modelOf(api, { metadata: { name: '', namespace }, spec: { model: name } }),
     });
+    const { absent } = checked;
     let refused = checked.refused;
     tellFaults(checked, output);
+    if (refused === 0 && checked.good.length === 0) throw nothingIn(options.filename);
+    for (const text of absent) output.note(`limpet: ${text}`);
+    let applied = 0;
     for (const { resource } of checked.good) {
-      if (!(await applyOne(api, resource, { output, dryRun: options.dryRun === true })))
-        refused += 1;
+      if (await applyOne(api, resource, { output, dryRun: options.dryRun === true })) applied += 1;
+      else refused += 1;
     }
-    if (refused > 0 && !output.json)
-      output.note(`limpet: ${refused} refused, see above; the others were applied.`);
+    if (refused > 0 && !output.json) {
+      const others = outcome(applied, options.dryRun === true);
+      output.note(`limpet: ${refused} refused, see above; ${others}.`);
+    }
     return refused > 0 ? 1 : 0;
   });
+}
+
+function outcome(applied: number, dryRun: boolean): string {
+  if (dryRun) return 'nothing was changed, for this was a dry run';
+  return applied === 0 ? 'nothing was applied' : 'the others were applied';
+}
+
+/** A pipe that broke, or a file that was not saved, must not pass for success. */
+function nothingIn(names: readonly string[]): CliError {
+  const message = `${names.join(', ')}: no manifest in it; each begins with "apiVersion: limpet.dev/v1" and a "kind".`;
+  return new CliError(1, 'NO_MANIFESTS', message);
 }
 
 /** Makes one resource so. */
