@@ -46,17 +46,16 @@ export async function look(looks: Look): Promise<unknown> {
       progress.clear();
       if (!(await take(found))) break;
     }
-    return undefined;
   } catch (error) {
     if (!stop.signal.aborted) return error;
-    progress.clear();
-    if (!output.json) output.note(`limpet: stopped (${doing}); what was found until then counts.`);
-    return undefined;
   } finally {
     clearTimeout(timer);
     progress.stop();
     sight.close();
   }
+  if (stop.signal.aborted && !output.json)
+    output.note(`limpet: stopped (${doing}); what was found until then counts.`);
+  return undefined;
 }
 
 /** What the mapper tells, for as long as the signal allows, whatever the mapper does with that. */
@@ -66,13 +65,18 @@ async function* foundBy(
   signal: AbortSignal,
 ): AsyncGenerator<unknown> {
   const told = mapper.discover?.(search, context, signal)[Symbol.asyncIterator]();
+  // One that gathers first and tells at the end, as from a broker, has a moment to tell what it has.
+  const late = new AbortController();
+  const giveUp = (): void => void context.clock.after(TIDY_MS, () => late.abort(signal.reason));
+  signal.addEventListener('abort', giveUp, { once: true });
   try {
     for (;;) {
-      const next = await unlessAborted(Promise.resolve(told?.next()), signal);
+      const next = await unlessAborted(Promise.resolve(told?.next()), late.signal);
       if (next === undefined || next.done === true) return;
       yield next.value;
     }
   } finally {
+    signal.removeEventListener('abort', giveUp);
     const tidied = Promise.resolve(told?.return?.()).catch(() => undefined);
     const patience = new AbortController();
     const late = context.clock.sleep(TIDY_MS, patience.signal).catch(() => undefined);

@@ -255,3 +255,25 @@ test('any other topics: an object is a device, single values are one by the leve
   );
   assert.deepEqual(visitors, ['wind.speed', '/gust max', 'name', 'raw']);
 });
+
+test('who has seen enough is told what was heard until then', async (t) => {
+  const { broker } = await found(t, { 'plant/oven/temp': '21.5' });
+  const stop = new AbortController();
+  const clock = fakeClock();
+  const context = fakeContext({ clock, wire: (wire) => broker.accept(wire) });
+  const search = { where: 'mqtt://broker', settings: { listen: '1m' } };
+  const all: Found[] = [];
+  const looking = (async () => {
+    for await (const each of mapper.discover?.(search, context, stop.signal) ?? []) all.push(each);
+  })();
+  for (let step = 0; step < 100; step++) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    await clock.advance(20);
+  }
+  stop.abort();
+  await looking;
+  assert.deepEqual(
+    all.map(({ name }) => name),
+    ['plant-oven'],
+  );
+});

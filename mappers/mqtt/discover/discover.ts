@@ -38,6 +38,9 @@ export async function* discover(
   const heard = new HeardTopics();
   try {
     await listenTo(share, heard, { context, listenMs }, AbortSignal.any([signal, life.signal]));
+  } catch (error) {
+    // Somebody has seen enough, or the time is up: what was heard until then counts. A lost broker is another thing.
+    if (!signal.aborted || life.signal.aborted) throw error;
   } finally {
     share.leave();
   }
