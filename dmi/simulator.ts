@@ -25,6 +25,8 @@ export interface Simulator<Settings, Visitor> {
   /** Takes as many wires as are dialled until it is closed. */
   simulate(
     device: {
+      /** Its namespace and name, as `context.device` says it to the mapper; absent where it has none. */
+      readonly device?: string;
       readonly settings: Settings;
       readonly properties: readonly SimulatedProperty<Visitor>[];
       readonly methods?: readonly SimulatedMethod<Visitor>[];

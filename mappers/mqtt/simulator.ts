@@ -18,7 +18,7 @@ import { fillFor } from './template.ts';
 import { decodeJson, decodePayload, encode, parseJson, payloadOf } from './values.ts';
 import type { Layout, Visitor } from './visitor.ts';
 
-/** What `{namespace}` and `{name}` in topics are. */
+/** What `{namespace}` and `{name}` in topics are where nobody says it: as in the conformance run. */
 const DEVICE = 'default/subject';
 
 interface Simulated {
@@ -29,9 +29,9 @@ interface Simulated {
 
 /** Derived from the visitors: it tells its states retained, and takes commands; or is a Sparkplug device. */
 export const simulator: Simulator<Settings, Visitor> = defineSimulator({
-  async simulate({ settings, properties }): Promise<SimulatedDevice> {
+  async simulate({ device: named = DEVICE, settings, properties }): Promise<SimulatedDevice> {
     if (settings.sparkplug !== undefined) return SimulatedNode.open(settings.sparkplug, properties);
-    const fill = fillFor(settings, DEVICE);
+    const fill = fillFor(settings, named);
     const all = properties.map((property) => ({
       property,
       point: pointOf(property.visitor, settings, fill),

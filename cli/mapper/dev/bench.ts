@@ -8,7 +8,7 @@ import { Modules } from '../modules.ts';
 import { parseTyped, HELP, type Typed } from './commands.ts';
 import { Session } from './session.ts';
 import { errorText } from './show.ts';
-import { exampleOf, type Known, Stage } from './stage.ts';
+import { deviceOf, exampleOf, type Known, Stage } from './stage.ts';
 
 export interface BenchOptions {
   readonly place: Place;
@@ -147,7 +147,7 @@ export class Bench {
     const { properties } = example.model.spec;
     const session = new Session({
       mapper: authored.mapper,
-      device: `default/${example.device.metadata.name}`,
+      device: deviceOf(example),
       settings: await this.#stage.settings(authored, example),
       properties: properties.map((property, index) => ({
         property,

@@ -172,3 +172,13 @@ test('what is typed means what it says', () => {
   assert.deepEqual(parseTyped(''), { kind: 'nothing' });
   assert.deepEqual(parseTyped('refuse'), { kind: 'unknown', text: 'refuse' });
 });
+
+test('the pretend device is called as the mapper is told that it is', async (t) => {
+  const mqtt = path.join(import.meta.dirname, '../../../mappers/mqtt');
+  const example = path.join(temporaryFolder(t), 'example.yaml');
+  const text = readFileSync(path.join(mqtt, 'example.yaml'), 'utf8');
+  writeFileSync(example, text.replace('topic: heating/hall-1', "topic: 'heating/{name}'"));
+  const dev = new Dev(t, mqtt, ['--example', example]);
+  await dev.values(({ temperature }) => temperature === 20);
+  await dev.quit();
+});

@@ -84,8 +84,9 @@ export class Stage {
       .filter(({ name }) => !this.#refused.includes(name))
       .map((property) => ({ ...property, value: held(before, property) }));
     const { settings } = example;
+    const device = deviceOf(example);
     const context = { clock: systemClock, log: this.#log };
-    this.#device = await authored.simulator.simulate({ settings, properties }, context);
+    this.#device = await authored.simulator.simulate({ device, settings, properties }, context);
     if (before !== undefined) this.wires.cut();
     await before?.close();
   }
@@ -99,6 +100,11 @@ export class Stage {
     device.accept(far);
     return near;
   }
+}
+
+/** What the mapper and its simulator are told that the device is called. */
+export function deviceOf({ device }: Known): string {
+  return `default/${device.metadata.name}`;
 }
 
 /** What the device before held there, if it had such a property. */
