@@ -50,6 +50,13 @@ for (const kind of ['line', 'http', 'bytes'] as const) {
   });
 }
 
+test('a name that a mapper of ours has is possible, and comes with a warning', async (t) => {
+  const folder = temporaryFolder(t);
+  const ran = await runLimpet(['mapper', 'new', 'modbus', '--dir', path.join(folder, 'own')]);
+  assert.equal(ran.code, 0, ran.err);
+  assert.match(ran.err, /a mapper "modbus" comes with Limpet: .*mappers: \{ modbus: \{ folder/);
+});
+
 test('nothing is written over, and a wrong name is said to be wrong', async (t) => {
   const folder = temporaryFolder(t);
   writeFileSync(path.join(folder, 'mine'), '');

@@ -18,6 +18,7 @@ import { promisify } from 'node:util';
 import { CliError } from '../cli-error.ts';
 import { processOutput } from '../output.ts';
 import type { NewOptions } from '../verbs/mapper.ts';
+import { OURS } from './install/edge.ts';
 import { type ArchiveFile, packArchive } from './tar.ts';
 
 const root = path.join(import.meta.dirname, '../..');
@@ -37,6 +38,11 @@ export async function runNew(name: string, options: NewOptions): Promise<number>
     ...(checkout && { dmi: `file:${ARCHIVE}` }),
   });
   if (checkout) await furnish(folder);
+  if (OURS.includes(name)) {
+    output.note(
+      `limpet: a mapper "${name}" comes with Limpet: an edge takes this one in its place only where limpet.yaml says mappers: { ${name}: { folder: … } }. Another name spares that.`,
+    );
+  }
   if (output.json) output.printJson({ folder, files });
   else {
     const way = path.relative(process.cwd(), folder) || '.';

@@ -35,7 +35,7 @@ const MEMORY_BYTES = 24 * 2 ** 20;
 /** Of a core whose limpet.yaml says none, as it is derived there. */
 const CORE_BYTES = 48 * 2 ** 20;
 /** Limpet comes with these: what merely calls itself so does not take their place. */
-const OURS = ['bluetooth', 'modbus', 'mqtt', 'opcua'];
+export const OURS: readonly string[] = ['bluetooth', 'modbus', 'mqtt', 'opcua'];
 
 /** By its limpet.yaml, the folder that holds one, or the mapperFolder itself. @throws CliError */
 export async function findEdge(where: string): Promise<Edge> {
