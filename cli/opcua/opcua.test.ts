@@ -24,6 +24,8 @@ test('a certificate that was met is listed, trusted by the beginning of its thum
   const ask = (...args: string[]) => runLimpet(['opcua', ...args, '--config', config]);
   const listed = await ask('list');
   assert.match(listed.out, new RegExp(`rejected +${thumbprint} .* urn:press +CN=press, O=Limpet`));
+  const there = await runLimpet(['opcua', 'list', '--edge', folder]);
+  assert.equal(there.out, listed.out, there.err);
   const trusted = await ask('trust', thumbprint.slice(0, 8).toLowerCase());
   assert.deepEqual([trusted.code, trusted.out.startsWith('trusted: ')], [0, true]);
   assert.deepEqual(await new TrustStore(own).judge(der), { trusted: true, by: 'itself' });

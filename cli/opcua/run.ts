@@ -1,5 +1,6 @@
 /** `limpet opcua`. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { type KnownCertificate, type TrustList, TrustStore } from '@limpet/mapper-opcua/trust';
 import { CliError } from '../cli-error.ts';
 import { configOf, folderOf } from '../discover/options.ts';
@@ -14,8 +15,9 @@ export interface OpcuaWish {
 
 export async function runOpcua(
   { verb, which }: OpcuaWish,
-  { config, json }: OpcuaOptions,
+  { config: named, edge, json }: OpcuaOptions,
 ): Promise<number> {
+  const config = edge === undefined ? named : fileOf(edge);
   const output = processOutput(json === true);
   const folder = folderOf(configOf(config), 'opcua');
   if (folder === undefined) throw new CliError(78, 'CONFIG_INVALID', `${config} names no folder.`);
@@ -29,6 +31,11 @@ export async function runOpcua(
   else
     output.print(`${known.list}: ${known.subject}, ${known.uri}, thumbprint ${known.thumbprint}`);
   return 0;
+}
+
+function fileOf(place: string): string {
+  const folder = statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+  return folder ? path.join(place, 'limpet.yaml') : place;
 }
 
 async function put(store: TrustStore, which: string, to: TrustList): Promise<KnownCertificate> {

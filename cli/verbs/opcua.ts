@@ -4,6 +4,7 @@ import type { Act } from './verb.ts';
 
 export interface OpcuaOptions {
   readonly config: string;
+  readonly edge?: string;
   readonly json?: true;
 }
 
@@ -22,6 +23,7 @@ export function declareOpcua(program: Command, act: Act): void {
     }
     command
       .option('--config <file>', "the edge's limpet.yaml", 'limpet.yaml')
+      .option('--edge <place>', 'the same: its limpet.yaml, or the folder that holds one')
       .option('--json', 'as JSON')
       .action((...given: unknown[]) =>
         act(async () => {

@@ -21,6 +21,6 @@ export async function reveal(secret: Secret, folder: string | undefined): Promis
 export function noFolder(): Misconfigured {
   return new Misconfigured(
     'OPCUA_FOLDER',
-    'security needs a folder for keys and trusted certificates, and here is none; run the mapper in a process of its own, or set security: none',
+    'security needs a folder for keys and trusted certificates, and here is none: give limpet discover an edge with --config limpet.yaml, and let an edge run this mapper in a process of its own (hosting: process); or set security: none',
   );
 }
