@@ -245,6 +245,10 @@ if (import.meta.main) {
     process.stderr.write(`unknown target "${target}"; expected one of ${targets.join(', ')}\n`);
     process.exit(2);
   }
+  // Whoever reads along may have seen enough (`| head`); the build goes on.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   const outdir = path.join(root, 'dist/edge');
   for (const { file, bytes } of await bundleEdge(target, outdir))
     process.stdout.write(`${String(Math.ceil(bytes / 1024)).padStart(7)} KiB  ${file}\n`);

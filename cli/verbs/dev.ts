@@ -4,8 +4,8 @@ import type { Act } from './verb.ts';
 
 export function declareDev(program: Command, act: Act): void {
   program
-    .command('dev', { hidden: true })
-    .description('for working on Limpet itself')
+    .command('dev')
+    .description('for working on Limpet itself: dev test runs its tests')
     .command('test')
     .description('run all tests that need only Node, or those of the given paths')
     .argument('[path...]', 'test files or patterns')
