@@ -167,6 +167,7 @@ test('a protocol that nobody speaks here, and wrong words, are said at once', as
     [['modbus'], 1, /say where to look/],
     [['modbus', 'tcp://a', '--set', 'units'], 2, /is not NAME=VALUE/],
     [['modbus', 'tcp://a', '--timeout', '2h'], 2, /--timeout must be/],
+    [['modbus', 'tcp://a', '--json', '-o', '-'], 2, /both want standard output/],
     [['modbus', 'tcp://a', '--config', config], 78, /node/],
   ];
   const ran = await Promise.all(cases.map(([words]) => runLimpet(['discover', ...words])));

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import process from 'node:process';
-import { CliError } from '../cli-error.ts';
+import { CliError, usage } from '../cli-error.ts';
 import { type Output, processOutput } from '../output.ts';
 import type { DiscoverOptions } from '../verbs/discover.ts';
 import { findMapper } from './find-mapper.ts';
@@ -20,6 +20,9 @@ export async function runDiscover(
   const { protocol, where } = asked;
   const timeoutMs = milliseconds(options.timeout);
   const search = { settings: settingsOf(options.set ?? []), ...(where !== undefined && { where }) };
+  if (options.json === true && options.output === '-') {
+    throw usage('--json and -o - both want standard output: name a file with -o.');
+  }
   refuseFile(options.output);
   const config = configOf(options.config);
   const output = processOutput(options.json === true);

@@ -40,6 +40,19 @@ test('a certificate that was met is listed, trusted by the beginning of its thum
   assert.match((await ask('trust', file)).err, /holds no certificate/);
 });
 
+test('a certificate that cannot be kept is not called none', async (t) => {
+  const folder = temporaryFolder(t);
+  const [config, file] = [path.join(folder, 'limpet.yaml'), path.join(folder, 'press.pem')];
+  writeFileSync(config, `node: n1\ndata: ${folder}/data\n`);
+  writeFileSync(file, new X509Certificate(certificate('press')).toString());
+  const own = path.join(folder, 'data', 'mappers', 'opcua');
+  mkdirSync(own, { recursive: true });
+  writeFileSync(path.join(own, 'pki'), 'where its folder belongs');
+  const ran = await runLimpet(['opcua', 'trust', file, '--config', config]);
+  assert.equal(ran.code, 1);
+  assert.match(ran.err, /press\.pem was not trusted: (ENOTDIR|EEXIST)/);
+});
+
 test('strangers cannot fill the disk with certificates', async (t) => {
   const folder = temporaryFolder(t);
   const trust = new TrustStore(folder);

@@ -43,6 +43,11 @@ async function put(store: TrustStore, which: string, to: TrustList): Promise<Kno
     try {
       return await store.add(readFileSync(which));
     } catch (cause) {
+      const { syscall, message: why } = cause as NodeJS.ErrnoException;
+      // The disk's fault, or that of rights, is none of the certificate.
+      if (syscall !== undefined) {
+        throw new CliError(1, 'FOLDER', `${which} was not trusted: ${why}.`, { cause });
+      }
       const message = `${which} holds no certificate in DER or PEM.`;
       throw new CliError(1, 'CERTIFICATE_INVALID', message, { cause });
     }
