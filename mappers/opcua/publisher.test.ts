@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { NotificationMessage, RepublishRequest } from 'node-opcua-types';
+import { type NotificationMessage, RepublishRequest } from 'node-opcua-types';
 import { Publisher } from './publisher.ts';
 import type { Session } from './session.ts';
 
