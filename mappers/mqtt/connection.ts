@@ -159,8 +159,9 @@ export class TopicConnection implements Connection<Visitor> {
   /** Makes those tell that can be asked, each topic and payload once. */
   #ask(all: readonly Watched[]): void {
     const asked = new Set<string>();
-    for (const { point, reading } of all) {
-      if (reading !== undefined || point instanceof Error || point.ask === undefined) continue;
+    for (const watched of all) {
+      const { point } = watched;
+      if (isSaid(watched) || point instanceof Error || point.ask === undefined) continue;
       const { topic, payload } = point.ask;
       if (asked.has(topic + payload)) continue;
       asked.add(topic + payload);
@@ -192,7 +193,7 @@ export class TopicConnection implements Connection<Visitor> {
     const { point } = watched;
     if (point instanceof Error || (said.heard.retained && point.retained === 'ignore')) return;
     // What the broker kept is older than what was heard live.
-    if (said.heard.retained && watched.reading !== undefined && !watched.retained) return;
+    if (said.heard.retained && isSaid(watched) && !watched.retained) return;
     const reading = readingOf(point, said, this.online);
     // One of several topics that says nothing of it.
     if (reading === undefined) return;
@@ -209,7 +210,10 @@ export class TopicConnection implements Connection<Visitor> {
   }
 
   #said(watched: Watched, reading: Reading, atMs: number): void {
-    watched.reading = reading;
+    watched.value = reading.ok ? reading.value : undefined;
+    watched.at = reading.ok ? reading.at : undefined;
+    watched.doubt = reading.ok ? reading.doubt : undefined;
+    watched.fault = reading.ok ? undefined : reading.error;
     watched.atMs = atMs;
     watched.retained = false;
     watched.stale = false;
@@ -226,8 +230,8 @@ export class TopicConnection implements Connection<Visitor> {
 
   #expired(): void {
     for (const watched of this.#list.all) {
-      const { point, reading, stale, atMs } = watched;
-      if (point instanceof Error || reading === undefined || stale) continue;
+      const { point, stale, atMs } = watched;
+      if (point instanceof Error || !isSaid(watched) || stale) continue;
       const leftMs = atMs + point.expireMs - this.#opened.context.clock.now();
       if (leftMs > 0) {
         if (leftMs !== Infinity) this.#expiry.watch(leftMs);
@@ -238,19 +242,26 @@ export class TopicConnection implements Connection<Visitor> {
     }
   }
 
-  #reading({ point, reading, stale, atMs, refused }: Watched): Reading {
+  #reading({ point, value, at, doubt, fault, stale, atMs, refused }: Watched): Reading {
     if (point instanceof Error) return { ok: false, error: point };
     if (refused !== undefined) return { ok: false, error: refused };
-    if (reading === undefined) return { ok: false, error: nothingOn(point) };
-    if (!reading.ok || !stale) return reading;
+    if (fault !== undefined) return { ok: false, error: fault };
+    if (value === undefined) return { ok: false, error: nothingOn(point) };
+    if (!stale) {
+      return { ok: true, value, ...(at !== undefined && { at }), ...(doubt && { doubt }) };
+    }
     const seconds = Math.round(point.expireMs / 1000);
-    const doubt = new Refused('MQTT_EXPIRED', `the device has said nothing of it for ${seconds} s`);
-    return { at: atMs, ...reading, doubt };
+    const message = `the device has said nothing of it for ${seconds} s`;
+    return { ok: true, value, at: at ?? atMs, doubt: new Refused('MQTT_EXPIRED', message) };
   }
 }
 
-function isSilent({ reading, point, refused }: Watched): boolean {
-  return reading === undefined && refused === undefined && !(point instanceof Error);
+function isSaid({ value, fault }: Watched): boolean {
+  return value !== undefined || fault !== undefined;
+}
+
+function isSilent(watched: Watched): boolean {
+  return !isSaid(watched) && watched.refused === undefined && !(watched.point instanceof Error);
 }
 
 function nothingOn({ sources }: Point): DmiError {

@@ -3,10 +3,18 @@ import type { Clock, Reading, Value } from '@limpet/dmi';
 
 const AGAIN_MS = 1_000;
 
+/** Of what was told last: in place, as what is made anew for each message piles up. */
+interface Told {
+  value: Value | undefined;
+  /** Of its doubt or its error. */
+  code: string | undefined;
+  atMs: number;
+}
+
 /** One entry for each thing that is told of. */
 export class News<Key> {
   readonly #clock: Clock;
-  readonly #told = new Map<Key, { reading: Reading; atMs: number }>();
+  readonly #told = new Map<Key, Told>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -15,21 +23,25 @@ export class News<Key> {
   /** Whether it is to be told; if so, it counts as told. */
   isNews(key: Key, reading: Reading): boolean {
     const atMs = this.#clock.monotonic();
+    const value = reading.ok ? reading.value : undefined;
+    const code = reading.ok ? reading.doubt?.code : reading.error.code;
     const last = this.#told.get(key);
     if (last === undefined) {
-      this.#told.set(key, { reading, atMs });
+      this.#told.set(key, { value, code, atMs });
       return true;
     }
-    if (atMs - last.atMs < AGAIN_MS && sameReading(last.reading, reading)) return false;
-    last.reading = reading;
+    if (atMs - last.atMs < AGAIN_MS && code === last.code && sameOrNone(value, last.value)) {
+      return false;
+    }
+    last.value = value;
+    last.code = code;
     last.atMs = atMs;
     return true;
   }
 }
 
-function sameReading(a: Reading, b: Reading): boolean {
-  if (!a.ok || !b.ok) return a.ok === b.ok && !a.ok && !b.ok && a.error.code === b.error.code;
-  return a.doubt?.code === b.doubt?.code && sameValue(a.value, b.value);
+function sameOrNone(a: Value | undefined, b: Value | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : sameValue(a, b);
 }
 
 /** Whether two values are one: 7n and 7, and bytes and JSON by what is in them. */

@@ -1,5 +1,5 @@
 /** The properties of one device that are listened to, and on which topics each of them is told. */
-import type { DmiError, Reading } from '@limpet/dmi';
+import type { DmiError, Value } from '@limpet/dmi';
 import type { Share } from './broker.ts';
 import type { Point } from './points.ts';
 import type { Listener } from './topics.ts';
@@ -9,8 +9,11 @@ export interface Watched {
   readonly visitor: Visitor;
   /** Or why it can have none. */
   readonly point: Point | DmiError;
-  /** What the device said last; one object for as long as it is watched, as what is made anew for each message piles up. */
-  reading?: Reading;
+  /** What the device said last, or what is wrong with that; in place, as what is made anew for each message piles up. */
+  value: Value | undefined;
+  at: number | undefined;
+  doubt: DmiError | undefined;
+  fault: DmiError | undefined;
   /** When that came, in ms since 1970. */
   atMs: number;
   /** Whether the broker had kept it. */
@@ -27,6 +30,16 @@ interface Around {
   /** @throws Misconfigured */
   readonly pointOf: (visitor: Visitor) => Point;
 }
+
+const NOTHING_YET = {
+  value: undefined,
+  at: undefined,
+  doubt: undefined,
+  fault: undefined,
+  atMs: 0,
+  retained: false,
+  stale: false,
+} as const;
 
 /** Visitors that are remembered; beyond, those that are not asked for are forgotten. */
 const MAX_WATCHED = 10_000;
@@ -85,7 +98,7 @@ export class WatchList {
 
   #begin(visitor: Visitor): Watched {
     const point = this.#pointOf(visitor);
-    const watched: Watched = { visitor, point, atMs: 0, retained: false, stale: false };
+    const watched: Watched = { visitor, point, ...NOTHING_YET };
     this.#watched.set(visitor, watched);
     if (watched.point instanceof Error) return watched;
     for (const topic of topicsOf(watched.point)) {

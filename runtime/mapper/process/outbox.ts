@@ -26,7 +26,8 @@ export interface Batch {
 
 interface Box {
   readonly count: number;
-  readonly readings: Map<number, Reading>;
+  /** Made for what waits, and gone with it: a map that is emptied and filled for ever grows old, and leaves its tables behind. */
+  readings: Map<number, Reading> | undefined;
   lost: Error | undefined;
 }
 
@@ -47,7 +48,7 @@ export class Outbox {
 
   /** A subscription of so many wishes. */
   open(subscription: number, count: number): void {
-    this.#boxes.set(subscription, { count, readings: new Map(), lost: undefined });
+    this.#boxes.set(subscription, { count, readings: undefined, lost: undefined });
   }
 
   close(subscription: number): void {
@@ -60,6 +61,7 @@ export class Outbox {
     const box = this.#boxes.get(subscription);
     if (box === undefined || box.lost !== undefined) return false;
     if (!(Number.isInteger(index) && index >= 0 && index < box.count)) return false;
+    box.readings ??= new Map();
     if (box.readings.has(index)) this.#superseded += 1;
     // A key that is there keeps its place, so that a busy property does not push itself to the end for ever.
     box.readings.set(index, reading);
@@ -83,17 +85,18 @@ export class Outbox {
     for (const subscription of this.#full) {
       const box = this.#boxes.get(subscription) as Box;
       this.#full.delete(subscription);
-      for (const [index, reading] of box.readings) {
+      for (const [index, reading] of box.readings ?? []) {
         if (r.length >= MAX_BATCH_READINGS || bytes >= MAX_BATCH_BYTES) break;
-        box.readings.delete(index);
+        box.readings?.delete(index);
         const packed = packReading(reading);
         bytes += packedBytes(packed);
         r.push([subscription, index, packed]);
       }
-      if (box.readings.size > 0) {
+      if (box.readings !== undefined && box.readings.size > 0) {
         this.#full.add(subscription);
         break;
       }
+      box.readings = undefined;
       if (box.lost === undefined) continue;
       l.push([subscription, packError(box.lost)]);
       this.close(subscription);
