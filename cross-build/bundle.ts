@@ -66,6 +66,8 @@ export async function bundleEdge(target: Target, outdir: string): Promise<readon
     platform: 'node',
     target: 'node22',
     conditions: ['source'],
+    // What is imported for its types alone is no import: a mapper's process would load what reads manifests.
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
     loader: { '.node': 'copy' },
     alias: {
       'better-sqlite3': `better-sqlite3/${TARGETS[target].sqlite}`,
