@@ -22,6 +22,8 @@ export function mapperCommand(options: CommandOptions): ChildCommand {
     file: process.execPath,
     args: [
       ...NODE_FLAGS,
+      // Young garbage goes when a fifth of its room is used, not four fifths: the rest is never touched. 0.5 to 0.8 MB.
+      '--minor-gc-task-trigger=20',
       // Taken from the mapper before it loads: see child/collector.
       '--expose-gc',
       ...(sources ? ['--conditions=source'] : []),

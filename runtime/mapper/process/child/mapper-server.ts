@@ -64,6 +64,7 @@ export class MapperServer {
   #data: Channel | undefined;
   #granted = true;
   #flushing = false;
+  #connected = false;
 
   constructor(options: MapperServerOptions) {
     const { clock, open } = options;
@@ -181,7 +182,16 @@ export class MapperServer {
       throw error;
     }
     this.#connections.set(connection, served);
+    this.#loaded();
     return served.abilities;
+  }
+
+  /** With its first device a mapper loads the rest of it, and leaves as much behind as at its start. */
+  #loaded(): void {
+    if (this.#connected) return;
+    this.#connected = true;
+    // After the answer.
+    setImmediate(() => this.#options.collector?.collect());
   }
 
   async #write(
