@@ -36,7 +36,7 @@ function guarded(Native: Socket, declared: readonly string[]): Socket {
     const name = typeof device === 'number' ? `hci${device}` : 'whatever adapter there is';
     if (declared.includes(name)) return;
     throw new Denied(
-      `the mapper may not open ${name}: add it to "bluetooth" of its permissions, in its package.json or in limpet.yaml`,
+      `the mapper may not open ${name}: add it to "bluetooth" of its permissions, in its package.json, or in limpet.yaml and restart the edge`,
     );
   };
   return class extends Native {

@@ -81,6 +81,8 @@ function readable({ permissions, folder, scratch }: SandboxOptions): string[] {
     ...files.write,
     ...lines,
     ...(granted(serial) ? ['/etc/group'] : []),
+    // node-gyp-build, by which add-ons find their own file, asks whether this is musl's system, and fails where it may not.
+    ...(needsAddons(permissions) ? ['/etc/alpine-release'] : []),
   ];
 }
 

@@ -69,7 +69,7 @@ function denial(address: Address, serial: Access, reach: Reach): Misconfigured |
     return new Misconfigured('MAPPER_DENIED', deniedHost(host, port).message);
   }
   if (serial === true || (serial !== false && serial.includes(address.path))) return undefined;
-  const message = `the mapper may not open ${address.path}: add it to "serial" of its permissions, in its package.json or in limpet.yaml`;
+  const message = `the mapper may not open ${address.path}: add it to "serial" of its permissions, in its package.json, or in limpet.yaml and restart the edge`;
   noteRefusal(message);
   return new Misconfigured('MAPPER_DENIED', message);
 }

@@ -188,6 +188,12 @@ test('a mapper connects to declared hosts only, however it tries', async (t) => 
   assert.equal(other.accepted(), 0);
 });
 
+test('the add-on of serial lines loads where one is declared', async (t) => {
+  const { ask } = await hostile(t, { serial: ['/dev/null'] });
+  const said = await ask('dial serial:/dev/null?baud=9600');
+  assert.match(said, /^Unreachable PORT_OPEN .*Inappropriate ioctl/);
+});
+
 test('a serial line is opened only where it is declared', async () => {
   const line = {
     kind: 'serial',

@@ -92,7 +92,7 @@ function checkHost(target: Target, reach: Reach): Denied | undefined {
 
 export function deniedHost(host: string, port: number | string): Denied {
   return new Denied(
-    `the mapper may not connect to ${host}:${port}: add it to "network" of its permissions, in its package.json or in limpet.yaml`,
+    `the mapper may not connect to ${host}:${port}: add it to "network" of its permissions, in its package.json, or in limpet.yaml and restart the edge`,
   );
 }
 
