@@ -26,6 +26,9 @@ const FIXES: Readonly<Record<string, string>> = {
   EACCES: 'The file named in `ca` or `tokenFile` may not be read by this user.',
 };
 
+const NO_TLS =
+  'What answers there speaks no TLS. Is the port right? A cloud without TLS is ws://, on this machine only.';
+
 const STATUS_FIXES: Readonly<Record<number, string>> = {
   401: 'The cloud wants a token that it knows: put one into the file named in `tokenFile`.',
   403: 'The cloud does not accept the token in `tokenFile`.',
@@ -37,6 +40,8 @@ export function diagnose(error: unknown): Fault {
   const cause = innermost(error);
   const code = codeOf(cause) ?? 'SYNC_SOCKET';
   const text = cause instanceof Error ? cause.message : String(cause);
+  // OpenSSL fills a line with less.
+  if (code === 'EPROTO') return { code, message: NO_TLS };
   const fix = FIXES[code];
   return { code, message: fix === undefined ? text : `${text}. ${fix}` };
 }

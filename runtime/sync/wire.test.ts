@@ -82,6 +82,17 @@ test('nobody listening is one closed, with what to do', async () => {
   assert.equal(ends(), 1);
 });
 
+test('a cloud without TLS is said to have none', async (t) => {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const fault = await dial({ url: new URL(`wss://127.0.0.1:${port}/hub`) }).closed;
+  assert.equal(fault.code, 'EPROTO');
+  assert.match(fault.message, /^What answers there speaks no TLS\. .*ws:\/\//);
+});
+
 test('an HTTP refusal tells the fix, and when to come back', async (t) => {
   const server = createServer((_request, response) => response.end());
   let status = 401;
