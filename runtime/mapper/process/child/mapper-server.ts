@@ -244,7 +244,7 @@ export class MapperServer {
 
   #tap({ device, capture }: Extract<Ask, { t: 'tap' }>): CapturePage {
     const page = this.#ports.tap(device, capture);
-    const dialled = page.wires > 0 || page.events.length > 0;
+    const dialled = page.wires > 0 || page.events.length > 0 || page.dropped.events > 0;
     return dialled ? page : this.#own.page(`${device} ${capture}`);
   }
 
