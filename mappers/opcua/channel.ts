@@ -64,6 +64,10 @@ export class Channel {
 
   /** @throws Unreachable, Garbled, Misconfigured */
   static async open(options: ChannelOptions, signal: AbortSignal): Promise<Channel> {
+    if (signal.aborted) {
+      options.stream.destroy();
+      throw signal.reason;
+    }
     const channel = new Channel(options);
     const opened = new Promise<void>((resolve, reject) => {
       channel.#layer.create(options.endpoint, (error?: Error | null) => {

@@ -32,6 +32,7 @@ export async function connect(
   signal: AbortSignal,
 ): Promise<Connection<Visitor>> {
   const session = await openSession(settings, context, signal);
+  const left = (): void => leftovers.keep(context.device, session);
   try {
     return await OpcuaConnection.open(
       {
@@ -39,12 +40,13 @@ export async function connect(
         settings,
         clock: context.clock,
         log: context.log,
-        left: () => leftovers.keep(context.device, session),
+        left,
         meant: (now) => meant.by(`${context.device} ${settings.endpoint}`, now),
       },
       signal,
     );
   } catch (error) {
+    if (!(await session.leave(signal))) left();
     await session.channel.close();
     throw error;
   }
@@ -119,6 +121,7 @@ async function identify(
   if (secured || hidesPassword(settings, endpoint)) await checkServer(settings, context, endpoint);
   const identity = {
     settings,
+    clock,
     sessionName: `limpet ${device}`,
     ...(await secretsOf(settings, folder)),
   };

@@ -173,7 +173,9 @@ export class OpcuaConnection implements Connection<Visitor> {
     this.#cancel?.();
     this.#watch = undefined;
     this.#life.abort(this.#lost);
-    if (lost === undefined) await session.end(AbortSignal.timeout(1_000));
+    // Cut just now, and nobody has noticed: the server still has it.
+    if (lost === undefined && !(await session.end(AbortSignal.timeout(1_000))))
+      this.#options.left();
     await session.channel.close();
   }
 

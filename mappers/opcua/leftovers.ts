@@ -22,6 +22,7 @@ export class Leftovers {
   async end(device: string, channel: Channel, signal: AbortSignal): Promise<void> {
     const session = this.#sessions.get(device);
     this.#sessions.delete(device);
-    await session?.end(signal, channel);
+    const ended = await session?.end(signal, channel);
+    if (session !== undefined && ended === false) this.keep(device, session);
   }
 }

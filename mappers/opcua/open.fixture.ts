@@ -36,12 +36,16 @@ export function realContext(folder?: string, device = 'default/plc'): RealContex
     ...(folder !== undefined && { folder }),
     async dial(address, signal) {
       const { hostname, port } = new URL(address.replace('tcp:', 'http:'));
-      const socket = connect({ host: hostname, port: Number(port), signal });
-      await new Promise<void>((resolve, reject) => {
-        socket.once('connect', resolve);
-        socket.once('error', reject);
-      });
+      const socket = connect({ host: hostname, port: Number(port) });
       wires.push(socket);
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      // Until it is connected, as the runtime's.
+      const abort = (): void => void socket.destroy(signal.reason as Error);
+      signal.addEventListener('abort', abort);
+      socket.once('connect', resolve);
+      socket.on('error', reject);
+      if (signal.aborted) abort();
+      await promise.finally(() => signal.removeEventListener('abort', abort));
       return socket;
     },
   };
@@ -57,7 +61,7 @@ export async function open(
   return mapper.connect(await settingsOf(settings), context, never);
 }
 
-async function settingsOf(settings: object): Promise<Settings> {
+export async function settingsOf(settings: object): Promise<Settings> {
   const parsed = await opcua.settings['~standard'].validate(settings);
   if (parsed.issues !== undefined) throw new Error(parsed.issues.map((i) => i.message).join());
   return parsed.value;

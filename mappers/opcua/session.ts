@@ -1,6 +1,6 @@
 /** One session with a server over a secure channel (OPC UA Part 4, 5.6): created, activated, asked, closed. */
 import { createPrivateKey, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
-import { Misconfigured, Unreachable } from '@limpet/dmi';
+import { type Clock, Misconfigured, Unreachable } from '@limpet/dmi';
 import type { NodeId } from 'node-opcua-nodeid';
 import {
   computeSignature,
@@ -36,9 +36,13 @@ export interface Identity {
   readonly certificate?: string;
   readonly key?: string;
   readonly sessionName: string;
+  readonly clock: Clock;
 }
 
 const NONCE_BYTES = 32;
+/** How long a server may take to answer after an abort, which has to end within 100 ms. */
+const GRACE_MS = 40;
+const END_MS = 1_000;
 /** The server may send what this process can hold, no more. */
 const MAX_RESPONSE = 8 * 1024 * 1024;
 
@@ -65,9 +69,26 @@ export class Session {
     signal: AbortSignal,
   ): Promise<Session> {
     const session = new Session(channel, endpoint, identity);
-    await session.#create(signal);
-    await session.#activate(signal);
-    return session;
+    const { clock } = identity;
+    const grace = new AbortController();
+    let cancel = (): void => undefined;
+    const abort = (): void => {
+      cancel = clock.after(GRACE_MS, () => grace.abort(signal.reason));
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      // The session is the server's to keep from now on: only its name, which the answer brings, lets us end it.
+      await session.#create(grace.signal);
+      signal.throwIfAborted();
+      await session.#activate(signal);
+      return session;
+    } catch (error) {
+      if (session.#token !== undefined) await session.leave(signal);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+      cancel();
+    }
   }
 
   get channel(): Channel {
@@ -89,17 +110,27 @@ export class Session {
     return this.#channel.ask<T>(request, signal, timeoutMs);
   }
 
-  /** Ends the session, and its subscriptions, on a channel of its own or a newer one. Must not throw. */
-  async end(signal: AbortSignal, channel?: Channel): Promise<void> {
+  /**
+   * Ends the session, and its subscriptions, on a channel of its own or a newer one. False: the server did not say a
+   * word about it, and may keep it. Must not throw.
+   */
+  async end(signal: AbortSignal, channel?: Channel): Promise<boolean> {
     try {
       if (channel !== undefined) {
         this.#channel = channel;
         await this.#activate(signal);
       }
       await this.ask(new CloseSessionRequest({ deleteSubscriptions: true }), signal);
-    } catch {
-      // It is gone already, or will be once it has timed out.
+      return true;
+    } catch (error) {
+      // A refusal: it is gone already.
+      return (error as { status?: Status }).status !== undefined;
     }
+  }
+
+  /** Ends it after what was begun with it failed; briefly, when that was aborted. */
+  async leave(signal: AbortSignal): Promise<boolean> {
+    return this.end(AbortSignal.timeout(signal.aborted ? GRACE_MS : END_MS));
   }
 
   async #create(signal: AbortSignal): Promise<void> {
