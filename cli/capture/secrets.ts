@@ -1,7 +1,7 @@
 /** What of a device's settings must not get into a file that is given to others. */
 import type { Json } from '@limpet/dmi';
 
-const SECRET = /pass|secret|token|credential|private|pin$|key/i;
+const SECRET = /pass|pwd|psk|secret|token|credential|private|auth|pin$|key/i;
 /** Files are named, not shown: their names stay. */
 const FILE = /file$/i;
 
@@ -23,7 +23,11 @@ function inner(value: Json): Json {
   return withoutSecrets(value as { readonly [key: string]: Json });
 }
 
-/** An address may carry one: `mqtt://user:password@host`. */
+/** An address may carry some: `mqtt://user:password@host`, `https://host/?apiKey=…`. */
 function withoutPassword(text: string): string {
-  return text.replace(/(\/\/[^/@\s:]*:)[^/\s]*@/g, '$1(left out)@');
+  return text
+    .replace(/(\/\/[^/@\s:]*:)[^/\s]*@/g, '$1(left out)@')
+    .replace(/([?&]([^=&#\s]*)=)[^&#\s]*/g, (whole: string, start: string, name: string) =>
+      SECRET.test(name) ? `${start}(left out)` : whole,
+    );
 }
