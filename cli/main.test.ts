@@ -3,6 +3,7 @@ import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { engineFits } from './bootstrap.mjs';
 import { runLimpet, temporaryFolder } from './testing/run-limpet.ts';
@@ -79,6 +80,16 @@ test('where nobody answers, both ways out are said', async (t) => {
   });
   assert.equal(edge.code, 1);
   assert.match(edge.err, /no edge answers.*--edge PLACE or LIMPET_EDGE.*--cloud URL/s);
+});
+
+test('an edge that cuts the connection is not said to be missing', async (t) => {
+  const socket = path.join(temporaryFolder(t), 'limpet.sock');
+  const server = createServer((each) => each.destroy()).listen(socket);
+  t.after(() => void server.close());
+  const { code, err } = await runLimpet(['get', 'devices', '--edge', socket]);
+  assert.equal(code, 1);
+  assert.match(err, /cut the connection \((EPIPE|ECONNRESET)\).*try again/i);
+  assert.doesNotMatch(err, /limpet edge --config/);
 });
 
 test('a wrong configuration ends with 78 and shows every fault with its place', async (t) => {

@@ -99,23 +99,6 @@ const NOBODY = new Set([
 /** The same error, or one that says what was tried and both ways out. */
 export function explainAt(error: unknown, place: Place): unknown {
   const code = codeBelow(error);
-  if (
-    place.kind === 'cloud' &&
-    code !== undefined &&
-    /CERT|SELF_SIGNED|^ERR_TLS|UNABLE_TO/.test(code)
-  ) {
-    return new CliError(
-      1,
-      'TLS',
-      `the certificate of ${place.url} is not trusted (${code}): name its authority with --ca FILE.`,
-      { cause: error },
-    );
-  }
-  if (place.kind === 'cloud' && code !== undefined && /^EPROTO$|WRONG_VERSION_NUMBER/.test(code)) {
-    const plain = place.url.replace(/^https:/, 'http:');
-    const message = `${place.url} does not speak TLS: check the port, or ask it as ${plain}.`;
-    return new CliError(1, 'TLS', message, { cause: error });
-  }
   if ((error as { reason?: unknown }).reason === 'Unauthorized') {
     return new CliError(
       1,
@@ -124,12 +107,36 @@ export function explainAt(error: unknown, place: Place): unknown {
       { cause: error },
     );
   }
-  if (code === undefined || !NOBODY.has(code)) return error;
-  const ways =
-    place.kind === 'cloud'
-      ? `no cloud answers at ${place.url} (${code}). Start one with "limpet cloud --data DIR" or "limpet demo", name another with --cloud URL or LIMPET_CLOUD, or ask an edge with --edge limpet.yaml.`
-      : `no edge answers at ${place.path} (${code}). Start it with "limpet edge --config limpet.yaml", name another with --edge PLACE or LIMPET_EDGE, or ask a cloud with --cloud URL.`;
-  return new CliError(1, 'UNREACHABLE', ways, { cause: error });
+  if (code === undefined) return error;
+  const message = place.kind === 'cloud' ? noCloud(place.url, code) : noEdge(place.path, code);
+  return message === undefined ? error : new CliError(1, ...message, { cause: error });
+}
+
+/** A code and a sentence. */
+type Said = readonly ['TLS' | 'UNREACHABLE', string];
+
+function noCloud(url: string, code: string): Said | undefined {
+  if (/CERT|SELF_SIGNED|^ERR_TLS|UNABLE_TO/.test(code)) {
+    const ways = `the certificate of ${url} is not trusted (${code}): name its authority with --ca FILE.`;
+    return ['TLS', ways];
+  }
+  if (/^EPROTO$|WRONG_VERSION_NUMBER/.test(code)) {
+    const plain = url.replace(/^https:/, 'http:');
+    return ['TLS', `${url} does not speak TLS: check the port, or ask it as ${plain}.`];
+  }
+  if (!NOBODY.has(code)) return undefined;
+  const ways = `no cloud answers at ${url} (${code}). Start one with "limpet cloud --data DIR" or "limpet demo", name another with --cloud URL or LIMPET_CLOUD, or ask an edge with --edge limpet.yaml.`;
+  return ['UNREACHABLE', ways];
+}
+
+function noEdge(place: string, code: string): Said | undefined {
+  if (code === 'EPIPE' || code === 'ECONNRESET') {
+    const why = 'it is stopping, or more ask it at once than it serves. Try again.';
+    return ['UNREACHABLE', `the edge at ${place} cut the connection (${code}): ${why}`];
+  }
+  if (!NOBODY.has(code)) return undefined;
+  const ways = `no edge answers at ${place} (${code}). Start it with "limpet edge --config limpet.yaml", name another with --edge PLACE or LIMPET_EDGE, or ask a cloud with --cloud URL.`;
+  return ['UNREACHABLE', ways];
 }
 
 /** The system's code of the error or of what caused it. */
