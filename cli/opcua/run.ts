@@ -19,7 +19,7 @@ export async function runOpcua(
 ): Promise<number> {
   const config = edge === undefined ? named : fileOf(edge);
   const output = processOutput(json === true);
-  const folder = folderOf(configOf(config), 'opcua');
+  const folder = folderOf(configOf(config, edge === undefined ? '--config' : '--edge'), 'opcua');
   if (folder === undefined) throw new CliError(78, 'CONFIG_INVALID', `${config} names no folder.`);
   const store = new TrustStore(folder);
   if (verb === 'list') {
