@@ -48,7 +48,10 @@ async function put(store: TrustStore, which: string, to: TrustList): Promise<Kno
       if (syscall !== undefined) {
         throw new CliError(1, 'FOLDER', `${which} was not trusted: ${why}.`, { cause });
       }
-      const message = `${which} holds no certificate in DER or PEM.`;
+      const message =
+        cause instanceof RangeError
+          ? `${which} cannot be trusted: ${why}.`
+          : `${which} holds no certificate in DER or PEM.`;
       throw new CliError(1, 'CERTIFICATE_INVALID', message, { cause });
     }
   }
