@@ -13,7 +13,7 @@ import {
 import type { Share } from './broker.ts';
 import { Confirmation } from './confirmation.ts';
 import { Expiry } from './expiry.ts';
-import { News } from './news.ts';
+import { toldNow } from './news.ts';
 import { type Point, pointOf } from './points.ts';
 import { readingOf, type Said } from './said.ts';
 import type { Settings } from './settings.ts';
@@ -31,9 +31,7 @@ export interface Opened {
 }
 
 interface Subscription {
-  readonly indexes: ReadonlyMap<Watched, readonly number[]>;
   readonly sink: Sink;
-  readonly news: News<Watched>;
 }
 
 /** How often a first value that is waited for is looked for. */
@@ -102,15 +100,14 @@ export class TopicConnection implements Connection<Visitor> {
     const asked = await this.#list.watch(visitors, signal);
     signal.throwIfAborted();
     this.#throwIfOver();
-    const indexes = new Map<Watched, number[]>();
-    for (const [index, { watched }] of asked.entries()) {
-      const same = indexes.get(watched);
-      if (same === undefined) indexes.set(watched, [index]);
-      else same.push(index);
+    const watched = new Set(asked.map((each) => each.watched));
+    for (const each of watched) [each.indexes, each.told] = [[], undefined];
+    // Not by a spread, which makes room for 17.
+    for (const [index, each] of asked.entries()) {
+      each.watched.indexes = each.watched.indexes.concat(index);
     }
-    const news = new News<Watched>(this.#opened.context.clock);
-    this.#subscription = { indexes, sink, news };
-    this.#begin(this.#subscription, signal);
+    this.#subscription = { sink };
+    this.#begin([...watched], this.#subscription, signal);
     return [];
   }
 
@@ -139,9 +136,8 @@ export class TopicConnection implements Connection<Visitor> {
   }
 
   /** Tells what is known; says of the others, after a while, that there is nothing. */
-  #begin(subscription: Subscription, signal: AbortSignal): void {
+  #begin(watched: readonly Watched[], subscription: Subscription, signal: AbortSignal): void {
     const { context, settings } = this.#opened;
-    const watched = [...subscription.indexes.keys()];
     for (const each of watched) if (!isSilent(each)) this.#tell(each);
     this.#ask(watched);
     const cancel = context.clock.after(settings.link.timeoutMs, () => {
@@ -220,12 +216,13 @@ export class TopicConnection implements Connection<Visitor> {
   }
 
   #tell(watched: Watched): void {
-    const subscription = this.#subscription;
-    const indexes = subscription?.indexes.get(watched);
-    if (subscription === undefined || indexes === undefined) return;
+    const sink = this.#subscription?.sink;
+    if (sink === undefined || watched.indexes.length === 0) return;
     const reading = this.#reading(watched);
-    if (!subscription.news.isNews(watched, reading)) return;
-    for (const index of indexes) subscription.sink.reading(index, reading);
+    const told = toldNow(watched.told, reading, this.#opened.context.clock.monotonic());
+    if (told === undefined) return;
+    watched.told = told;
+    for (const index of watched.indexes) sink.reading(index, reading);
   }
 
   #expired(): void {

@@ -1,43 +1,28 @@
 /** Which readings are worth telling: another value at once, the same one again once a second. */
-import type { Clock, Reading, Value } from '@limpet/dmi';
+import type { Reading, Value } from '@limpet/dmi';
 
 const AGAIN_MS = 1_000;
 
-/** Of what was told last: in place, as what is made anew for each message piles up. */
-interface Told {
+/** What was told last; in place, as what is made anew for each message piles up. */
+export interface Told {
   value: Value | undefined;
   /** Of its doubt or its error. */
   code: string | undefined;
   atMs: number;
 }
 
-/** One entry for each thing that is told of. */
-export class News<Key> {
-  readonly #clock: Clock;
-  readonly #told = new Map<Key, Told>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
+/** What was told now, unless that is no news. */
+export function toldNow(last: Told | undefined, reading: Reading, atMs: number): Told | undefined {
+  const value = reading.ok ? reading.value : undefined;
+  const code = reading.ok ? reading.doubt?.code : reading.error.code;
+  if (last === undefined) return { value, code, atMs };
+  if (atMs - last.atMs < AGAIN_MS && code === last.code && sameOrNone(value, last.value)) {
+    return undefined;
   }
-
-  /** Whether it is to be told; if so, it counts as told. */
-  isNews(key: Key, reading: Reading): boolean {
-    const atMs = this.#clock.monotonic();
-    const value = reading.ok ? reading.value : undefined;
-    const code = reading.ok ? reading.doubt?.code : reading.error.code;
-    const last = this.#told.get(key);
-    if (last === undefined) {
-      this.#told.set(key, { value, code, atMs });
-      return true;
-    }
-    if (atMs - last.atMs < AGAIN_MS && code === last.code && sameOrNone(value, last.value)) {
-      return false;
-    }
-    last.value = value;
-    last.code = code;
-    last.atMs = atMs;
-    return true;
-  }
+  last.value = value;
+  last.code = code;
+  last.atMs = atMs;
+  return last;
 }
 
 function sameOrNone(a: Value | undefined, b: Value | undefined): boolean {

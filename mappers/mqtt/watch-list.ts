@@ -1,6 +1,7 @@
 /** The properties of one device that are listened to, and on which topics each of them is told. */
 import type { DmiError, Value } from '@limpet/dmi';
 import type { Share } from './broker.ts';
+import type { Told } from './news.ts';
 import type { Point } from './points.ts';
 import type { Listener } from './topics.ts';
 import type { Visitor } from './visitor.ts';
@@ -21,7 +22,10 @@ export interface Watched {
   /** Whether that was too long ago. */
   stale: boolean;
   /** Why the broker lets nobody listen. */
-  refused?: DmiError;
+  refused: DmiError | undefined;
+  /** The wishes of the subscription for it, and what they were told last. */
+  indexes: readonly number[];
+  told: Told | undefined;
 }
 
 interface Around {
@@ -30,16 +34,6 @@ interface Around {
   /** @throws Misconfigured */
   readonly pointOf: (visitor: Visitor) => Point;
 }
-
-const NOTHING_YET = {
-  value: undefined,
-  at: undefined,
-  doubt: undefined,
-  fault: undefined,
-  atMs: 0,
-  retained: false,
-  stale: false,
-} as const;
 
 /** Visitors that are remembered; beyond, those that are not asked for are forgotten. */
 const MAX_WATCHED = 10_000;
@@ -97,8 +91,7 @@ export class WatchList {
   }
 
   #begin(visitor: Visitor): Watched {
-    const point = this.#pointOf(visitor);
-    const watched: Watched = { visitor, point, ...NOTHING_YET };
+    const watched = silent(visitor, this.#pointOf(visitor));
     this.#watched.set(visitor, watched);
     if (watched.point instanceof Error) return watched;
     for (const topic of topicsOf(watched.point)) {
@@ -134,14 +127,31 @@ export class WatchList {
   }
 }
 
+/** With all of its fields in the object itself: what is added later lies beside it. */
+function silent(visitor: Visitor, point: Point | DmiError): Watched {
+  return {
+    visitor,
+    point,
+    value: undefined,
+    at: undefined,
+    doubt: undefined,
+    fault: undefined,
+    atMs: 0,
+    retained: false,
+    stale: false,
+    refused: undefined,
+    indexes: [],
+    told: undefined,
+  };
+}
+
 /** A property none of whose topics may be listened to has no value. */
 function judge(watched: Watched, refused: ReadonlyMap<string, DmiError>): void {
   if (watched.point instanceof Error) return;
   const { sources } = watched.point;
   const errors = sources.flatMap(({ topic }) => refused.get(topic) ?? []);
   const [first] = errors;
-  if (first !== undefined && errors.length === sources.length) watched.refused = first;
-  else delete watched.refused;
+  watched.refused = errors.length === sources.length ? first : undefined;
 }
 
 function topicsOf({ sources, command }: Point): readonly string[] {

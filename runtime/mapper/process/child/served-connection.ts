@@ -5,6 +5,7 @@ import {
   type MapperContext,
   Misconfigured,
   type Reading,
+  type Sink,
   type Value,
   unlessAborted,
 } from '@limpet/dmi';
@@ -141,9 +142,26 @@ export class ServedConnection {
     }));
     const end = new AbortController();
     this.#subscriptions.set(subscription, end);
-    end.signal.addEventListener('abort', () => outbox.close(subscription), { once: true });
     outbox.open(subscription, wishes.length);
-    const sink = {
+    closeWith(end.signal, outbox, subscription);
+    const sink = this.#sink(subscription, outbox, told);
+    try {
+      const ask = this.#open();
+      // The signal of the ask ends with its answer; that of the subscription lives on.
+      signal.addEventListener('abort', () => end.abort(signal.reason), { once: true });
+      return await this.#turn('subscribe', AbortSignal.any([signal, end.signal]), async () => {
+        if (ask.subscribe === undefined) throw new Error('this connection cannot subscribe');
+        return ask.subscribe(wishes, sink, end.signal);
+      });
+    } catch (error) {
+      this.unsubscribe(subscription);
+      throw error;
+    }
+  }
+
+  /** Made here, as what is made beside the signal of the ask keeps that for as long as the subscription. */
+  #sink(subscription: number, outbox: Outbox, told: () => void): Sink {
+    return {
       reading(index: number, reading: Reading) {
         if (outbox.put(subscription, index, reading)) told();
       },
@@ -153,19 +171,6 @@ export class ServedConnection {
         told();
       },
     };
-    const setUp = AbortSignal.any([signal, end.signal]);
-    try {
-      const ask = this.#open();
-      // The signal of the ask ends with its answer; that of the subscription lives on.
-      signal.addEventListener('abort', () => end.abort(signal.reason), { once: true });
-      return await this.#turn('subscribe', setUp, async () => {
-        if (ask.subscribe === undefined) throw new Error('this connection cannot subscribe');
-        return ask.subscribe(wishes, sink, end.signal);
-      });
-    } catch (error) {
-      this.unsubscribe(subscription);
-      throw error;
-    }
   }
 
   /** True when it was a subscription of this connection. */
@@ -218,4 +223,8 @@ export class ServedConnection {
   #note(error: unknown): void {
     if (error instanceof Error && error.name === 'Garbled') this.#garbled ??= error;
   }
+}
+
+function closeWith(signal: AbortSignal, outbox: Outbox, subscription: number): void {
+  signal.addEventListener('abort', () => outbox.close(subscription), { once: true });
 }
