@@ -48,9 +48,9 @@ export function refuseFile(file: string | undefined): void {
 }
 
 /** @throws CliError CONFIG_INVALID, FILE_UNREADABLE */
-export function configOf(file: string | undefined, option = '--config'): EdgeConfig | undefined {
+export function configOf(file: string | undefined): EdgeConfig | undefined {
   if (file === undefined) return undefined;
-  readFileOf(option, file);
+  readFileOf('--config', file);
   const read = readConfig(file);
   if (read.ok) return read.config;
   throw new CliError(78, 'CONFIG_INVALID', formatFaults(read.faults));
