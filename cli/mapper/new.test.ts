@@ -57,6 +57,16 @@ test('a name that a mapper of ours has is possible, and comes with a warning', a
   assert.match(ran.err, /a mapper "modbus" comes with Limpet: .*mappers: \{ modbus: \{ folder/);
 });
 
+test('who mistypes a setting of a new mapper is told which there are', async (t) => {
+  for (const kind of ['line', 'http']) {
+    const folder = path.join(temporaryFolder(t), kind);
+    await runLimpet(['mapper', 'new', 'supply', `--${kind}`, '--dir', folder]);
+    const ran = await runLimpet(['mapper', 'dev', folder, '--set', 'adress=tcp://127.0.0.1:9']);
+    assert.equal(ran.code, 1);
+    assert.match(ran.err, /unknown field "adress"; known are address, timeoutMs/);
+  }
+});
+
 test('nothing is written over, and a wrong name is said to be wrong', async (t) => {
   const folder = temporaryFolder(t);
   writeFileSync(path.join(folder, 'mine'), '');

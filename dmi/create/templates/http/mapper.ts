@@ -8,27 +8,31 @@ import {
   httpTarget,
   httpVisitor,
 } from '@limpet/dmi/http';
+import { unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 
 /** How one device is reached: what a Device says under `settings`. */
-const settings = v.strictObject({
-  address: v.pipe(
-    v.string(),
-    v.regex(/^http:\/\/[^/\s]+$/, 'expected http://HOST or http://HOST:PORT'),
-    v.description('where the device is'),
-    v.examples(['http://10.0.0.7', 'http://meter.local:8080']),
-  ),
-  timeoutMs: v.optional(
-    v.pipe(
-      v.number(),
-      v.integer(),
-      v.minValue(10),
-      v.maxValue(60_000),
-      v.description('how long an answer may take'),
+const settings = v.strictObject(
+  {
+    address: v.pipe(
+      v.string(),
+      v.regex(/^http:\/\/[^/\s]+$/, 'expected http://HOST or http://HOST:PORT'),
+      v.description('where the device is'),
+      v.examples(['http://10.0.0.7', 'http://meter.local:8080']),
     ),
-    5000,
-  ),
-});
+    timeoutMs: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(10),
+        v.maxValue(60_000),
+        v.description('how long an answer may take'),
+      ),
+      5000,
+    ),
+  },
+  unknownField('address, timeoutMs', 'address is required'),
+);
 
 export default defineMapper({
   protocol: 'template-http',

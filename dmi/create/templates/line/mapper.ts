@@ -1,33 +1,37 @@
 /** Devices that speak lines of text, over TCP or a serial line. */
 import { defineMapper } from '@limpet/dmi';
 import { Line, lineConnection, lineFits, lineSimulator, lineVisitor } from '@limpet/dmi/line';
+import { unknownField } from '@limpet/dmi/schema';
 import * as v from 'valibot';
 
 /** How every device of this kind speaks; the simulator speaks the same. */
 const wire = { end: '\n', refused: 'ERR' };
 
 /** How one device is reached: what a Device says under `settings`. For a serial line package.json has to permit it too. */
-const settings = v.strictObject({
-  address: v.pipe(
-    v.string(),
-    v.regex(
-      /^(tcp:\/\/.+:\d+|serial:\/.+)$/,
-      'expected tcp://HOST:PORT or serial:/dev/ttyUSB0?baud=9600',
+const settings = v.strictObject(
+  {
+    address: v.pipe(
+      v.string(),
+      v.regex(
+        /^(tcp:\/\/.+:\d+|serial:\/.+)$/,
+        'expected tcp://HOST:PORT or serial:/dev/ttyUSB0?baud=9600',
+      ),
+      v.description('where the device is'),
+      v.examples(['tcp://10.0.0.5:5025', 'serial:/dev/ttyUSB0?baud=9600']),
     ),
-    v.description('where the device is'),
-    v.examples(['tcp://10.0.0.5:5025', 'serial:/dev/ttyUSB0?baud=9600']),
-  ),
-  timeoutMs: v.optional(
-    v.pipe(
-      v.number(),
-      v.integer(),
-      v.minValue(10),
-      v.maxValue(60_000),
-      v.description('how long an answer may take'),
+    timeoutMs: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(10),
+        v.maxValue(60_000),
+        v.description('how long an answer may take'),
+      ),
+      1000,
     ),
-    1000,
-  ),
-});
+  },
+  unknownField('address, timeoutMs', 'address is required'),
+);
 
 export default defineMapper({
   protocol: 'template-line',
