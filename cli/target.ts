@@ -124,6 +124,11 @@ function noCloud(url: string, code: string): Said | undefined {
     const plain = url.replace(/^https:/, 'http:');
     return ['TLS', `${url} does not speak TLS: check the port, or ask it as ${plain}.`];
   }
+  if (code === 'ECONNRESET' && url.startsWith('http:')) {
+    const secured = url.replace(/^http:/, 'https:');
+    const ways = `check the port, or, if that cloud has TLS, ask it as ${secured}.`;
+    return ['TLS', `${url} hung up (${code}): ${ways}`];
+  }
   if (!NOBODY.has(code)) return undefined;
   const ways = `no cloud answers at ${url} (${code}). Start one with "limpet cloud --data DIR" or "limpet demo", name another with --cloud URL or LIMPET_CLOUD, or ask an edge with --edge limpet.yaml.`;
   return ['UNREACHABLE', ways];

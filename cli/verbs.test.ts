@@ -1,6 +1,8 @@
 /** The verbs against a real cloud, each as a process of its own. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { silentLog } from '@limpet/dmi/testing';
@@ -91,7 +93,16 @@ test('manifests that would do nothing are told: an empty file, a device whose mo
   assert.match((await limpet('apply', '-f', wrong)).err, /1 refused, .*; nothing was applied/);
 });
 
-test('a cloud without TLS that is asked with it is said to have none', async () => {
+test('a cloud with TLS that is asked without it, and the other way round, are told apart', async (t) => {
+  // As a server with TLS does that hears no greeting.
+  const server = createServer((socket) => socket.once('data', () => socket.resetAndDestroy()));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const plain = `http://127.0.0.1:${port}`;
+  const cut = await runLimpet(['get', 'devices', '--cloud', plain]);
+  assert.match(cut.err, /hung up \(ECONNRESET\): .*, if that cloud has TLS, ask it as https:/);
   const url = cloud.url.replace('http:', 'https:');
   const { code, err } = await runLimpet(['get', 'devices', '--cloud', url]);
   assert.equal(code, 1);

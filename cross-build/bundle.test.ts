@@ -84,6 +84,12 @@ test('a board installs and removes a packed mapper with the bundle alone', async
   assert.deepEqual(await run('doors.tgz'), told);
   assert.deepEqual(await run('--remove', 'doors'), told);
   await assert.rejects(run('none.tgz'), /FILE_UNREADABLE/);
+  const file = path.join(edge, 'limpet-install.mjs');
+  const help = await promisify(execFile)(process.execPath, [file, '--help']);
+  assert.match(
+    help.stdout,
+    /^node limpet-install\.mjs FILE .*--remove PROTOCOL\nPLACE: limpet\.yaml/,
+  );
 });
 
 /** Declares nothing: what the doors themselves need, they may. */

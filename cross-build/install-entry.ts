@@ -8,14 +8,20 @@ import { usage } from '../cli/cli-error.ts';
 import { runInstall, runRemove } from '../cli/mapper/install/run.ts';
 import { report } from '../cli/output.ts';
 
+const USAGE = 'node limpet-install.mjs FILE [--edge PLACE] [--json], or --remove PROTOCOL';
+
 async function main(): Promise<number> {
   const { values, positionals } = asked();
-  const { edge, remove, json } = values;
+  const { edge, remove, json, help } = values;
+  if (help) {
+    process.stdout.write(`${USAGE}\nPLACE: limpet.yaml, its folder, or the mapperFolder\n`);
+    return 0;
+  }
   const [file] = positionals;
   const options = { edge, ...(json && { json: true as const }) };
   if (remove !== undefined && positionals.length === 0) return runRemove(remove, options);
   if (file === undefined || positionals.length > 1 || remove !== undefined) {
-    throw usage('node limpet-install.mjs FILE [--edge PLACE], or --remove NAME');
+    throw usage(USAGE);
   }
   return runInstall(file, options);
 }
@@ -29,6 +35,7 @@ function asked() {
         edge: { type: 'string', default: '.' },
         remove: { type: 'string' },
         json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
   } catch (error) {

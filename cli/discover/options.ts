@@ -48,9 +48,9 @@ export function refuseFile(file: string | undefined): void {
 }
 
 /** @throws CliError CONFIG_INVALID, FILE_UNREADABLE */
-export function configOf(file: string | undefined): EdgeConfig | undefined {
+export function configOf(file: string | undefined, option = '--config'): EdgeConfig | undefined {
   if (file === undefined) return undefined;
-  readFileOf('--config', file);
+  readFileOf(option, file);
   const read = readConfig(file);
   if (read.ok) return read.config;
   throw new CliError(78, 'CONFIG_INVALID', formatFaults(read.faults));

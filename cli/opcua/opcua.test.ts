@@ -7,9 +7,9 @@ import { selfSigned } from '../../mappers/opcua/self-signed.ts';
 import { TrustStore } from '../../mappers/opcua/trust.ts';
 import { runLimpet, temporaryFolder } from '../testing/run-limpet.ts';
 
-function certificate(name: string): Buffer {
+function certificate(name: string, hosts: readonly string[] = []): Buffer {
   const span = { fromMs: Date.now(), toMs: Date.now() + 86_400_000 };
-  return selfSigned({ applicationUri: `urn:${name}`, commonName: name, hosts: [], ...span }).der;
+  return selfSigned({ applicationUri: `urn:${name}`, commonName: name, hosts, ...span }).der;
 }
 
 test('a certificate that was met is listed, trusted by the beginning of its thumbprint, and rejected again', async (t) => {
@@ -38,6 +38,18 @@ test('a certificate that was met is listed, trusted by the beginning of its thum
   assert.deepEqual([unknown.code, /known are/.test(unknown.err)], [1, true]);
   writeFileSync(file, 'nothing');
   assert.match((await ask('trust', file)).err, /holds no certificate/);
+});
+
+test('a certificate too large to be kept is not called trusted', async (t) => {
+  const folder = temporaryFolder(t);
+  const [config, file] = [path.join(folder, 'limpet.yaml'), path.join(folder, 'press.der')];
+  writeFileSync(config, `node: n1\ndata: ${folder}/data\n`);
+  mkdirSync(path.join(folder, 'data/mappers/opcua'), { recursive: true });
+  const hosts = Array.from({ length: 500 }, (_, n) => `press-${n}.${'x'.repeat(30)}.example`);
+  writeFileSync(file, certificate('press', hosts));
+  const { code, err } = await runLimpet(['opcua', 'trust', file, '--config', config]);
+  assert.equal(code, 1);
+  assert.match(err, /press\.der cannot be trusted: it has \d+ bytes; at most 16384 are kept/);
 });
 
 test('a certificate that cannot be kept is not called none', async (t) => {

@@ -19,7 +19,7 @@ export async function runOpcua(
 ): Promise<number> {
   const config = edge === undefined ? named : fileOf(edge);
   const output = processOutput(json === true);
-  const folder = folderOf(configOf(config), 'opcua');
+  const folder = folderOf(configOf(config, edge === undefined ? '--config' : '--edge'), 'opcua');
   if (folder === undefined) throw new CliError(78, 'CONFIG_INVALID', `${config} names no folder.`);
   const store = new TrustStore(folder);
   if (verb === 'list') {
@@ -48,7 +48,10 @@ async function put(store: TrustStore, which: string, to: TrustList): Promise<Kno
       if (syscall !== undefined) {
         throw new CliError(1, 'FOLDER', `${which} was not trusted: ${why}.`, { cause });
       }
-      const message = `${which} holds no certificate in DER or PEM.`;
+      const message =
+        cause instanceof RangeError
+          ? `${which} cannot be trusted: ${why}.`
+          : `${which} holds no certificate in DER or PEM.`;
       throw new CliError(1, 'CERTIFICATE_INVALID', message, { cause });
     }
   }

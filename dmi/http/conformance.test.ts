@@ -143,6 +143,25 @@ test('a value of another type is the trouble of one property', async () => {
   await http.close();
 });
 
+test('a path that answers null is got once for all that read from it', async () => {
+  let requests = 0;
+  const context = fakeContext({
+    wire: (stream) =>
+      void stream.on('data', () => {
+        requests++;
+        stream.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull');
+      }),
+  });
+  const signal = new AbortController().signal;
+  const http = await Http.open('http://x', context, {}, signal);
+  const visitors = ['/a', ''].map((pointer) => v.parse(httpVisitor, { path: '/', pointer }));
+  const [first, second] = await httpConnection(http).read(visitors, signal);
+  assert.ok(first?.ok === false && first.error.code === 'HTTP_NO_VALUE');
+  assert.deepEqual(second, { ok: true, value: null });
+  assert.equal(requests, 1);
+  await http.close();
+});
+
 test('a visitor says what is wrong with it', () => {
   const wrong: readonly [unknown, RegExp][] = [
     [{}, /a visitor needs path/],

@@ -17,10 +17,9 @@ export function httpConnection(http: Http): Connection<HttpVisitor> {
       const documents = new Map<string, Json | Refused>();
       const readings: Reading[] = [];
       for (const visitor of visitors) {
-        const known = documents.get(visitor.path);
-        const document = known ?? (await got(http, visitor.path, signal));
-        documents.set(visitor.path, document);
-        readings.push(reading(visitor, document));
+        const { path } = visitor;
+        if (!documents.has(path)) documents.set(path, await got(http, path, signal));
+        readings.push(reading(visitor, documents.get(path) ?? null));
       }
       return readings;
     },

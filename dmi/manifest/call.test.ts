@@ -159,6 +159,25 @@ test('a method that the model does not have is refused with the nearest one', ()
   assert.match(asked('stop', stop, { toString: 1 }), /^ARGUMENT_UNKNOWN/);
 });
 
+test('an answer stays short though everything is wrong with very many arguments', () => {
+  const input = Array.from({ length: 60 }, (_, n) => ({
+    name: `argument-${n}-${'x'.repeat(40)}`,
+    type: 'int' as const,
+  }));
+  const given = Object.fromEntries(input.map(({ name }) => [`${name}-`, 1]));
+  const checked = checkCall(
+    model([{ ...START, input }]),
+    {
+      method: 'start',
+      input: { ...Object.fromEntries(input.map(({ name }) => [name, 1])), ...given },
+    },
+    'edge',
+  );
+  assert.ok(!checked.ok && checked.faults?.length === 20);
+  assert.ok(JSON.stringify(checked).length < 40_000, String(JSON.stringify(checked).length));
+  assert.match(checked.message, / and 50 more/);
+});
+
 test('all input together has a ceiling', () => {
   const input = Array.from({ length: 5 }, (_, n) => ({ name: `a${n}`, type: 'string' as const }));
   const long = 'x'.repeat(MAX_CALL_BYTES / 5);

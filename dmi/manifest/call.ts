@@ -85,6 +85,8 @@ export function checkCall(
 }
 
 const MAX_FAULTS = 20;
+/** Arguments that a message names: it is told for each fault. */
+const MAX_NAMED = 10;
 
 function checkArguments(
   method: Method,
@@ -104,9 +106,11 @@ function checkArguments(
     else fault(name, 'ARGUMENT_MISSING', `"${name}" (${type}) is missing: give it a value.`);
   }
   const names = declared.map(({ name }) => name);
+  const some = names.slice(0, MAX_NAMED).join(', ');
+  const more = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : '';
+  const known = names.length === 0 ? 'it takes none' : `it takes ${some}${more}`;
   for (const name of given.keys()) {
     if (names.includes(name)) continue;
-    const known = names.length === 0 ? 'it takes none' : `it takes ${names.join(', ')}`;
     const message = `"${name.slice(0, 80)}" is no argument of this method; ${known}.${suggestion(name, names)}`;
     fault(name, 'ARGUMENT_UNKNOWN', message);
   }

@@ -132,6 +132,7 @@ test('what cannot be searched is said before anything is dialled', async () => {
   }
   const nowhere = { where: undefined } as unknown as Partial<Search>;
   await assert.rejects(look(nowhere), /say where to look/);
+  await assert.rejects(look({ settings: { unts: '1-4' } }), /"unts".*looking also takes units/);
   assert.deepEqual(context.dialled, []);
 });
 

@@ -147,7 +147,8 @@ async function placeOf({ where, settings: given }: Search): Promise<Place> {
   const whole = { ...rest, address: where, timeout: timeout ?? standard };
   const result = await settings['~standard'].validate(whole);
   if (result.issues !== undefined) {
-    throw wrong(result.issues.map(({ message }) => message).join('; '));
+    const why = result.issues.map(({ message }) => message).join('; ');
+    throw wrong(`${why}; looking also takes units, like 3 or 1-32,40`);
   }
   const written = { address: where, ...rest };
   return { settings: result.value, written, units: unitsOf(units ?? unit) };

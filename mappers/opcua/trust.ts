@@ -81,6 +81,9 @@ export class TrustStore {
   async add(content: Buffer): Promise<KnownCertificate> {
     const x509 = new X509Certificate(content);
     const thumbprint = thumbprintOf(x509);
+    if (x509.raw.length > MAX_BYTES) {
+      throw new RangeError(`it has ${x509.raw.length} bytes; at most ${MAX_BYTES} are kept`);
+    }
     await this.#keep('trusted', thumbprint, x509.raw);
     await rm(path.join(this.#folder, 'rejected', `${thumbprint}.der`), { force: true });
     return describe(x509, 'trusted');

@@ -72,7 +72,7 @@ test('every field of the other mappers says what it is for, and their examples a
 });
 
 test('the model of a declaration is one that its mapper takes', async () => {
-  for (const mapper of [modbus]) {
+  for (const mapper of [modbus, opcua, mqtt] as readonly Mapper<unknown, unknown>[]) {
     const { model } = describe(mapper);
     const { resources, faults } = parseManifests(
       model.map((each) => JSON.stringify(each)).join('\n---\n'),

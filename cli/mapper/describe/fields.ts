@@ -54,9 +54,13 @@ function sampleOf(each: Field): Json {
   return least[kind]();
 }
 
-/** Of the required ones. */
+/** Of the required ones; where any of several would do, of the first that has an example. */
 export function samplesOf(fields: readonly Field[]): { readonly [key: string]: Json } {
-  const wanted = fields.filter(({ required }) => required);
+  const required = fields.filter((each) => each.required);
+  const wanted =
+    required.length > 0
+      ? required
+      : fields.filter(({ examples }) => examples !== undefined).slice(0, 1);
   return Object.fromEntries(wanted.map((each) => [each.name, sampleOf(each)]));
 }
 
