@@ -46,6 +46,22 @@ test('a structure made of itself is looked up once, and is itself within', async
   assert.equal(asked(), 2);
 });
 
+test('a value with encodings without end costs a few look-ups', async () => {
+  let asked = 0;
+  const services = {
+    follow: async () => {
+      asked += 1;
+      throw new Refused('OPCUA_BAD_NODE_ID_UNKNOWN', 'x');
+    },
+  };
+  const types = new Types(services as unknown as Services);
+  const encodings = Array.from({ length: 5_000 }, (_, index) => nodeOf(`e${index}`));
+  await types.learn(encodings, never);
+  assert.ok(asked <= 256, `${asked} look-ups`);
+  await types.learn(encodings.slice(0, 3), never);
+  assert.ok(asked <= 256, 'what is known is not asked again');
+});
+
 test('what could not be looked up whole is kept nowhere', async () => {
   const failing = new Set(['Missing']);
   const all = { Outer: ['Inner', 'Missing'], Inner: ['Outer'], Missing: ['Double'] };

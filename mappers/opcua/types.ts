@@ -43,6 +43,8 @@ const ABSTRACT = new Set([24, 26, 27, 28]);
 const ENUMERATION = 29;
 /** Of kinds, and of encodings. Beyond it the oldest is looked up anew. */
 const MOST = 2_000;
+/** Encodings that one answer may have looked up: each takes several calls. */
+const MOST_AT_ONCE = 256;
 /** A type that is made of too much. */
 const MAX_DEPTH = 16;
 
@@ -94,9 +96,12 @@ export class Types {
 
   /** Looks up what {@link encoded} does not know yet; what the server does not tell stays bytes. @throws Unreachable */
   async learn(encodings: readonly NodeId[], signal: AbortSignal): Promise<void> {
+    let asked = 0;
     for (const encoding of encodings) {
       const key = encoding.toString();
       if (this.#encodings.has(key)) continue;
+      // The others are bytes until they are met again.
+      if (asked++ >= MOST_AT_ONCE) return;
       limit(this.#encodings, MOST).set(key, await this.#structureOf(encoding, signal));
     }
   }
