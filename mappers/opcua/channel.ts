@@ -33,6 +33,8 @@ export interface ChannelOptions {
 
 /** A security token lives so long; it is renewed at three quarters. */
 const TOKEN_MS = 3_600_000;
+/** How long a server may take to hang up. */
+const HANG_UP_MS = 30;
 
 /** Invariant: `lost` is told once at most, and never after {@link Channel.close}. */
 export class Channel {
@@ -115,10 +117,12 @@ export class Channel {
     this.#end ??= new Unreachable('OPCUA_CLOSED', 'the connection was closed');
     this.#losses.clear();
     if (this.#layer.isOpened()) {
-      // CloseSecureChannel is not answered (Part 4, 5.5.3); the library waits 100 ms for the server to hang up.
-      await new Promise<void>((resolve) => {
-        this.#layer.close(() => resolve());
-      });
+      // CloseSecureChannel is not answered (Part 4, 5.5.3). The library waits 100 ms for the server to hang up: too
+      // long for an abort, which has to end within them.
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const cancel = this.#options.clock.after(HANG_UP_MS, resolve);
+      this.#layer.close(() => resolve());
+      await promise.finally(cancel);
     }
     this.#layer.dispose();
     this.#wire.destroy();

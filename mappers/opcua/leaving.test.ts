@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { after, before, suite, test } from 'node:test';
 import type { Clock, Connection, MapperContext } from '@limpet/dmi';
 import { DataType } from 'node-opcua-variant';
@@ -146,5 +147,32 @@ suite('leaving', () => {
     const refused = mapper.connect(await settingsOf(user), realContext(), never);
     await assert.rejects(refused);
     await until(() => sessions() === 0, 3_000);
+  });
+
+  // The last: a session whose name never came stays with the server until it times out.
+  test('a connect to a server that falls silent at any step ends soon after it is aborted', async () => {
+    const tooksMs: number[] = [];
+    for (let at = 13; at < 22; at += 2) {
+      const stop = new AbortController();
+      let steps = 0;
+      const { context, pending } = counted(() => {
+        if (steps++ === at) for (const wire of context.wires) wire.pause();
+      });
+      const connecting = mapper.connect(settings, context, stop.signal);
+      const outcome = connecting.then(
+        (connection) => connection.close(),
+        (error: unknown) => error,
+      );
+      await until(() => steps > at);
+      await setTimeout(20);
+      const abortedMs = performance.now();
+      stop.abort(new Error('stop'));
+      await outcome;
+      const tookMs = performance.now() - abortedMs;
+      tooksMs.push(tookMs);
+      nothingLeft(context.wires, pending);
+    }
+    // The quickest: a machine that is busy makes some slow, a wait in the way all of them.
+    assert.ok(Math.min(...tooksMs.slice(1)) < 100, `took ${tooksMs.join()} ms`);
   });
 });

@@ -41,7 +41,7 @@ export interface Identity {
 
 const NONCE_BYTES = 32;
 /** How long a server may take to answer after an abort, which has to end within 100 ms. */
-const GRACE_MS = 40;
+const GRACE_MS = 30;
 const END_MS = 1_000;
 /** The server may send what this process can hold, no more. */
 const MAX_RESPONSE = 8 * 1024 * 1024;
