@@ -36,6 +36,7 @@ test('a certificate that was met is listed, trusted by the beginning of its thum
   assert.match((await ask('trust', file, '--json')).out, /"uri":"urn:other"/);
   const unknown = await ask('trust', 'ABCDEF0123');
   assert.deepEqual([unknown.code, /known are/.test(unknown.err)], [1, true]);
+  assert.match((await ask('trust', 'none.pem')).err, /there is no file none\.pem/);
   writeFileSync(file, 'nothing');
   assert.match((await ask('trust', file)).err, /holds no certificate/);
 });

@@ -57,6 +57,10 @@ async function put(store: TrustStore, which: string, to: TrustList): Promise<Kno
   }
   const known = await store.move(which, to);
   if (known !== undefined) return known;
+  if (/[./]/.test(which)) {
+    const message = `there is no file ${which}: name a certificate in DER or PEM, or a thumbprint.`;
+    throw new CliError(1, 'FILE_UNREADABLE', message);
+  }
   const met = (await store.list()).map(({ thumbprint }) => thumbprint.slice(0, 12));
   const list = met.length === 0 ? 'none is known yet' : `known are ${met.join(', ')}`;
   throw new CliError(

@@ -44,8 +44,8 @@ export async function findEdge(where: string): Promise<Edge> {
   const file = statSync(given).isFile() ? given : path.join(given, 'limpet.yaml');
   if (!existsSync(file)) {
     // Whoever named no place stands in any folder at all, where no edge would look.
-    if (where !== '.') return { mappers: given, named: new Map() };
-    const fault = `there is no limpet.yaml in ${given}: say --edge with the edge's limpet.yaml, or its mapperFolder`;
+    if (where !== '.' && (await mayHoldMappers(given))) return { mappers: given, named: new Map() };
+    const fault = `there is no limpet.yaml in ${given}, nor any mapper: say --edge with the edge's limpet.yaml, or its mapperFolder`;
     throw new CliError(1, 'EDGE_MISSING', fault);
   }
   const read = readConfig(file);
@@ -69,6 +69,12 @@ export async function findEdge(where: string): Promise<Edge> {
     config: read.config,
     ...(ceiling !== undefined && { roomBytes: ceiling - core }),
   };
+}
+
+/** Empty, or one that holds mappers already: in any other no edge would look. */
+async function mayHoldMappers(folder: string): Promise<boolean> {
+  const names = await readdir(folder);
+  return names.length === 0 || (await installedIn(folder)).length > 0;
 }
 
 /** The mappers in a folder, whatever their folders are called. */

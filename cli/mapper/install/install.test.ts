@@ -185,6 +185,8 @@ test('what cannot run here is refused, and what is there stays', async (t) => {
   assert.equal(missing.code, 1);
   assert.match(missing.err, /FILE_UNREADABLE/);
   await assert.rejects(install(good, '.'), { code: 'EDGE_MISSING', message: /say --edge/ });
+  // Of a folder with anything else in it no edge makes mappers.
+  await assert.rejects(install(good, folder), { code: 'EDGE_MISSING', message: /nor any mapper/ });
 });
 
 test('a power cut between the two renames loses no mapper', async (t) => {
