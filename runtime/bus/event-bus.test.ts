@@ -120,6 +120,22 @@ test('an order on the bus is stored, and each of its stages is answered', async 
   );
 });
 
+test('whoever hears a result has heard the twin that it speaks of', async (t) => {
+  const { store, bus, client, heard, heardOf } = await node(t);
+  bus.start('none');
+  await client.subscribeAsync('limpet/#', { qos: 1 });
+  await client.publishAsync(SETPOINT, '55', { qos: 1 });
+  const [stored] = await heardOf('set/setpoint/result');
+  const rev = stored?.['rev'] as number;
+  store.report('default/boiler-1', new Map([['setpoint', good(55, 7)]]));
+  store.judge('default/boiler-1', 'setpoint', rev, { verdict: 'applied', confirmed: 8 });
+  await heardOf('set/setpoint/result', 2);
+  const about = heard.filter(({ topic }) => topic.endsWith('setpoint') || topic.endsWith('result'));
+  const last = about.at(-2)?.said as { value?: number; desired?: { verdict?: string } };
+  assert.equal(about.at(-1)?.topic, 'set/setpoint/result');
+  assert.deepEqual([last.value, last.desired?.verdict], [55, 'applied']);
+});
+
 test('an order that changes nothing is answered with how things stand', async (t) => {
   const { bus, client, heardOf } = await node(t);
   bus.start('none');

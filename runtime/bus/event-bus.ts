@@ -90,8 +90,9 @@ export class EventBus {
     switch (change.kind) {
       case 'property': {
         const { device, property, twin } = change;
+        this.#put(device, property);
         if (change.what === 'desired' && twin.desired) this.#result({ device, property }, twin);
-        return this.#put(device, property);
+        return;
       }
       case 'device':
         return this.#put(change.device, STATE);
@@ -193,8 +194,12 @@ export class EventBus {
 
   #result({ device, property }: Target, { desired }: PropertyTwin<number>): void {
     if (desired === undefined) return;
-    const payload = resultPayload(desired, this.#options.clock.now());
-    this.#options.broker.publish(resultTopic(device, property), payload, { retain: false });
+    const { broker, clock } = this.#options;
+    // Whoever waits for a result may look at the twin next: that says it already.
+    const due = broker.heard && this.#due.get(device)?.delete(property) === true;
+    if (due) this.#publish(device, property);
+    const payload = resultPayload(desired, clock.now());
+    broker.publish(resultTopic(device, property), payload, { retain: false });
   }
 
   #command(topic: string, payload: string): void {
