@@ -141,9 +141,9 @@ test('without its cloud, an edge that lost its database goes by its files after 
     1,
   );
   rig.registers.writes.length = 0;
-  // The cloud is back, and knows better.
+  // The cloud is back, and knows better; the edge tries again with a backoff that grew meanwhile.
   await rig.startCloud();
-  await until(() => confirmed(LOCAL_UNIT, 202));
+  await until(() => confirmed(LOCAL_UNIT, 202), 120_000);
   await until(() => confirmed(2, 201));
 });
 
