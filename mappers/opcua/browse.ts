@@ -91,9 +91,9 @@ export class Browse {
   }
 
   async #whole(first: BrowseResult): Promise<Found> {
-    const found = [...(first.references ?? [])];
-    let [last, status]: [BrowseResult, Status] = [first, first.statusCode];
     const most = Math.min(MAX_REFERENCES, this.#room);
+    let found = (first.references ?? []).slice(0, most + 1);
+    let [last, status]: [BrowseResult, Status] = [first, first.statusCode];
     for (let count = 0; last.continuationPoint?.length > 0; count++) {
       // Each brings some, unless the server goes on for ever with nothing.
       const enough = found.length >= most || count >= MAX_REFERENCES;
@@ -102,9 +102,11 @@ export class Browse {
         status = CUT;
         break;
       }
-      found.push(...(more.references ?? []));
+      found = found.concat(more.references ?? []).slice(0, most + 1);
       [last, status] = [more, more.statusCode];
     }
+    // A server may tell more in one answer than it was asked for.
+    if (found.length > most) [found, status] = [found.slice(0, most), CUT];
     this.#room -= found.length;
     return { references: found, status };
   }

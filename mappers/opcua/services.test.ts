@@ -158,6 +158,17 @@ test('a server with one continuation point is browsed whole', async () => {
   assert.deepEqual(missed, []);
 });
 
+test('answers that hold more than was asked for are cut, however much that is', async () => {
+  const endless = Array.from<ReferenceDescription>({ length: 400_000 }).fill(reference('again'));
+  for (const page of [400_000, 200_000]) {
+    const { services } = await opened({ page, tree: () => endless });
+    const missed: string[] = [];
+    const options = { type: 33, missed: (status: string) => void missed.push(status) };
+    const [found] = await services.references([nodeOf('root')], options, never);
+    assert.deepEqual([found?.length, missed], [10_000, ['more than 10000 references']]);
+  }
+});
+
 test('nodes of other servers are counted, not taken for ours; those by URI are found', async () => {
   const remote = new ExpandedNodeId(NodeIdType.STRING, 'Remote', 2, null, 1);
   const byUri = new ExpandedNodeId(NodeIdType.STRING, 'Here', 0, 'urn:plant');
