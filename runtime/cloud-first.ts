@@ -2,7 +2,7 @@
  * A store that began empty beside a cloud: what the cloud wants may be newer than the files of this node, and
  * devices must not be told the older value first. So the cloud is heard before the files, but not for long.
  */
-import type { Clock } from '@limpet/dmi';
+import type { Clock, Log } from '@limpet/dmi';
 
 export interface CloudFirstOptions {
   readonly clock: Clock;
@@ -34,4 +34,26 @@ export function cloudFirst({ clock, connected, cursor, done }: CloudFirstOptions
   };
   cancel = clock.after(LOOK_MS, look);
   return () => cancel();
+}
+
+export interface FilesAfterCloud {
+  readonly link: { status(): { readonly state: string } };
+  readonly store: { rev(): number };
+  readonly files: { start(): void };
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The files of this node wait for the cloud; returns a function that gives up waiting. */
+export function filesAfterCloud({ link, store, files, clock, log }: FilesAfterCloud): () => void {
+  log.info('manifests wait for the cloud: the store began empty');
+  return cloudFirst({
+    clock,
+    connected: () => link.status().state === 'connected',
+    cursor: () => store.rev(),
+    done: (heard) => {
+      if (!heard) log.warn('manifests applied without the cloud: it was not heard in time');
+      files.start();
+    },
+  });
 }

@@ -10,7 +10,7 @@ import { LocalApi } from './api/local-api.ts';
 import { LocalBackend } from './api/local-backend.ts';
 import { Broker } from './bus/broker.ts';
 import { EventBus } from './bus/event-bus.ts';
-import { cloudFirst } from './cloud-first.ts';
+import { filesAfterCloud } from './cloud-first.ts';
 import { type EdgeConfig, readConfig } from './config.ts';
 import { Devices } from './device/registry.ts';
 import type { Budgets } from './health/budgets.ts';
@@ -95,7 +95,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   else
     joinCloud(
       url,
-      { config, store, facts, budgets, bus, call, files: refilled ? files : undefined },
+      { config, store, facts, budgets, bus, call, history, files: refilled ? files : undefined },
       { log, scope },
     );
   log.info('edge started', { node, data: config.data, bus: config.bus ?? 'off', cloud: url?.host });
@@ -223,42 +223,34 @@ interface Joining {
   readonly budgets: Budgets;
   readonly bus: EventBus | undefined;
   readonly call: CallDoor;
+  readonly history: HistoryDoor;
   readonly files: ManifestFolder | undefined;
 }
 
 function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): void {
-  const { config, store, facts, budgets, bus, call, files } = joining;
+  const { config, store, facts, budgets, bus, call, history, files } = joining;
   const dial = dialWebSocket({
     url,
     clock,
     ...(config.ca !== undefined && { ca: config.ca }),
     ...(config.tokenFile !== undefined && { tokenFile: config.tokenFile }),
   });
-  const link = new CloudLink({ node: config.node, twins: store, facts, dial, call, clock, log });
+  const link = new CloudLink({
+    node: config.node,
+    twins: store,
+    past: history,
+    facts,
+    dial,
+    call,
+    clock,
+    log,
+  });
   scope.add(() => link.stop());
   budgets.onMapperState(() => link.factsChanged());
   link.onStatus(({ state }) => bus?.cloud(state));
   bus?.start('connecting');
   link.start();
-  if (files !== undefined) hearCloudFirst({ link, store, files }, { log, scope });
-}
-
-function hearCloudFirst(
-  parts: { readonly link: CloudLink; readonly store: TwinStore; readonly files: ManifestFolder },
-  { log, scope }: Surroundings,
-): void {
-  const { link, store, files } = parts;
-  log.info('manifests wait for the cloud: the store began empty');
-  const cancel = cloudFirst({
-    clock,
-    connected: () => link.status().state === 'connected',
-    cursor: () => store.rev(),
-    done: (heard) => {
-      if (!heard) log.warn('manifests applied without the cloud: it was not heard in time');
-      files.start();
-    },
-  });
-  scope.add(cancel);
+  if (files !== undefined) scope.add(filesAfterCloud({ link, store, files, clock, log }));
 }
 
 async function openBus(

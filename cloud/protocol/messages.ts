@@ -6,15 +6,33 @@
  * wanted things by the same rule, whoever sent them: per key, the highest rev wins. So an edge heals a
  * cloud that was restored from an older copy, and the other way round.
  * Each side acknowledges only what is on its disk.
+ *
+ * History is a second stream with a cursor of its own, which the cloud keeps with what it has: `welcome` names it to an
+ * edge that offers `past`, and from there the edge sends pages of its ring, one in flight, acknowledged by `pastAck`. So
+ * whichever side comes back from an older copy, the two find the place again: a cloud that lost some asks for it
+ * again, an edge that lost some takes the cursor for the last that it still has of that run, and whatever comes twice is
+ * known by series and place. What the ring dropped before it was told is a gap at the place of the last dropped sample.
  */
-import type { Arguments, CallOutcome, NodeFacts, StateRow, WantedRow } from '@limpet/dmi/manifest';
+import type {
+  Arguments,
+  CallOutcome,
+  NodeFacts,
+  PastCursor,
+  SeriesPast,
+  StateRow,
+  WantedRow,
+} from '@limpet/dmi/manifest';
 
 export type {
   DesiredRow,
   DeviceRow,
   Id,
+  PastCursor,
+  PastItem,
+  PastPage,
   PropertyRow,
   ResourceRow,
+  SeriesPast,
   StateRow,
   WantedResource,
   WantedRow,
@@ -31,20 +49,34 @@ export type FromEdge =
       /** Everything wanted up to here is on this edge's disk. */
       readonly rev: number;
       readonly facts: NodeFacts;
-      /** What it can do beyond the rest of this protocol; older edges say nothing. `call`: run methods of devices. */
-      readonly offers?: readonly 'call'[];
+      /**
+       * What it can do beyond the rest of this protocol; older edges say nothing. `call`: run methods of devices. `past`:
+       * tell its history.
+       */
+      readonly offers?: readonly ('call' | 'past')[];
     }
   | { readonly type: 'report'; readonly to: number; readonly rows: readonly StateRow[] }
+  /** What was recorded after the cursor before, up to and with `n` of this run. */
+  | {
+      readonly type: 'past';
+      readonly run: string;
+      readonly n: number;
+      readonly series: readonly SeriesPast[];
+    }
   | { readonly type: 'stored'; readonly rev: number }
   | { readonly type: 'facts'; readonly facts: NodeFacts }
   /** The answer to a `call`: said once, unless the conversation ends before. */
   | { readonly type: 'called'; readonly id: number; readonly outcome: CallOutcome };
 
 export type FromCloud =
-  /** The cloud has this epoch's rows up to `seq` on disk (0: none of it). */
-  | { readonly type: 'welcome'; readonly seq: number }
+  /**
+   * The cloud has this epoch's rows up to `seq` on disk (0: none of it). `past`: it takes history, and has this node's up
+   * to there (null: none of it); without it, none is sent.
+   */
+  | { readonly type: 'welcome'; readonly seq: number; readonly past?: PastCursor | null }
   | { readonly type: 'desire'; readonly to: number; readonly rows: readonly WantedRow[] }
   | { readonly type: 'ack'; readonly seq: number }
+  | { readonly type: 'pastAck'; readonly n: number }
   /** Runs a method within `ttl` ms, or not at all. Only to an edge that offers it; kept on neither disk. */
   | {
       readonly type: 'call';

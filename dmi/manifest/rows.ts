@@ -4,7 +4,7 @@
  */
 import type { Json } from '../value.ts';
 import type { Device, DeviceModel } from './resource.ts';
-import type { Desired, DeviceState, Reason, Reported } from './status.ts';
+import type { Desired, DeviceState, Quality, Reason, Reported } from './status.ts';
 
 /** `namespace/name`. */
 export type Id = string;
@@ -62,3 +62,31 @@ export interface DeviceRow {
 
 /** Current rows of the edge's state, one per key however often it changed, in `seq` order. */
 export type StateRow = PropertyRow | DeviceRow | (ResourceRow & { readonly seq: number });
+
+/**
+ * Something of a property's past; times are ms after the `since` it comes with. A sample as `[at, value]`, with its
+ * quality when that was not good; or a gap with its cause, `to` being null while it goes on.
+ */
+export type PastItem =
+  | readonly [at: number, value: Json]
+  | readonly [at: number, value: Json, quality: Quality]
+  | { readonly gap: string; readonly from: number; readonly to: number | null };
+
+/** The past of one property, in the order in which the edge recorded it. `since`: ms since 1970, edge clock. */
+export interface SeriesPast {
+  readonly device: Id;
+  readonly property: string;
+  readonly since: number;
+  readonly items: readonly PastItem[];
+}
+
+/** Up to where of an edge's history somebody has it: `n` was counted in this run of its process. */
+export interface PastCursor {
+  readonly run: string;
+  readonly n: number;
+}
+
+/** What follows after a cursor, up to the next one. */
+export interface PastPage extends PastCursor {
+  readonly series: readonly SeriesPast[];
+}

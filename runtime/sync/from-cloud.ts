@@ -62,8 +62,13 @@ const Desired = v.object({
 const RetryAfter = v.pipe(v.number(), v.minValue(0), v.maxValue(86_400_000));
 
 const Message = v.variant('type', [
-  v.object({ type: v.literal('welcome'), seq: Counter }),
+  v.object({
+    type: v.literal('welcome'),
+    seq: Counter,
+    past: v.optional(v.nullable(v.object({ run: Name, n: Counter }))),
+  }),
   v.object({ type: v.literal('ack'), seq: Counter }),
+  v.object({ type: v.literal('pastAck'), n: Counter }),
   v.object({
     type: v.literal('call'),
     id: Counter,

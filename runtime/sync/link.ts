@@ -8,6 +8,7 @@ import { Backoff } from '../kernel/backoff.ts';
 import { diagnose, type Fault } from './diagnose.ts';
 import { FactsTeller } from './facts-teller.ts';
 import { readFromCloud } from './from-cloud.ts';
+import type { SyncedPast } from './past.ts';
 import { type SessionEnd, type SyncedTwins, SyncSession } from './session.ts';
 import type { Dial, Wire } from './wire.ts';
 
@@ -29,6 +30,10 @@ export interface LinkedTwins extends SyncedTwins {
   onChange(listener: () => void): () => void;
 }
 
+interface LinkedPast extends SyncedPast {
+  onWritten(listener: () => void): () => void;
+}
+
 export interface LinkOptions {
   readonly node: string;
   readonly twins: LinkedTwins;
@@ -37,6 +42,8 @@ export interface LinkOptions {
   readonly dial: Dial;
   /** Runs methods of this node's devices; without it, the cloud is told that there are no calls. */
   readonly call?: CallDoor;
+  /** History; without it, the cloud is told none. */
+  readonly past?: LinkedPast;
   readonly clock: Clock;
   readonly log: Log;
   /** Uniform in [0, 1), for the backoff. */
@@ -70,7 +77,12 @@ export class CloudLink {
   }
 
   start(): void {
-    this.#cancels.push(this.#options.twins.onChange(() => this.#changed()));
+    const { twins, past } = this.#options;
+    const unlisten = [
+      twins.onChange(() => this.#changed()),
+      past?.onWritten(() => setImmediate(() => this.#connection?.session.pastWritten())),
+    ];
+    this.#cancels.push(() => unlisten.forEach((cancel) => cancel?.()));
     this.#connect();
   }
 
@@ -109,12 +121,13 @@ export class CloudLink {
 
   #connect(): void {
     this.#attempts++;
-    const { node, twins, dial, facts, clock, call } = this.#options;
+    const { node, twins, dial, facts, clock, call, past } = this.#options;
     let hello: NodeFacts | undefined;
     const session = new SyncSession({
       node,
       twins,
       call,
+      past: past && { of: past, monotonic: () => clock.monotonic() },
       send: (message) => connection.wire?.send(JSON.stringify(message)),
       close: (end) => {
         connection.end = end;

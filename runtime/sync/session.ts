@@ -6,9 +6,17 @@
  * Invariants: nothing is reported before `welcome`; at most one page is in flight; `stored` is said only after
  * the store has returned from a durable merge; once closed, a session neither sends nor changes the store.
  */
-import { type FromCloud, type FromEdge, PROTOCOL, type StateRow, type WantedRow } from '#protocol';
+import {
+  type FromCloud,
+  type FromEdge,
+  type PastCursor,
+  PROTOCOL,
+  type StateRow,
+  type WantedRow,
+} from '#protocol';
 import type { CallDoor, NodeFacts } from '@limpet/dmi/manifest';
 import { RelayedCalls } from './calls.ts';
+import { PastStream, type SyncedPast } from './past.ts';
 
 /** The part of the twin store a session needs. */
 export interface SyncedTwins {
@@ -43,6 +51,8 @@ export interface SessionOptions {
   readonly send: (message: FromEdge) => void;
   /** Runs methods of this node's devices. */
   readonly call?: CallDoor | undefined;
+  /** What was, for a cloud that takes it; with a monotonic clock that paces it. */
+  readonly past?: { readonly of: SyncedPast; readonly monotonic: () => number } | undefined;
   /** Asked once, when the conversation cannot go on. */
   readonly close: (end: SessionEnd) => void;
   /** The cloud has taken this node. */
@@ -65,6 +75,7 @@ type Phase =
 export class SyncSession {
   readonly #options: SessionOptions;
   readonly #calls: RelayedCalls | undefined;
+  #past: PastStream | undefined;
   #phase: Phase = { kind: 'opening' };
 
   constructor(options: SessionOptions) {
@@ -79,7 +90,11 @@ export class SyncSession {
     this.#phase = { kind: 'greeting' };
     const { node, twins, send } = this.#options;
     const { epoch } = twins;
-    const offers = this.#calls === undefined ? {} : { offers: ['call'] as const };
+    const able = [
+      ...(this.#calls === undefined ? [] : (['call'] as const)),
+      ...(this.#options.past === undefined ? [] : (['past'] as const)),
+    ];
+    const offers = able.length === 0 ? {} : { offers: able };
     send({ type: 'hello', protocol: PROTOCOL, node, epoch, rev: twins.rev(), facts, ...offers });
   }
 
@@ -88,7 +103,9 @@ export class SyncSession {
     if (this.#phase.kind === 'closed') return;
     switch (message.type) {
       case 'welcome':
-        return this.#welcome(message.seq);
+        return this.#welcome(message);
+      case 'pastAck':
+        return this.#pastAck(message.n);
       case 'ack':
         return this.#ack(message.seq);
       case 'desire':
@@ -111,9 +128,17 @@ export class SyncSession {
     if (phase.kind !== 'live' || phase.inFlight !== undefined) return;
     const rows = this.#options.twins.rowsAfter(phase.acked, PAGE);
     const last = rows.at(-1);
-    if (last === undefined) return;
+    // What was waits for what is.
+    if (last === undefined) return this.#past?.next();
     this.#phase = { ...phase, inFlight: last.seq };
     this.#options.send({ type: 'report', to: last.seq, rows });
+    if (this.#past?.reported() === true) this.#past.next();
+  }
+
+  /** More of history is on the disk. */
+  pastWritten(): void {
+    this.#past?.written();
+    this.changed();
   }
 
   /** What the node tells of itself now. */
@@ -127,13 +152,14 @@ export class SyncSession {
     this.#calls?.end();
   }
 
-  #welcome(seq: number): void {
+  #welcome({ seq, past }: Extract<FromCloud, { readonly type: 'welcome' }>): void {
     const { twins, welcomed } = this.#options;
     if (this.#phase.kind !== 'greeting') return this.#confused('a second `welcome`');
     // More than was ever given out cannot be ours: sending everything again is always right.
     const acked = seq > twins.seq() ? 0 : seq;
     twins.resumeFrom(acked);
     this.#phase = { kind: 'live', acked };
+    if (past !== undefined) this.#past = this.#pastStream(past ?? undefined);
     welcomed?.();
     this.changed();
   }
@@ -146,6 +172,16 @@ export class SyncSession {
     this.#options.twins.acknowledged(seq);
     this.#phase = { kind: 'live', acked: seq };
     this.changed();
+  }
+
+  #pastStream(cursor: PastCursor | undefined): PastStream | undefined {
+    const { past, send } = this.#options;
+    return past && new PastStream({ past: past.of, monotonic: past.monotonic, send }, cursor);
+  }
+
+  #pastAck(n: number): void {
+    if (this.#phase.kind === 'live' && this.#past?.acknowledged(n) === true) return this.changed();
+    this.#confused(`a \`pastAck\` of ${n}, which is not in flight`);
   }
 
   #desire(rows: readonly WantedRow[], to: number): void {

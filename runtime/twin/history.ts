@@ -1,5 +1,5 @@
 /** The door to history: nothing of it is loaded, and no file made, until a model asks for it. */
-import { type BudgetRow, type Id } from '@limpet/dmi/manifest';
+import { type BudgetRow, type Id, type PastCursor, type PastPage } from '@limpet/dmi/manifest';
 import { type History, type Samples, type SamplesOptions } from './samples/samples.ts';
 
 export type { History } from './samples/samples.ts';
@@ -10,14 +10,15 @@ const HOUR_MS = 3_600_000;
 
 export class HistoryDoor {
   readonly name = 'samples';
-  readonly #options: SamplesOptions;
+  readonly #options: Omit<SamplesOptions, 'written'>;
+  readonly #listeners = new Set<() => void>();
   #samples: Samples | undefined;
   #opening: Promise<void> | undefined;
   #unlisten: (() => void) | undefined;
   #cancel: (() => void) | undefined;
   #closed = false;
 
-  constructor(options: SamplesOptions) {
+  constructor(options: Omit<SamplesOptions, 'written'>) {
     this.#options = options;
   }
 
@@ -48,6 +49,17 @@ export class HistoryDoor {
     page: { readonly since: number; readonly after?: number | undefined; readonly limit: number },
   ): History | undefined {
     return this.#samples?.history(device, property, page);
+  }
+
+  /** What was recorded after the cursor, as far as it is on the disk; undefined when that is nothing. */
+  pageAfter(cursor: PastCursor | undefined, bytes: number): PastPage | undefined {
+    return this.#samples?.pageAfter(cursor, bytes);
+  }
+
+  /** Calls back when there may be a page. */
+  onWritten(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Bytes of memory given back. */
@@ -87,7 +99,10 @@ export class HistoryDoor {
     const { Samples: Loaded } = await import('./samples/samples.ts');
     if (this.#closed) return;
     try {
-      this.#samples = new Loaded(this.#options);
+      const written = (): void => {
+        for (const listener of this.#listeners) listener();
+      };
+      this.#samples = new Loaded({ ...this.#options, written });
     } catch (error) {
       const { log, clock } = this.#options;
       log.error('history is not kept: its file cannot be opened', {

@@ -1,7 +1,7 @@
 /** The door: text from an edge becomes a checked message, or a sentence that says what is wrong with it. */
 import type { Json } from '@limpet/dmi';
 import { isJson, MAX_VALUE_BYTES } from '@limpet/dmi/manifest';
-import type { FromEdge, StateRow } from '#protocol';
+import type { FromEdge, PastItem, SeriesPast, StateRow } from '#protocol';
 import * as v from 'valibot';
 import { Facts, Reason, Short, Time } from './facts.ts';
 
@@ -86,6 +86,42 @@ const Row = v.variant('kind', [
   ),
 ]);
 
+/** ms: as far as `Date` goes, in both directions. */
+const MOST_MS = 8.64e15;
+const isMoment = (value: unknown): boolean => {
+  return Number.isSafeInteger(value) && Math.abs(value as number) <= MOST_MS;
+};
+/** One word: those of a later edge are kept as they are. */
+const CAUSE = /^[a-z][a-z-]{0,31}$/;
+
+/** By hand, for a page has thousands. */
+function isPastItem(item: unknown): boolean {
+  if (Array.isArray(item)) return isSample(item);
+  return typeof item === 'object' && item !== null && isGap(item);
+}
+
+function isSample([at, value, quality, ...rest]: readonly unknown[]): boolean {
+  const known = quality === undefined || quality === 'stale' || quality === 'bad';
+  if (!known || rest.length > 0 || !isMoment(at)) return false;
+  return Number.isFinite(value) || isJson(value, MAX_VALUE_BYTES);
+}
+
+function isGap({ gap, from, to }: { gap?: unknown; from?: unknown; to?: unknown }): boolean {
+  const named = typeof gap === 'string' && CAUSE.test(gap);
+  return named && isMoment(from) && (to === null || isMoment(to));
+}
+
+const Past = v.object({
+  device: Id,
+  property: PropertyName,
+  since: v.custom<number>(isMoment, 'expected ms since 1970'),
+  items: v.pipe(
+    v.array(v.custom<PastItem>(isPastItem, 'expected a sample or a gap')),
+    v.minLength(1),
+    v.maxLength(10_000),
+  ),
+});
+
 /** Of a call: the names of outputs are like those of properties. */
 const Outcome = v.variant('ok', [
   v.object({ ok: v.literal(true), output: v.record(PropertyName, Value) }),
@@ -117,12 +153,18 @@ const Message = v.variant('type', [
     to: Counter,
     rows: v.pipe(v.array(v.unknown()), v.maxLength(10_000)),
   }),
+  v.object({
+    type: v.literal('past'),
+    run: Short,
+    n: Counter,
+    series: v.pipe(v.array(v.unknown()), v.maxLength(10_000)),
+  }),
   v.object({ type: v.literal('stored'), rev: Counter }),
   v.object({ type: v.literal('facts'), facts: Facts }),
   v.object({ type: v.literal('called'), id: Counter, outcome: Outcome }),
 ]);
 
-/** Checks one text frame. Of a report single rows may be spoiled: the rest counts. */
+/** Checks one text frame. Of a report single rows, and of history single series, may be spoiled: the rest counts. */
 export function readFromEdge(text: string): Frame {
   let content: unknown;
   try {
@@ -133,14 +175,26 @@ export function readFromEdge(text: string): Frame {
   const checked = v.safeParse(Message, content, { abortEarly: true });
   if (!checked.success) return { ok: false, fault: faultOf(checked.issues[0]) };
   const message = checked.output;
-  if (message.type !== 'report') return { ok: true, message: message as FromEdge, spoiled: 0 };
-  const rows: StateRow[] = [];
-  for (const row of message.rows) {
-    const good = v.safeParse(Row, row, { abortEarly: true });
-    if (good.success) rows.push(good.output as StateRow);
+  if (message.type === 'report') {
+    const rows = goodOf<StateRow>(Row, message.rows);
+    const spoiled = message.rows.length - rows.length;
+    return { ok: true, message: { ...message, rows }, spoiled };
   }
-  const spoiled = message.rows.length - rows.length;
-  return { ok: true, message: { type: 'report', to: message.to, rows }, spoiled };
+  if (message.type === 'past') {
+    const series = goodOf<SeriesPast>(Past, message.series);
+    const spoiled = message.series.length - series.length;
+    return { ok: true, message: { ...message, series }, spoiled };
+  }
+  return { ok: true, message: message as FromEdge, spoiled: 0 };
+}
+
+function goodOf<T>(schema: v.GenericSchema, rows: readonly unknown[]): T[] {
+  const good: T[] = [];
+  for (const row of rows) {
+    const checked = v.safeParse(schema, row, { abortEarly: true });
+    if (checked.success) good.push(checked.output as T);
+  }
+  return good;
 }
 
 /** Names the field and what was expected; never quotes a value. */

@@ -88,6 +88,8 @@ export class CloudSession {
     switch (message.type) {
       case 'report':
         return this.#report(phase.life, message.to, message.rows);
+      case 'past':
+        return this.refuse('SYNC_CONFUSED', 'a `past` that was not asked for');
       case 'stored':
         return this.#stored(phase.life, message.rev);
       case 'facts':

@@ -54,14 +54,14 @@ function gaps(db: Database): number {
 function drop(db: Database, upTo: number): void {
   const spans = db
     .prepare(
-      'SELECT series, min(at) AS "from", max(at) AS "to" FROM sample WHERE n < ? GROUP BY series',
+      `SELECT series, min(at) AS "from", max(at) AS "to", max(n) AS position
+       FROM sample WHERE n < ? GROUP BY series`,
     )
     .all(upTo) as Span[];
   for (const span of spans) fold(db, span);
   db.prepare('DELETE FROM sample WHERE n < ?').run(upTo);
   const horizon = one(db, 'SELECT at FROM sample ORDER BY n LIMIT 1');
   foldGaps(db, horizon ?? median(db));
-  // Rows are then numbered from 1 again.
   if (horizon === null) db.exec('UPDATE state SET turned = 0, latest = 0');
 }
 
@@ -69,22 +69,22 @@ interface Span {
   readonly series: number;
   readonly from: number;
   readonly to: number;
+  /** Of the last that it spans. */
+  readonly position: number;
 }
 
-/** The series' dropped gap grows to take the span in. */
-function fold(db: Database, { series, from, to }: Span): void {
+/** The series' dropped gap grows to take the span in, and stands where the last of it stood. */
+function fold(db: Database, { series, from, to, position }: Span): void {
   const { changes } = db
     .prepare(
-      `UPDATE gap SET "from" = min("from", ?), "to" = max("to", ?)
+      `UPDATE gap SET "from" = min("from", ?), "to" = max("to", ?), position = max(position, ?)
        WHERE series = ? AND cause = 'dropped'`,
     )
-    .run(from, to, series);
+    .run(from, to, position, series);
   if (changes > 0) return;
-  db.prepare(`INSERT INTO gap (series, cause, "from", "to") VALUES (?, 'dropped', ?, ?)`).run(
-    series,
-    from,
-    to,
-  );
+  db.prepare(
+    `INSERT INTO gap (series, cause, "from", "to", position) VALUES (?, 'dropped', ?, ?, ?)`,
+  ).run(series, from, to, position);
 }
 
 /** Gaps that ended before the oldest sample are part of what was dropped. */
@@ -92,7 +92,8 @@ function foldGaps(db: Database, horizon: number): void {
   const old = `cause <> 'dropped' AND "to" < ?`;
   const spans = db
     .prepare(
-      `SELECT series, min("from") AS "from", max("to") AS "to" FROM gap WHERE ${old} GROUP BY series`,
+      `SELECT series, min("from") AS "from", max("to") AS "to", max(position) AS position
+       FROM gap WHERE ${old} GROUP BY series`,
     )
     .all(horizon) as Span[];
   for (const span of spans) fold(db, span);

@@ -1,6 +1,9 @@
 /**
  * The file of history: series, their samples in the order they came, and their gaps. Rows are only appended and only
  * dropped at the old end, so a flush touches few pages; there is no index over time, which would touch one per series.
+ *
+ * Each sample, and each change of a gap, has a *position* of one count that never goes back: whoever has everything up to
+ * one needs only what is above it. A gap of what was dropped stands where the last dropped was.
  */
 import { type Clock, type Json } from '@limpet/dmi';
 import { type Id, type Quality } from '@limpet/dmi/manifest';
@@ -9,37 +12,21 @@ import { closeSync, openSync, rmSync } from 'node:fs';
 import { type Metered } from '../metered.ts';
 import { type Entry } from './backlog.ts';
 import { makeRoom } from './make-room.ts';
+import { prepareShape, UnknownShape } from './shape.ts';
 import { type OpenGap } from './track.ts';
 
 const PAGE = 4_096;
 const CHECKPOINT_PAGES = 250;
 /** What the WAL takes beside the file; see twin/database.ts, which keeps it the same way. */
 const WAL_BYTES = 4 * CHECKPOINT_PAGES * PAGE;
-const VERSION = 1;
-
-const SHAPE = `
-  CREATE TABLE series (
-    id INTEGER PRIMARY KEY, device TEXT NOT NULL, property TEXT NOT NULL, ended INTEGER,
-    UNIQUE (device, property)) STRICT;
-  CREATE TABLE sample (
-    n INTEGER PRIMARY KEY, series INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, value ANY) STRICT;
-  CREATE TABLE gap (
-    n INTEGER PRIMARY KEY, series INTEGER NOT NULL, cause TEXT NOT NULL, "from" INTEGER NOT NULL, "to" INTEGER) STRICT;
-  CREATE UNIQUE INDEX gap_dropped ON gap (series) WHERE cause = 'dropped';
-  CREATE UNIQUE INDEX gap_open ON gap (series) WHERE "to" IS NULL;
-  CREATE INDEX gap_series ON gap (series, "to");
-  CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), alive INTEGER NOT NULL,
-    turned INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;
-  PRAGMA user_version = ${VERSION};`;
-
 const SENTENCES = {
   series: `INSERT INTO series VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET ended = excluded.ended`,
-  addSample: 'INSERT INTO sample (series, at, kind, value) VALUES (?, ?, ?, ?)',
-  closeGap: 'UPDATE gap SET "to" = ? WHERE series = ? AND "to" IS NULL',
-  addGap: 'INSERT INTO gap (series, cause, "from", "to") VALUES (?, ?, ?, ?)',
+  addSample: 'INSERT INTO sample VALUES (?, ?, ?, ?, ?)',
+  closeGap: 'UPDATE gap SET "to" = ?, position = ? WHERE series = ? AND "to" IS NULL',
+  addGap: 'INSERT INTO gap (series, cause, "from", "to", position) VALUES (?, ?, ?, ?, ?)',
   turned: 'UPDATE state SET turned = ?, latest = max(latest, ?)',
-  alive: 'UPDATE state SET alive = ?',
+  alive: 'UPDATE state SET alive = ?, position = ?',
 } as const;
 
 /** A series as the file has it. `ended`: when it was last wanted; null while it is. */
@@ -81,6 +68,7 @@ export class SamplesFile {
   readonly #options: SamplesFileOptions;
   readonly #sql: Statements;
   #lastAt: number;
+  #position: number;
 
   /** @throws SqliteError; see `isDamaged` */
   constructor(options: SamplesFileOptions) {
@@ -96,6 +84,7 @@ export class SamplesFile {
     const entries = Object.entries(SENTENCES).map(([name, sql]) => [name, this.db.prepare(sql)]);
     this.#sql = Object.fromEntries(entries) as Statements;
     this.#lastAt = (this.#one('SELECT at FROM sample ORDER BY n DESC LIMIT 1') as number) ?? 0;
+    this.#position = this.#one('SELECT position FROM state') as number;
   }
 
   /** When everything was last on disk. */
@@ -123,7 +112,13 @@ export class SamplesFile {
     metered('prompt', () => {
       const oldest = batch.alive - maxAgeMs;
       makeRoom(this.db, { bytes: maxBytes - WAL_BYTES, oldest });
-      this.db.transaction(() => this.#write(batch))();
+      const before = this.#position;
+      try {
+        this.db.transaction(() => this.#write(batch))();
+      } catch (error) {
+        this.#position = before;
+        throw error;
+      }
     });
   }
 
@@ -138,21 +133,23 @@ export class SamplesFile {
     for (const entry of entries) {
       if (entry.kind === 'gap') {
         const { cause, from, to } = entry.gap;
-        const closed = this.#sql.closeGap.run(to, entry.series).changes;
-        if (closed === 0) this.#sql.addGap.run(entry.series, cause, from, to);
+        const position = ++this.#position;
+        const closed = this.#sql.closeGap.run(to, position, entry.series).changes;
+        if (closed === 0) this.#sql.addGap.run(entry.series, cause, from, to, position);
         continue;
       }
       const { at, quality, value } = entry.sample;
       const { kind, column } = encode(quality, value);
-      const { lastInsertRowid } = this.#sql.addSample.run(entry.series, at, kind, column);
+      const position = ++this.#position;
+      this.#sql.addSample.run(position, entry.series, at, kind, column);
       // Samples come nearly in the order of time; where the clock went back, a search by time must know.
-      if (at < this.#lastAt - CLOCK_SLACK_MS) this.#sql.turned.run(lastInsertRowid, this.#lastAt);
+      if (at < this.#lastAt - CLOCK_SLACK_MS) this.#sql.turned.run(position, this.#lastAt);
       this.#lastAt = at;
     }
     for (const [series, { cause, from }] of opened) {
-      this.#sql.addGap.run(series, cause, from, null);
+      this.#sql.addGap.run(series, cause, from, null, ++this.#position);
     }
-    this.#sql.alive.run(alive);
+    this.#sql.alive.run(alive, this.#position);
   }
 
   #prepare(): void {
@@ -170,17 +167,7 @@ export class SamplesFile {
     ]) {
       this.db.pragma(setting);
     }
-    const version = this.db.pragma('user_version', { simple: true }) as number;
-    if (version === 0) this.#create();
-    else if (version !== VERSION) throw new UnknownShape(`samples.db has shape ${version}`);
-  }
-
-  #create(): void {
-    this.created = true;
-    this.db.transaction(() => {
-      this.db.exec(SHAPE);
-      this.db.prepare('INSERT INTO state VALUES (1, ?, 0, 0)').run(this.#options.clock.now());
-    })();
+    this.created = prepareShape(this.db, this.#options.clock.now());
   }
 
   #stored(where: string, ...given: readonly string[]): readonly StoredSeries[] {
@@ -202,9 +189,6 @@ export class SamplesFile {
 
 /** How far samples of different devices may be out of order. */
 export const CLOCK_SLACK_MS = 60_000;
-
-/** A file of another version: history is not worth keeping a board from starting. */
-class UnknownShape extends Error {}
 
 /** Whether the file is of no use any more. */
 export function isDamaged(error: unknown): boolean {

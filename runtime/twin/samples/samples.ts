@@ -6,7 +6,7 @@
  * process the next start finds a gap from `alive` on.
  */
 import { type Clock, type Log } from '@limpet/dmi';
-import { type Id } from '@limpet/dmi/manifest';
+import { type Id, type PastCursor, type PastPage } from '@limpet/dmi/manifest';
 import { type Metered } from '../metered.ts';
 import { type Change, type TwinStore } from '../store.ts';
 import { Backlog } from './backlog.ts';
@@ -14,6 +14,7 @@ import { used } from './make-room.ts';
 import { readGaps, readSamples, type SamplesPage } from './read.ts';
 import { type Live, Roster } from './roster.ts';
 import { isDamaged, isRefusal, removeFile, SamplesFile } from './samples-file.ts';
+import { pageAfter } from './told.ts';
 import { due, type GapCause, type Heard, released } from './track.ts';
 
 export interface SamplesOptions {
@@ -26,6 +27,8 @@ export interface SamplesOptions {
   readonly metered: Metered;
   readonly clock: Clock;
   readonly log: Log;
+  /** There may be something new to tell. */
+  readonly written?: () => void;
   /** What waits in memory, in bytes. Default 1 MiB. */
   readonly maxWaiting?: number;
 }
@@ -107,6 +110,17 @@ export class Samples {
       const gaps = page.after === undefined ? readGaps(db, series, page.since) : [];
       return { ...readSamples(db, { series, ...page }), gaps };
     });
+  }
+
+  /** What is in the file above a cursor; see `pageAfter`. Where the disk does not let it be read, nothing for now. */
+  pageAfter(cursor: PastCursor | undefined, bytes: number): PastPage | undefined {
+    try {
+      return this.#reading(({ db }) => pageAfter(db, cursor, bytes));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#options.log.error('history cannot be read', { code: 'SAMPLES_NOT_READ', error });
+      return undefined;
+    }
   }
 
   /** Gives the memory of what waits back: by writing it or, where that cannot be, as gaps. Returns bytes. */
@@ -209,6 +223,7 @@ export class Samples {
     this.#writtenMs = this.#triedMs;
     if (this.#failing) this.#options.log.info('history is written again');
     this.#failing = false;
+    this.#options.written?.();
   }
 
   #failed(reason: unknown): void {
