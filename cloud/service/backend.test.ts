@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import type { Device, Resource } from '@limpet/dmi/manifest';
-import { ApiError, type Document } from '#protocol/api';
+import { ApiError, type Awaitable, type Document, merging, type Sight } from '#protocol/api';
 import { CloudBackend } from './backend.ts';
-import { BOILER, BOILER_1, clockAt, silent } from './testing.ts';
+import { BOILER, BOILER_1, clockAt, silent, type Writes, writesTo } from './testing.ts';
 import { CloudStore } from './store/store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'limpet-backend-'));
@@ -19,6 +19,7 @@ const node = (name: string) => ({ kind: 'Node', name }) as const;
 let clock: ReturnType<typeof clockAt>;
 let store: CloudStore;
 let backend: CloudBackend;
+let writes: Writes;
 let files = 0;
 
 beforeEach((t) => {
@@ -26,11 +27,12 @@ beforeEach((t) => {
   files += 1;
   store = CloudStore.open({ path: join(folder, `${files}.db`), clock, log: silent });
   backend = new CloudBackend(store);
+  writes = writesTo(backend);
   (t as { after(task: () => void): void }).after(() => store.close());
 });
 
 /** What a request is refused with. */
-async function refusal(request: () => Promise<Resource> | Resource): Promise<ApiError> {
+async function refusal(request: () => Awaitable<Resource>): Promise<ApiError> {
   try {
     await request();
   } catch (error) {
@@ -41,18 +43,18 @@ async function refusal(request: () => Promise<Resource> | Resource): Promise<Api
 }
 
 async function rig(): Promise<void> {
-  await backend.create(model, BOILER as unknown as Document);
-  await backend.create(device, BOILER_1 as unknown as Document);
+  await writes.create(model, BOILER as unknown as Document);
+  await writes.create(device, BOILER_1 as unknown as Document);
 }
 
 async function wish(desired: Document | null, expiresMs?: number): Promise<Device> {
   const options = expiresMs === undefined ? {} : { expiresMs };
-  return (await backend.patch(device, { spec: { desired } }, options)) as Device;
+  return (await writes.patch(device, { spec: { desired } }, options)) as Device;
 }
 
 test('a created device comes back with what the server adds, and each desired value with a rev of its own', async () => {
   await rig();
-  const found = backend.get(device) as Device;
+  const found = (await backend.get(device)) as Device;
   assert.deepEqual(found.spec.desired, { setpoint: 55, pump: true });
   assert.equal(found.metadata.creationTimestamp, '2026-11-21T00:00:00Z');
   assert.equal(found.metadata.generation, 1);
@@ -67,7 +69,7 @@ test('a created device comes back with what the server adds, and each desired va
 
 test('every fault of a request comes in one answer, and nothing of it is kept', async () => {
   await rig();
-  const before = backend.get(device);
+  const before = await backend.get(device);
   const error = await refusal(() =>
     wish({ setpoint: 500, temperature: 3, pmp: true, pump: false }),
   );
@@ -80,18 +82,15 @@ test('every fault of a request comes in one answer, and nothing of it is kept', 
       ['spec.desired.pmp', 'PROPERTY_UNKNOWN'],
     ],
   );
-  assert.deepEqual(backend.get(device), before);
+  assert.deepEqual(await backend.get(device), before);
 });
 
 test('a write that changes nothing keeps the resourceVersion', async () => {
   await rig();
-  const before = backend.get(device);
+  const before = await backend.get(device);
   assert.deepEqual(await wish({ setpoint: 55 }), before);
-  assert.deepEqual(await backend.replace(device, before as unknown as Document), before);
-  assert.deepEqual(
-    await backend.patch(device, { metadata: { labels: { hall: 'north' } } }, {}),
-    before,
-  );
+  assert.deepEqual(await writes.replace(device, before as unknown as Document), before);
+  assert.deepEqual(await writes.patch(device, { metadata: { labels: { hall: 'north' } } }), before);
 });
 
 test('setting the same value again is a new order once the first has failed or the device has drifted', async () => {
@@ -132,22 +131,22 @@ test('null withdraws one desired value, and null for all of them withdraws all',
 
 test('a twin that moved does not make a stale update conflict, but a changed spec does', async () => {
   await rig();
-  const read = backend.get(device) as unknown as Document;
+  const read = (await backend.get(device)) as unknown as Document;
   await store.commit.run(() => store.wanted.observed('Device', 'default/boiler-1'));
   const labelled = { ...read, metadata: { ...(read['metadata'] as Document), labels: { a: 'b' } } };
-  const updated = await backend.replace(device, labelled);
+  const updated = await writes.replace(device, labelled);
   assert.deepEqual(updated.metadata.labels, { a: 'b' });
   assert.equal(updated.metadata.generation, 1);
-  const error = await refusal(() => backend.replace(device, read));
+  const error = await refusal(() => writes.replace(device, read));
   assert.equal(error.reason, 'Conflict');
 });
 
 test('a device may come before its model, with values that no model has checked yet', async () => {
-  await backend.create(device, BOILER_1 as unknown as Document);
+  await writes.create(device, BOILER_1 as unknown as Document);
   const found = (await wish({ anything: [1, 2] })) as Device;
   assert.deepEqual(found.spec.desired?.['anything'], [1, 2]);
-  await backend.create(model, BOILER as unknown as Document);
-  assert.equal((backend.get(device) as Device).status?.twin['anything'], undefined);
+  await writes.create(model, BOILER as unknown as Document);
+  assert.equal(((await backend.get(device)) as Device).status?.twin['anything'], undefined);
 });
 
 test('a model in use is not deleted, and the refusal names its devices', async () => {
@@ -168,7 +167,7 @@ test('a node with devices is not deleted', async () => {
     metadata: { name: 'gateway-1' },
     spec: {},
   };
-  await backend.create(node('gateway-1'), doc);
+  await writes.create(node('gateway-1'), doc);
   assert.equal((await refusal(() => backend.remove(node('gateway-1'), {}))).code, 409);
   await backend.remove(device, {});
   await backend.remove(node('gateway-1'), {});
@@ -178,58 +177,98 @@ test('a deleted device that is created again does not get its old desired values
   await rig();
   await backend.remove(device, {});
   const { desired: _, ...spec } = BOILER_1.spec;
-  const again = (await backend.create(device, {
+  const again = (await writes.create(device, {
     ...BOILER_1,
     spec,
   } as unknown as Document)) as Device;
   assert.equal(again.spec.desired, undefined);
 });
 
-test('watchers hear of a change in the turn that shows it, and can come back from a version', async () => {
-  const heard: [string, number][] = [];
-  const since = backend.version();
-  const live = backend.changes({ kind: 'Device' }, since, (key) => {
-    const sight = backend.look('Device', key);
-    heard.push([key, Number(sight?.resource.metadata.resourceVersion)]);
-  });
+test('changes come in order of version, deletions included, whole or in parts', async () => {
+  const all = (since: number, limit = 100) => backend.changes({ kind: 'Device' }, since, limit);
+  const said = (sights: readonly Sight[]) =>
+    sights.map(({ state, resource }) => `${resource.metadata.name} ${state}`);
+  let woken = 0;
+  const stop = backend.onChange(() => (woken += 1));
+  const { version: since } = await all(0);
   await rig();
-  await backend.remove(device, {});
-  live.stop();
-  await rig().catch(() => undefined);
-  assert.equal(heard.length, 2);
-  assert.ok((heard[0]?.[1] ?? 0) < (heard[1]?.[1] ?? 0));
-  assert.deepEqual(backend.changes({ kind: 'DeviceModel' }, since, () => {}).keys, [
-    'default/boiler',
-  ]);
+  for (const name of ['boiler-2', 'boiler-3']) {
+    const doc = { ...BOILER_1, metadata: { name, namespace: 'default' } };
+    await writes.create({ ...device, name }, doc as unknown as Document);
+  }
+  assert.ok(woken > 0);
+  await backend.remove({ ...device, name: 'boiler-2' }, {});
+  await wish({ pump: false });
+  const { sights, more, version } = await all(since);
+  assert.deepEqual(said(sights), ['boiler-3 present', 'boiler-2 deleted', 'boiler-1 present']);
+  assert.equal(more, false);
+  const versions = sights.map(({ resource }) => Number(resource.metadata.resourceVersion));
+  assert.deepEqual(
+    versions,
+    [...new Set(versions)].toSorted((a, b) => a - b),
+  );
+  assert.equal(versions.at(-1), version);
+  const first = await all(since, 2);
+  assert.deepEqual([said(first.sights), first.more], [said(sights.slice(0, 2)), true]);
+  assert.deepEqual(said((await all(versions[1] ?? 0, 2)).sights), ['boiler-1 present']);
+  const one = await backend.changes({ kind: 'Device', name: 'boiler-3' }, since, 9);
+  assert.deepEqual(said(one.sights), ['boiler-3 present']);
+  const elsewhere = await backend.changes({ kind: 'Device', namespace: 'other' }, since, 9);
+  assert.deepEqual([elsewhere.sights, elsewhere.version], [[], version]);
+  stop();
 });
 
-test('a watcher from before the kept deletions, or from another life of the cloud, has to list again', async () => {
+test('devices whose node comes or goes have a version each', async () => {
   await rig();
-  const late = () => backend.changes({ kind: 'Device' }, backend.version() + 2, () => {});
-  assert.throws(late, { reason: 'Expired' });
+  const other = { ...BOILER_1, metadata: { name: 'boiler-2', namespace: 'default' } };
+  await writes.create({ ...device, name: 'boiler-2' }, other as unknown as Document);
+  await store.commit.run(() => store.wanted.presence('gateway-1'));
+  const { sights } = await backend.changes({ kind: 'Device' }, 0, 9);
+  const versions = sights.map(({ resource }) => resource.metadata.resourceVersion);
+  assert.equal(new Set(versions).size, 2);
+});
+
+test('a dry run makes every check and answers what would be, and leaves everything as it was', async () => {
+  await rig();
+  const before = await backend.get(device);
+  const { version } = await backend.changes({ kind: 'Device' }, 0, 1);
+  const edit = merging(device, {
+    metadata: { labels: { hall: 'south' } },
+    spec: { desired: { setpoint: 60 } },
+  });
+  const dry = (await backend.write(device, edit, { dryRun: true })) as Device;
+  assert.deepEqual([dry.metadata.labels, dry.spec.desired?.['setpoint']], [{ hall: 'south' }, 60]);
+  assert.deepEqual(await backend.get(device), before);
+  const wrong = merging(device, { spec: { desired: { setpoint: 600 } } });
+  const refused = await refusal(() => backend.write(device, wrong, { dryRun: true }));
+  assert.equal(refused.reason, 'Invalid');
+  await backend.remove(device, { dryRun: true });
+  assert.deepEqual(await backend.get(device), before);
+  const { sights } = await backend.changes({ kind: 'Device' }, version, 9);
+  assert.deepEqual(sights, []);
 });
 
 test('lists are restricted by namespace, label and field, and come in pages', async () => {
   await rig();
   const three = { ...device, name: 'boiler-3' };
-  await backend.create(three, {
+  await writes.create(three, {
     ...BOILER_1,
     metadata: { name: 'boiler-3', namespace: 'default' },
   } as unknown as Document);
   const all = { kind: 'Device', selection: { labels: [], fields: [] } } as const;
-  const first = backend.list(all, { limit: 1 });
+  const first = await backend.list(all, { limit: 1 });
   assert.deepEqual(
     first.items.map(({ metadata }) => metadata.name),
     ['boiler-1'],
   );
-  const rest = backend.list(all, { limit: 5, after: first.next ?? assert.fail() });
+  const rest = await backend.list(all, { limit: 5, after: first.next ?? assert.fail() });
   assert.deepEqual(
     rest.items.map(({ metadata }) => metadata.name),
     ['boiler-3'],
   );
   assert.equal(rest.next, undefined);
   const labels = [{ key: 'hall', operator: 'in', values: ['north'] }] as const;
-  const north = backend.list({ ...all, selection: { labels, fields: [] } }, { limit: 5 });
+  const north = await backend.list({ ...all, selection: { labels, fields: [] } }, { limit: 5 });
   assert.equal(north.items.length, 1);
-  assert.equal(backend.list({ ...all, namespace: 'other' }, { limit: 5 }).items.length, 0);
+  assert.equal((await backend.list({ ...all, namespace: 'other' }, { limit: 5 })).items.length, 0);
 });

@@ -1,29 +1,26 @@
 /** The cloud behind the API: checks what users send, and changes what is wanted in the store. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '@limpet/dmi';
-import type { CallOutcome, Device, DeviceModel, Kind, Resource } from '@limpet/dmi/manifest';
+import type { CallOutcome, Device, DeviceModel, Resource } from '@limpet/dmi/manifest';
 import {
-  alreadyExists,
   ApiError,
   type Backend,
   type Changes,
   conflict,
   type Document,
-  expired,
+  type Edit,
   invalid,
-  type Key,
   keyOf,
   type Listed,
-  mergePatch,
   notFound,
   type Page,
-  type PatchOptions,
   type Query,
+  type Reach,
   type RemoveOptions,
   selects,
-  type Sight,
   type Target,
   tooManyRequests,
+  type WriteOptions,
 } from '#protocol/api';
 import { type CallAsked, callThrough, noRelay, type Relay } from './calls.ts';
 import { checkOrders, takeDocument } from './documents.ts';
@@ -37,12 +34,14 @@ const NAMED = 10;
 /** Properties with a desired value, withdrawn ones included, per device: as many as a model may have. */
 const MAX_DESIRED = 10_000;
 
-/** How a write treats `spec.desired`. */
-interface Wish {
-  readonly desired: Iterable<readonly [string, Json]>;
-  readonly expiresMs?: number | undefined;
-  /** Set again what is already so, when that is a new order. */
-  readonly again: boolean;
+/** Ends a dry run: whatever was done until here is rolled back. */
+class DryRun extends Error {
+  readonly resource: Resource;
+
+  constructor(resource: Resource) {
+    super('dry run');
+    this.resource = resource;
+  }
 }
 
 export class CloudBackend implements Backend {
@@ -54,11 +53,9 @@ export class CloudBackend implements Backend {
     this.#relay = relay;
   }
 
-  version(): number {
-    return this.#store.version();
-  }
-
-  list({ kind, namespace, selection }: Query, { limit, after = '' }: Page): Listed {
+  async list({ kind, namespace, selection }: Query, page: Page): Promise<Listed> {
+    const { limit, after = '' } = page;
+    const version = this.#store.version();
     const equal = new Map(
       selection.fields
         .filter(({ operator }) => operator === '=')
@@ -74,15 +71,12 @@ export class CloudBackend implements Backend {
     const seen = this.#store.view.page(filter, after, limit);
     const last = seen.at(-1);
     const items = seen.filter((resource) => selects(selection, resource));
-    const version = this.version();
     if (last === undefined || seen.length < limit) return { items, version };
     return { items, version, next: keyOf(last.metadata) };
   }
 
-  get(target: Target): Resource {
-    const resource = this.#store.view.get(target.kind, keyOf(target));
-    if (resource === undefined) throw notFound(target);
-    return resource;
+  async get(target: Target): Promise<Resource> {
+    return this.#get(target);
   }
 
   async call(target: Target, asked: CallAsked, signal: AbortSignal): Promise<CallOutcome> {
@@ -91,91 +85,62 @@ export class CloudBackend implements Backend {
     return callThrough(this.#relay, { device: doc, model: this.#modelOf(doc), asked }, signal);
   }
 
-  look(kind: Kind, key: Key): Sight | undefined {
-    return this.#store.view.look(kind, key);
+  async changes(reach: Reach, since: number, limit: number): Promise<Changes> {
+    const { objects, deletions, view } = this.#store;
+    const version = this.#store.version();
+    const ids = objects.changedSince(reach, since, limit + 1);
+    const sights = ids.slice(0, limit).flatMap((id) => view.look(reach.kind, id) ?? []);
+    return { sights, more: ids.length > limit, version, forgotten: deletions.forgotten() };
   }
 
-  create(target: Target, doc: Document): Promise<Resource> {
-    return this.#write(() => {
+  onChange(listener: () => void): () => void {
+    return this.#store.onChange(() => listener());
+  }
+
+  write(target: Target, edit: Edit, options: WriteOptions): Promise<Resource> {
+    return this.#commit(() => {
       const id = keyOf(target);
-      if (this.#store.objects.has(target.kind, id)) throw alreadyExists(target);
+      const object = this.#store.objects.get(target.kind, id);
+      const doc = edit(object && this.#get(target));
+      if (object) this.#precondition(target, object, doc);
       const taken = takeDocument(target, doc);
-      const orders = [...taken.desired].filter(([, value]) => value !== null);
-      const exact = this.#checked(target, taken.doc, orders);
-      this.#store.wanted.put(id, taken.doc);
-      this.#place(id, { desired: exact, again: false });
-      return this.get(target);
+      const ordered = this.#ordered(id, taken.desired, options.orders ?? []);
+      const withdrawn = this.#withdrawn(id, taken.desired);
+      const exact = this.#checked(target, taken.doc, ordered);
+      if (!isDeepStrictEqual(object?.doc, taken.doc)) this.#store.wanted.put(id, taken.doc);
+      this.#place(id, new Map([...withdrawn, ...exact]), options.expiresMs);
+      const written = this.#get(target);
+      if (options.dryRun === true) throw new DryRun(written);
+      return written;
     });
   }
 
-  replace(target: Target, doc: Document): Promise<Resource> {
-    return this.#write(() => {
-      const object = this.#existing(target);
-      this.#precondition(target, object, doc);
-      const taken = takeDocument(target, doc);
-      const withdrawn = this.#store.desired
-        .of(object.id)
-        .filter(({ property, value }) => value !== null && !taken.desired.has(property))
-        .map(({ property }) => [property, null] as const);
-      const changed = this.#unlike(object.id, taken.desired);
-      const exact = this.#checked(target, taken.doc, changed);
-      if (!isDeepStrictEqual(object.doc, taken.doc)) this.#store.wanted.put(object.id, taken.doc);
-      this.#place(object.id, { desired: [...exact, ...withdrawn], again: false });
-      return this.get(target);
-    });
-  }
-
-  patch(target: Target, patch: Document, { expiresMs }: PatchOptions): Promise<Resource> {
-    return this.#write(() => {
-      const object = this.#existing(target);
-      this.#precondition(target, object, patch);
-      const { status: _, ...settable } = patch;
-      const merged = mergePatch(object.doc as unknown as Json, settable);
-      const taken = takeDocument(target, merged as Document);
-      const exact = this.#checked(target, taken.doc, this.#patched(object.id, patch));
-      if (!isDeepStrictEqual(object.doc, taken.doc)) this.#store.wanted.put(object.id, taken.doc);
-      this.#place(object.id, { desired: exact, expiresMs, again: true });
-      return this.get(target);
-    });
-  }
-
-  remove(target: Target, options: RemoveOptions): Promise<Resource> {
-    return this.#write(() => {
+  remove(target: Target, { dryRun, ...options }: RemoveOptions): Promise<Resource> {
+    return this.#commit(() => {
       const object = this.#existing(target);
       this.#precondition(target, object, { metadata: { ...options } });
       this.#refuseInUse(target, object);
-      const last = this.get(target);
+      const last = this.#get(target);
+      if (dryRun === true) return last;
       const version = this.#store.wanted.remove(object);
       if (target.kind === 'Node') this.#store.nodes.drop(object.id);
       return { ...last, metadata: { ...last.metadata, resourceVersion: String(version) } };
     });
   }
 
-  changes(
-    { kind, namespace }: { readonly kind: Kind; readonly namespace?: string },
-    since: number | undefined,
-    changed: (key: Key) => void,
-  ): Changes {
-    const { objects, deletions } = this.#store;
-    if (since !== undefined && (since < deletions.forgotten() || since > this.version())) {
-      throw expired(
-        `Version ${since} is not known here (any more): list again and watch from there.`,
-      );
-    }
-    const inScope = (id: string) => namespace === undefined || id.startsWith(`${namespace}/`);
-    const ids = since === undefined ? objects.present(kind) : objects.changedSince(kind, since);
-    const stop = this.#store.onChange(({ resources }) => {
-      for (const each of resources) if (each.kind === kind && inScope(each.id)) changed(each.id);
-    });
-    return { keys: ids.filter((id) => inScope(id)), stop };
-  }
-
-  async #write<T>(work: () => T): Promise<T> {
+  async #commit(work: () => Resource): Promise<Resource> {
     try {
       return await this.#store.commit.run(work);
     } catch (error) {
+      if (error instanceof DryRun) return error.resource;
       throw error instanceof StoreFailed ? apiErrorOf(error) : error;
     }
+  }
+
+  #get(target: Target): Resource {
+    const resource = this.#store.view.get(target.kind, keyOf(target));
+    if (resource === undefined) throw notFound(target);
+    return resource;
   }
 
   #existing(target: Target): StoredObject {
@@ -216,34 +181,33 @@ export class CloudBackend implements Backend {
     return doc?.kind === 'DeviceModel' ? doc : undefined;
   }
 
-  /** Entries of `desired` that are not what is already wanted. */
-  #unlike(device: string, desired: ReadonlyMap<string, Json>): (readonly [string, Json])[] {
-    return [...desired].filter(([property, value]) => {
+  /** Entries of `desired` that are not what is already wanted, or are set in so many words. */
+  #ordered(
+    device: string,
+    desired: ReadonlyMap<string, Json>,
+    named: readonly string[],
+  ): ReadonlyMap<string, Json> {
+    const unlike = [...desired].filter(([property, value]) => {
       const order = this.#store.desired.get(device, property);
       return value === null
         ? order !== undefined && order.value !== null
         : !isDeepStrictEqual(order?.value, value);
     });
+    return new Map([
+      ...named.map((property) => [property, desired.get(property) ?? null] as const),
+      ...unlike,
+    ]);
   }
 
-  /** What a merge patch says of `spec.desired`; `null` for the whole withdraws everything. */
-  #patched(device: string, patch: Document): (readonly [string, Json])[] {
-    const spec = patch['spec'];
-    if (!isObject(spec)) return [];
-    const { desired } = spec;
-    if (isObject(desired)) {
-      return Object.entries(desired).map(([property, value]) => {
-        if (value === null || !isObject(value)) return [property, value] as const;
-        // A value of type json is merged like everything else.
-        const current = this.#store.desired.get(device, property)?.value;
-        return [property, mergePatch(current, value)] as const;
-      });
-    }
-    if (desired !== null) return [];
-    return this.#store.desired.of(device).map(({ property }) => [property, null] as const);
+  /** What is desired and no longer given. */
+  #withdrawn(device: string, desired: ReadonlyMap<string, Json>): (readonly [string, null])[] {
+    return this.#store.desired
+      .of(device)
+      .filter(({ property, value }) => value !== null && !desired.has(property))
+      .map(({ property }) => [property, null] as const);
   }
 
-  #place(device: string, { desired, expiresMs, again }: Wish): void {
+  #place(device: string, desired: Iterable<readonly [string, Json]>, expiresMs?: number): void {
     const { desired: orders, mirrors, objects, wanted, now: clock } = this.#store;
     const doc = objects.get('Device', device)?.doc;
     if (doc?.kind !== 'Device') return;
@@ -256,7 +220,7 @@ export class CloudBackend implements Backend {
         now,
       };
       const { node } = doc.spec;
-      if (again && !isNewOrder(value, expires !== undefined, standing)) continue;
+      if (!isNewOrder(value, expires !== undefined, standing)) continue;
       if (standing.order === undefined && orders.count(device) >= MAX_DESIRED) throw tooMany(doc);
       wanted.order({ device, property, node, value, accepted: now, expires });
     }
@@ -284,10 +248,6 @@ function tooMany({ metadata: { namespace = 'default', name } }: Device): ApiErro
   const message = `a device may have at most ${MAX_DESIRED} desired values; delete and create it to be rid of withdrawn ones`;
   const field = 'spec.desired';
   return invalid({ kind: 'Device', namespace, name }, [{ field, reason: 'TOO_MANY', message }]);
-}
-
-function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function apiErrorOf(error: StoreFailed): ApiError {

@@ -1,6 +1,15 @@
 /** What the tests of this room share: a boiler, a clock that is told the time, a silent log. */
 import type { Clock, Log } from '@limpet/dmi';
-import type { Device, DeviceModel, NodeFacts } from '@limpet/dmi/manifest';
+import type { Device, DeviceModel, NodeFacts, Resource } from '@limpet/dmi/manifest';
+import {
+  type Backend,
+  creation,
+  type Document,
+  merging,
+  ordersOf,
+  replacement,
+  type Target,
+} from '#protocol/api';
 
 export const BOILER: DeviceModel = {
   apiVersion: 'limpet.dev/v1',
@@ -65,5 +74,21 @@ export function clockAt(ms: number): Pick<Clock, 'now' | 'monotonic'> & {
     advance: (by) => {
       now += by;
     },
+  };
+}
+
+/** What the front makes of POST, PUT and a merge PATCH. */
+export interface Writes {
+  create(target: Target, doc: Document): Promise<Resource>;
+  replace(target: Target, doc: Document): Promise<Resource>;
+  patch(target: Target, patch: Document, wish?: { expiresMs?: number }): Promise<Resource>;
+}
+
+export function writesTo(backend: Backend): Writes {
+  return {
+    create: async (target, doc) => backend.write(target, creation(target, doc), {}),
+    replace: async (target, doc) => backend.write(target, replacement(target, doc), {}),
+    patch: async (target, patch, wish = {}) =>
+      backend.write(target, merging(target, patch), { ...wish, orders: ordersOf(patch) }),
   };
 }

@@ -24,8 +24,8 @@ export function showDevice(doc: Device, twin: DeviceTwin | undefined, version: n
   };
 }
 
-/** The document with what is desired: what a patch is laid over, which needs no status. */
-export function withOrders(doc: Device, twin: DeviceTwin | undefined): Device {
+/** The document with what is desired. */
+function withOrders(doc: Device, twin: DeviceTwin | undefined): Device {
   const orders: [string, Json][] = [];
   for (const [name, { desired }] of twin?.properties ?? []) {
     if (desired !== undefined && desired.value !== null) orders.push([name, desired.value]);

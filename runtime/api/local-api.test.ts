@@ -88,7 +88,10 @@ test('a patched desired value is an order in the store, with its expiry', async 
 test('a patch with faults names each of them and places no order', async (t) => {
   const { client, store } = await edge(t);
   const patch = {
-    spec: { settings: {}, desired: { pump: true, setpoint: 99, temperature: 1, pomp: true } },
+    spec: {
+      settings: { unit: 3 },
+      desired: { pump: true, setpoint: 99, temperature: 1, pomp: true },
+    },
   };
   const error = await client.patch(TARGET, patch).catch((thrown: unknown) => thrown);
   assert.ok(error instanceof ApiError);
@@ -112,8 +115,13 @@ test('what is declared elsewhere cannot be written here', async (t) => {
     reason: 'MethodNotAllowed',
     message: /manifests folder or its cloud/,
   };
-  await assert.rejects(client.create(BOILER), readOnly);
-  await assert.rejects(client.replace(TARGET, BOILER), readOnly);
+  const other = { ...BOILER, metadata: { ...BOILER.metadata, name: 'boiler-2' } };
+  await assert.rejects(client.create(other), readOnly);
+  const moved = { ...BOILER, spec: { ...BOILER.spec, node: 'other' } };
+  await assert.rejects(client.replace(TARGET, moved), {
+    code: 422,
+    message: /spec.node: only spec.desired can be set here; .*manifests folder or its cloud/,
+  });
   await assert.rejects(client.delete(TARGET), readOnly);
   const model = { kind: 'DeviceModel', namespace: 'default', name: 'boiler' } as const;
   await assert.rejects(client.patch(model, { spec: {} }), readOnly);

@@ -18,7 +18,7 @@ import {
   type Changes,
   conflict,
   type Document,
-  expired,
+  type Edit,
   invalid,
   type Key,
   keyOf,
@@ -26,20 +26,21 @@ import {
   methodNotAllowed,
   notFound,
   type Page,
-  type PatchOptions,
   type Query,
+  type Reach,
   type SampleList,
   type SamplesQuery,
   selects,
   type Sight,
   type Target,
+  type WriteOptions,
 } from '#protocol/api';
 import type { HistoryDoor } from '../twin/history.ts';
 import { placeOrders } from '../twin/order.ts';
 import type { Change, TwinStore } from '../twin/store.ts';
-import { showDevice, showDocument, showSamples, withOrders } from './compose.ts';
+import { showDevice, showDocument, showSamples } from './compose.ts';
 import { ordersOf } from './orders.ts';
-import { Versions } from './versions.ts';
+import { type Mark, Versions } from './versions.ts';
 
 export interface LocalBackendOptions {
   readonly store: TwinStore;
@@ -79,12 +80,8 @@ export class LocalBackend implements Backend {
     this.#stop();
   }
 
-  version(): number {
-    return this.#versions.version;
-  }
-
   list(query: Query, { limit, after = '' }: Page): Listed {
-    const version = this.version();
+    const { version } = this.#versions;
     const items: Resource[] = [];
     const keys = this.#versions.present(query.kind).filter((key) => key > after);
     for (const key of keys.toSorted((a, b) => (a < b ? -1 : 1))) {
@@ -147,34 +144,19 @@ export class LocalBackend implements Backend {
     return call(keyOf(target), asked, signal);
   }
 
-  look(kind: Kind, key: Key): Sight | undefined {
-    const mark = this.#versions.of(kind, key);
-    if (mark === undefined) return undefined;
-    const { state, version, created, configured, doc } = mark;
-    const resource =
-      state === 'present' ? this.#show(kind, key) : doc && showDocument(doc, version);
-    return resource === undefined ? undefined : { state, resource, created, configured };
-  }
-
-  changes(
-    scope: { readonly kind: Kind; readonly namespace?: string },
-    since: number | undefined,
-    changed: (key: Key) => void,
-  ): Changes {
-    if (since !== undefined && since < this.#versions.horizon) {
-      throw expired(
-        `resourceVersion ${since} is from before this edge started, or too old; list again`,
-      );
+  changes(reach: Reach, since: number, limit: number): Changes {
+    const { version, horizon: forgotten } = this.#versions;
+    const sights: Sight[] = [];
+    for (const mark of this.#versions.changed(reach, since)) {
+      if (sights.length === limit) return { sights, more: true, version, forgotten };
+      const sight = this.#sight(mark);
+      if (sight !== undefined) sights.push(sight);
     }
-    return this.#versions.subscribe(scope, since, changed);
+    return { sights, more: false, version, forgotten };
   }
 
-  create(): never {
-    throw readOnly();
-  }
-
-  replace(): never {
-    throw readOnly();
+  onChange(listener: () => void): () => void {
+    return this.#versions.onChange(listener);
   }
 
   remove(): never {
@@ -182,25 +164,28 @@ export class LocalBackend implements Backend {
   }
 
   /** Of a device, `spec.desired`: orders, on disk when this returns. */
-  patch(target: Target, patch: Document, options: PatchOptions): Resource {
-    if (target.kind !== 'Device') throw readOnly();
-    const doc = this.#store.device(keyOf(target));
-    if (doc === undefined) return this.get(target);
-    const device = withOrders(doc, this.#store.twin(keyOf(target)));
-    this.#precondition(target, patch);
+  write(target: Target, edit: Edit, options: WriteOptions): Resource {
+    const now = this.#show(target.kind, keyOf(target));
+    if (now === undefined && this.#store.refused().has(keyOf(target))) return this.get(target);
+    const doc = edit(now);
+    if (now?.kind !== 'Device') throw readOnly();
+    this.#precondition(target, doc);
     const model = this.#store.modelOf(keyOf(target));
     if (model === undefined) {
-      const message = `the model "${device.spec.model}" is not known here: apply it first`;
+      const message = `the model "${now.spec.model}" is not known here: apply it first`;
       throw invalid(target, [{ field: 'spec.model', reason: 'MODEL_UNKNOWN', message }]);
     }
-    const patched = ordersOf(patch, device, model);
-    if (!patched.ok) throw invalid(target, patched.causes);
-    this.#order(target, new Map(patched.orders), options);
+    const wanted = ordersOf(doc, { device: now, model, orders: options.orders ?? [] });
+    if (!wanted.ok) throw invalid(target, wanted.causes);
+    if (options.dryRun === true) return { ...now, spec: { ...now.spec, desired: wanted.desired } };
+    this.#order(target, new Map(wanted.orders), options);
     return this.get(target);
   }
 
-  #order(target: Target, values: ReadonlyMap<string, Json>, options: PatchOptions): void {
-    const placed = placeOrders(this.#store, keyOf(target), { values, ...options });
+  #order(target: Target, values: ReadonlyMap<string, Json>, wish: WriteOptions): void {
+    const { expiresMs } = wish;
+    const expiry = expiresMs === undefined ? {} : { expiresMs };
+    const placed = placeOrders(this.#store, keyOf(target), { values, ...expiry });
     if (placed.ok) return;
     const { code, message } = placed;
     const names = [...values.keys()].join(', ');
@@ -215,14 +200,20 @@ export class LocalBackend implements Backend {
   }
 
   /** Only versions count at which the document or an order changed: twins move all the time. */
-  #precondition(target: Target, patch: Document): void {
-    const metadata = patch['metadata'] as Document | undefined;
+  #precondition(target: Target, doc: Document): void {
+    const metadata = doc['metadata'] as Document | undefined;
     const given = metadata?.['resourceVersion'];
     const mark = this.#versions.of(target.kind, keyOf(target));
     if (given === undefined || mark === undefined) return;
     const version = Number(given);
     if (version >= Math.max(mark.configured, mark.ordered) && version <= mark.version) return;
     throw conflict(target, 'it has been changed since; get it again and apply the change to that');
+  }
+
+  #sight({ kind, key, state, version, created, configured, doc }: Mark): Sight | undefined {
+    const resource =
+      state === 'present' ? this.#show(kind, key) : doc && showDocument(doc, version);
+    return resource === undefined ? undefined : { state, resource, created, configured };
   }
 
   #show(kind: Kind, key: Key): Resource | undefined {

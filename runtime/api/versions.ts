@@ -4,7 +4,7 @@
  * that one from before a restart is recognized as too old.
  */
 import type { Kind, WantedResource } from '@limpet/dmi/manifest';
-import type { Changes, Key } from '#protocol/api';
+import type { Key, Reach } from '#protocol/api';
 
 /** What is known of one object beside what it is. */
 export interface Mark {
@@ -23,18 +23,12 @@ export interface Mark {
   doc: WantedResource | undefined;
 }
 
-interface Listener {
-  readonly kind: Kind;
-  readonly namespace: string | undefined;
-  readonly changed: (key: Key) => void;
-}
-
 /** Deletions kept for watches that resume. The oldest goes first; who resumes from before it lists again. */
 const MOST_DELETIONS = 1000;
 
 export class Versions {
   readonly #marks = new Map<string, Mark>();
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Set<() => void>();
   #deletions = 0;
   #version: number;
   #horizon: number;
@@ -69,7 +63,7 @@ export class Versions {
     const mark = this.#advance(kind, key);
     mark.configured = mark.version;
     mark.doc = doc;
-    this.#tell(mark);
+    this.#tell();
   }
 
   /** Its status changed. `rev`: of the order it now has. */
@@ -79,7 +73,7 @@ export class Versions {
       mark.rev = rev;
       mark.ordered = mark.version;
     }
-    this.#tell(mark);
+    this.#tell();
   }
 
   deleted(kind: Kind, key: Key): void {
@@ -89,23 +83,20 @@ export class Versions {
     mark.doc = mark.doc && bare(mark.doc);
     this.#deletions += 1;
     if (this.#deletions > MOST_DELETIONS) this.#forgetOldest();
-    this.#tell(mark);
+    this.#tell();
   }
 
-  /** As `Backend.changes`. */
-  subscribe(
-    scope: { readonly kind: Kind; readonly namespace?: string },
-    since: number | undefined,
-    changed: (key: Key) => void,
-  ): Changes {
-    const listener = { kind: scope.kind, namespace: scope.namespace, changed };
-    const keys = [...this.#marks.values()]
-      .filter((mark) => concerns(listener, mark))
-      .filter(({ state, version }) => (since === undefined ? state === 'present' : version > since))
-      .toSorted((a, b) => a.version - b.version)
-      .map(({ key }) => key);
+  /** Those with a version above `since`, in order of version. */
+  changed(reach: Reach, since: number): readonly Mark[] {
+    return [...this.#marks.values()]
+      .filter((mark) => mark.version > since && concerns(reach, mark))
+      .toSorted((a, b) => a.version - b.version);
+  }
+
+  /** Called after each change. Returns the way to stop. */
+  onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
-    return { keys, stop: () => void this.#listeners.delete(listener) };
+    return () => this.#listeners.delete(listener);
   }
 
   #advance(kind: Kind, key: Key): Mark {
@@ -135,9 +126,8 @@ export class Versions {
     this.#deletions -= 1;
   }
 
-  #tell(mark: Mark): void {
-    for (const listener of this.#listeners)
-      if (concerns(listener, mark)) listener.changed(mark.key);
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 }
 
@@ -146,7 +136,8 @@ function bare(doc: WantedResource): WantedResource {
   return doc.kind === 'DeviceModel' ? { ...doc, spec: { ...doc.spec, properties: [] } } : doc;
 }
 
-function concerns({ kind, namespace }: Listener, mark: Mark): boolean {
+function concerns({ kind, namespace, name }: Reach, mark: Mark): boolean {
   if (mark.kind !== kind) return false;
-  return namespace === undefined || mark.key.startsWith(`${namespace}/`);
+  if (namespace !== undefined && !mark.key.startsWith(`${namespace}/`)) return false;
+  return name === undefined || mark.key.slice(mark.key.indexOf('/') + 1) === name;
 }

@@ -3,11 +3,12 @@
  * front is written once over this interface and knows nothing of either.
  *
  * Versions are safe integers that grow with every visible change of any resource; a resource carries its
- * own as `metadata.resourceVersion` (decimal). Two promises make watches lossless without an event log:
+ * own as `metadata.resourceVersion` (decimal). Three promises make watches lossless without an event log:
  *
- * 1. `list`, `get` and `look` show a change no earlier than the turn of the event loop in which its
- *    listeners are told, and `version()` never runs ahead of what listeners were told.
- * 2. Listeners are told in version order.
+ * 1. Whatever `list`, `get` and `changes` show comes from one committed state each, and whoever sees version V
+ *    sees every change up to V.
+ * 2. No two resources of one kind have the same version: who has read up to a version has read all up to it.
+ * 3. Listeners are woken after a change can be seen.
  */
 import type { Json } from '@limpet/dmi';
 import type {
@@ -50,13 +51,20 @@ export interface Page {
 /** One page of a list. `next`: there may be more after this key; items may be fewer than asked for. */
 export interface Listed {
   readonly items: readonly Resource[];
-  /** Every change up to this version is in `items`, as far as this page reaches. */
+  /** Taken before the items were read: every change up to it is in `items`, as far as this page reaches. */
   readonly version: number;
   readonly next?: Key;
 }
 
 /** A document as a user sent it: a JSON object of the right `apiVersion`, `kind`, name and namespace, otherwise unchecked. */
 export type Document = { readonly [key: string]: Json };
+
+/** Resources of one kind: all of them, those of one namespace, or those of one name. */
+export interface Reach {
+  readonly kind: Kind;
+  readonly namespace?: string;
+  readonly name?: string;
+}
 
 /** One resource as a watch sees it, or the last that is known of a deleted one. */
 export interface Sight {
@@ -69,48 +77,54 @@ export interface Sight {
   readonly configured: number;
 }
 
-/** An open subscription: what changed before it, and the way to end it. */
+/** What changed after a version, from one committed state. */
 export interface Changes {
-  /** Keys that changed after `since`, deleted ones included; without `since`, all present ones. In order of version. */
-  readonly keys: readonly Key[];
-  /** No listener call happens after this returns. Safe to call twice. */
-  stop(): void;
+  /** The next resources, each once and as it is now, deleted ones included; in order of version. */
+  readonly sights: readonly Sight[];
+  /** There are more with versions above that of the last sight. */
+  readonly more: boolean;
+  /** The version of the state that all this was read from; without `more`, nothing up to it is missing. */
+  readonly version: number;
+  /** Deletions up to this version are no longer all known. */
+  readonly forgotten: number;
+}
+
+/**
+ * From the resource as it is (`undefined`: there is none) to the document it shall be. Pure. Throws `ApiError` to
+ * refuse. A `metadata.uid` or `resourceVersion` in the document that is not the present one is a precondition that
+ * failed, unless nothing but its twin has moved since.
+ */
+export type Edit = (now: Resource | undefined) => Document;
+
+export interface WriteOptions {
+  /** All checks are made and the outcome is answered, but nothing is stored. */
+  readonly dryRun?: boolean;
+  /** Properties that this write sets, be it to what is already desired: a new order, unless the last one still holds. */
+  readonly orders?: readonly string[];
+  /** Goes with the desired values that are set. */
+  readonly expiresMs?: number;
 }
 
 /** Methods throw `ApiError` (see status.ts for the ready-made ones), synchronously or by rejecting. */
 export interface Backend {
-  /** The version up to which every listener has been told of every change. */
-  version(): number;
   /** Applies `query.selection` itself (see `selects`), so that it may use an index. */
   list(query: Query, page: Page): Awaitable<Listed>;
   /** @throws NotFound */
   get(target: Target): Awaitable<Resource>;
-  /** @throws AlreadyExists, Invalid, MethodNotAllowed */
-  create(target: Target, doc: Document): Awaitable<Resource>;
-  /** @throws NotFound, Conflict, Invalid, MethodNotAllowed */
-  replace(target: Target, doc: Document): Awaitable<Resource>;
-  /** RFC 7386. `expiresMs` goes with the desired values that the patch sets. @throws NotFound, Conflict, Invalid */
-  patch(target: Target, patch: Document, options: PatchOptions): Awaitable<Resource>;
+  /** Creates or changes a resource: `edit` is asked inside the transaction that stores what it answers. @throws Conflict, Invalid, MethodNotAllowed */
+  write(target: Target, edit: Edit, options: WriteOptions): Awaitable<Resource>;
   /** Answers with the resource as it last was. @throws NotFound, Conflict, MethodNotAllowed */
   remove(target: Target, options: RemoveOptions): Awaitable<Resource>;
+  /** At most `limit` sights with a version above `since`. */
+  changes(reach: Reach, since: number, limit: number): Awaitable<Changes>;
+  /** The listener is called after anything may have changed, however much it was. Returns the way to stop. */
+  onChange(listener: () => void): () => void;
   /** Only where history is kept, which is at the edge. @throws NotFound */
-  samples?(target: Target, property: string, query: SamplesQuery): SampleList;
+  samples?(target: Target, property: string, query: SamplesQuery): Awaitable<SampleList>;
   /** Only where devices can be reached: runs a method of one, see `CallDoor`. @throws NotFound */
   call?(target: Target, asked: Parameters<CallDoor>[1], signal: AbortSignal): Promise<CallOutcome>;
   /** Only where devices can be reached: what went over the wires of one since it was asked last, see `CaptureDoor`. */
   capture?(target: Target, capture: string, signal: AbortSignal): Promise<CapturePage>;
-  /** Synchronous, because a watch must compose an object and hand it on in one turn. */
-  look(kind: Kind, key: Key): Sight | undefined;
-  /**
-   * Subscribes to keys of one kind (in one namespace, or all); `changed` may be told of the same key again
-   * and again. No change between `keys` and the first call is missed.
-   * @throws Expired when deletions since `since` are no longer all kept.
-   */
-  changes(
-    scope: { readonly kind: Kind; readonly namespace?: string },
-    since: number | undefined,
-    changed: (key: Key) => void,
-  ): Changes;
 }
 
 /** A page of a property's past. `sinceMs`: so long ago, before now. `after`: `next` of the page before. */
@@ -135,12 +149,10 @@ export interface SampleList {
   readonly next?: string;
 }
 
-export interface PatchOptions {
-  readonly expiresMs?: number;
-}
-
 /** Preconditions of a deletion. */
 export interface RemoveOptions {
+  /** All checks are made, but nothing is deleted. */
+  readonly dryRun?: boolean;
   readonly uid?: string;
   readonly resourceVersion?: string;
 }

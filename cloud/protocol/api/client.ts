@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { request as httpsRequest } from 'node:https';
 import type { Json } from '@limpet/dmi';
 import type { CapturePage, Kind, Resource } from '@limpet/dmi/manifest';
-import type { Document, PatchOptions, SampleList, Target } from './backend.ts';
+import type { Document, SampleList, Target } from './backend.ts';
 import { objectLines } from './lines.ts';
 import { GROUP_VERSION, KINDS } from './kinds.ts';
 import { ApiError, errorOfStatus } from './status.ts';
@@ -131,7 +131,7 @@ export class ApiClient {
   async patch(
     target: Target,
     patch: Document,
-    options: PatchOptions = {},
+    options: { readonly expiresMs?: number } = {},
     signal?: AbortSignal,
   ): Promise<Resource> {
     const { expiresMs } = options;

@@ -4,12 +4,13 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '@limpet/dmi';
 import { Answer, answerError, statusError } from './answer.ts';
-import type { Backend, Document, SampleList, Target } from './backend.ts';
+import type { Awaitable, Backend, Document, SampleList, Target } from './backend.ts';
 import { answerCall } from './call.ts';
 import { answerCapture } from './capture.ts';
 import { expectType, parseDocument, readBody } from './body.ts';
 import { discovery } from './discovery.ts';
 import { checkPatch, placeAt, placeNew, removeOptions } from './document.ts';
+import { creation, merging, ordersOf, replacement } from './edits.ts';
 import { GROUP, KINDS } from './kinds.ts';
 import { type FrontLimits, IDLE_SOCKET_MS, LIMITS } from './limits.ts';
 import { answerList } from './list.ts';
@@ -148,7 +149,7 @@ export class ApiFront {
       case 'get':
         return answer.json(200, await backend.get(asked.target));
       case 'samples':
-        return answer.json(200, this.#samples(asked));
+        return answer.json(200, await this.#samples(asked));
     }
   }
 
@@ -157,16 +158,19 @@ export class ApiFront {
     switch (asked.verb) {
       case 'create': {
         const { target, doc } = placeNew(asked.scope, await documentOf(request));
-        return answer.json(201, await backend.create(target, doc));
+        return answer.json(201, await backend.write(target, creation(target, doc), {}));
       }
       case 'replace': {
-        const doc = placeAt(asked.target, await documentOf(request));
-        return answer.json(200, await backend.replace(asked.target, doc));
+        const { target } = asked;
+        const doc = placeAt(target, await documentOf(request));
+        return answer.json(200, await backend.write(target, replacement(target, doc), {}));
       }
       case 'patch': {
+        const { target, options } = asked;
         const patch = await documentOf(request, 'application/merge-patch+json');
-        checkPatch(asked.target, patch);
-        return answer.json(200, await backend.patch(asked.target, patch, asked.options));
+        checkPatch(target, patch);
+        const wish = { ...options, orders: ordersOf(patch) };
+        return answer.json(200, await backend.write(target, merging(target, patch), wish));
       }
       case 'call':
         return answerCall(backend, asked, await documentOf(request), { answer, request });
@@ -185,7 +189,7 @@ export class ApiFront {
     throw tooManyRequests('too much waits for readers that take nothing; try again', 5);
   }
 
-  #samples({ target, property, query }: SamplesRoute): SampleList {
+  #samples({ target, property, query }: SamplesRoute): Awaitable<SampleList> {
     const { backend } = this.#options;
     if (backend.samples !== undefined) return backend.samples(target, property, query);
     throw new ApiError(
@@ -221,28 +225,48 @@ export class ApiFront {
     });
   }
 
-  #watch({ query, since, bookmarks, timeoutMs }: WatchRoute, answer: Answer): void {
+  async #watch(asked: WatchRoute, answer: Answer): Promise<void> {
     const { backend, clock, log } = this.#options;
-    const { watches, watchMs, ...times } = this.#limits;
-    if (this.#watches.size >= watches) {
-      this.#refused += 1;
-      throw tooManyRequests(`more than ${watches} watches at once; end one, or list instead`, 10);
+    const { watches: _, watchMs, ...times } = this.#limits;
+    this.#refuseWatch();
+    const events = new WatchEvents({ backend, query: asked.query, since: asked.since });
+    // Listens first, so that nothing changes unnoticed while it reads.
+    let feed: WatchFeed | undefined;
+    const stop = backend.onChange(() => feed?.wake());
+    try {
+      // May throw Expired: then nothing has been opened yet.
+      await events.read();
+      this.#refuseWatch();
+    } catch (error) {
+      stop();
+      throw error;
     }
-    const feed = new WatchFeed({
+    if (answer.response.destroyed) return stop();
+    feed = new WatchFeed({
       answer,
       clock,
       times,
-      bookmarks,
-      timeoutMs: Math.min(timeoutMs ?? watchMs, watchMs),
+      bookmarks: asked.bookmarks,
+      timeoutMs: Math.min(asked.timeoutMs ?? watchMs, watchMs),
       failure: (error) => statusError(error, log),
     });
-    // May throw Expired: then nothing has been opened yet.
-    const events = new WatchEvents({ backend, query, since, wake: () => feed.wake() });
-    this.#watches.add(feed);
-    answer.response.on('close', () => this.#watches.delete(feed));
+    const open = feed;
+    this.#watches.add(open);
+    answer.response.on('close', () => this.#watches.delete(open));
     // An idle watch is not a dead one; a dead peer is found by TCP keep-alive or by its stall.
     answer.response.socket?.setTimeout(0);
-    feed.start(events);
+    open.start(events, stop);
+    // What changed since it read.
+    open.wake();
+  }
+
+  /** @throws ApiError TooManyRequests, ServiceUnavailable */
+  #refuseWatch(): void {
+    const { watches } = this.#limits;
+    if (this.#closed) throw new ApiError('ServiceUnavailable', 'the service is stopping');
+    if (this.#watches.size < watches) return;
+    this.#refused += 1;
+    throw tooManyRequests(`more than ${watches} watches at once; end one, or list instead`, 10);
   }
 }
 

@@ -4,18 +4,21 @@ export type {
   Backend,
   Changes,
   Document,
+  Edit,
   Key,
   Listed,
   Page,
-  PatchOptions,
   Query,
+  Reach,
   RemoveOptions,
   SampleList,
   SamplesQuery,
   Sight,
   Target,
+  WriteOptions,
 } from './backend.ts';
 export { keyOf } from './backend.ts';
+export { creation, merging, ordersOf, replacement } from './edits.ts';
 export { GROUP, GROUP_VERSION, type KindNames, KINDS, kindOfPlural } from './kinds.ts';
 export { mergePatch } from './merge-patch.ts';
 export {

@@ -1,7 +1,7 @@
 /** What a request line asks for: method, path and query to a route. Pure; knows no backend. */
 import { type CallRoute, onMethod } from './call.ts';
 import { type CaptureRoute, onCapture } from './capture.ts';
-import type { Key, PatchOptions, Query, SamplesQuery, Target } from './backend.ts';
+import type { Key, Query, SamplesQuery, Target, WriteOptions } from './backend.ts';
 import { KINDS } from './kinds.ts';
 import { Parameters, quote } from './parameters.ts';
 import { methodsAt, placeOf, type Scope } from './place.ts';
@@ -38,7 +38,7 @@ export type Route =
   | { readonly verb: 'create'; readonly scope: Scope }
   | { readonly verb: 'get'; readonly target: Target }
   | { readonly verb: 'replace' | 'remove'; readonly target: Target }
-  | { readonly verb: 'patch'; readonly target: Target; readonly options: PatchOptions }
+  | { readonly verb: 'patch'; readonly target: Target; readonly options: WriteOptions }
   | SamplesRoute
   | CallRoute
   | CaptureRoute

@@ -1,5 +1,6 @@
 /** Label and field selectors, in Kubernetes' syntax. */
 import type { Resource } from '@limpet/dmi/manifest';
+import type { Query, Reach } from './backend.ts';
 
 /** One condition on a label. `values` is empty for `exists` and `absent`; `a=b` is `a in (b)`. */
 export interface LabelRequirement {
@@ -31,6 +32,19 @@ export function selects(selection: Selection, resource: Resource): boolean {
       return (fieldOf(resource, field) === value) === (operator === '=');
     })
   );
+}
+
+/** Where all that a query selects, has selected or will select must be: a name and a namespace never change. */
+export function reachOf({ kind, namespace, selection: { fields } }: Query): Reach {
+  const equal = (field: SelectableField) =>
+    fields.find((each) => each.field === field && each.operator === '=')?.value;
+  const name = equal('metadata.name');
+  const within = namespace ?? equal('metadata.namespace');
+  return {
+    kind,
+    ...(within !== undefined && { namespace: within }),
+    ...(name !== undefined && { name }),
+  };
 }
 
 function holds({ key, operator, values }: LabelRequirement, resource: Resource): boolean {

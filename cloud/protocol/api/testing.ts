@@ -1,28 +1,39 @@
 /** For tests: a Backend in memory that keeps the promises of backend.ts, and a front served on loopback. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Clock, Json, Log } from '@limpet/dmi';
+import type { Clock, Log } from '@limpet/dmi';
 import type { Device, Kind, Resource } from '@limpet/dmi/manifest';
-import type { Backend, Changes, Document, Key, Listed, Page, Query, Sight } from './backend.ts';
-import { keyOf, type PatchOptions, type RemoveOptions, type Target } from './backend.ts';
+import type {
+  Backend,
+  Changes,
+  Document,
+  Edit,
+  Key,
+  Listed,
+  Page,
+  Query,
+  Reach,
+} from './backend.ts';
+import {
+  keyOf,
+  type RemoveOptions,
+  type Sight,
+  type Target,
+  type WriteOptions,
+} from './backend.ts';
+import { creation, merging, replacement } from './edits.ts';
 import { ApiFront, type FrontOptions } from './http.ts';
 import { SERVER_OPTIONS } from './limits.ts';
-import { mergePatch } from './merge-patch.ts';
 import { selects } from './selector.ts';
-import { alreadyExists, conflict, expired, notFound } from './status.ts';
-
-interface Listener {
-  readonly kind: Kind;
-  readonly namespace?: string;
-  readonly changed: (key: Key) => void;
-}
+import { conflict, notFound } from './status.ts';
 
 export class MemoryBackend implements Backend {
   readonly #sights = new Map<string, Sight>();
-  readonly #listeners = new Set<Listener>();
-  /** What each patch came with, for tests to look at. */
-  readonly patched: PatchOptions[] = [];
-  looks = 0;
+  readonly #listeners = new Set<() => void>();
+  /** What each write came with, for tests to look at. */
+  readonly written: WriteOptions[] = [];
+  /** Sights given. */
+  sights = 0;
   #version = 100;
   #horizon = 0;
 
@@ -56,24 +67,28 @@ export class MemoryBackend implements Backend {
     return this.#present(target).resource;
   }
 
-  create(target: Target, doc: Document): Promise<Resource> {
-    if (this.look(target.kind, keyOf(target))?.state === 'present') throw alreadyExists(target);
-    return this.#put(target, doc);
+  create(target: Target, doc: Document): Resource {
+    return this.write(target, creation(target, doc), {});
   }
 
-  replace(target: Target, doc: Document): Promise<Resource> {
-    const { resource } = this.#present(target);
+  replace(target: Target, doc: Document): Resource {
+    return this.write(target, replacement(target, doc), {});
+  }
+
+  patch(target: Target, patch: Document): Resource {
+    return this.write(target, merging(target, patch), {});
+  }
+
+  write(target: Target, edit: Edit, options: WriteOptions): Resource {
+    this.written.push(options);
+    const now = this.look(target.kind, keyOf(target));
+    const present = now?.state === 'present' ? now.resource : undefined;
+    const doc = edit(present);
     const given = (doc['metadata'] as Document | undefined)?.['resourceVersion'];
-    if (given !== undefined && given !== resource.metadata.resourceVersion) {
+    if (present && given !== undefined && given !== present.metadata.resourceVersion) {
       throw conflict(target, 'it has moved; get it again');
     }
     return this.#put(target, doc);
-  }
-
-  patch(target: Target, patch: Document, options: PatchOptions): Promise<Resource> {
-    const { resource } = this.#present(target);
-    this.patched.push(options);
-    return this.#put(target, mergePatch(resource as unknown as Json, patch) as Document);
   }
 
   remove(target: Target, options: RemoveOptions): Resource {
@@ -86,26 +101,22 @@ export class MemoryBackend implements Backend {
   }
 
   look(kind: Kind, key: Key): Sight | undefined {
-    this.looks += 1;
     return this.#sights.get(`${kind} ${key}`);
   }
 
-  changes(
-    scope: { readonly kind: Kind; readonly namespace?: string },
-    since: number | undefined,
-    changed: (key: Key) => void,
-  ): Changes {
-    if (since !== undefined && since < this.#horizon) throw expired('too old');
-    const listener = { ...scope, changed };
+  changes(reach: Reach, since: number, limit: number): Promise<Changes> {
+    const found = [...this.#sights.values()]
+      .filter(({ resource }) => within(reach, resource) && versionOf(resource) > since)
+      .toSorted((a, b) => versionOf(a.resource) - versionOf(b.resource));
+    const sights = found.slice(0, limit);
+    this.sights += sights.length;
+    const more = found.length > sights.length;
+    return Promise.resolve({ sights, more, version: this.#version, forgotten: this.#horizon });
+  }
+
+  onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
-    const keys = [...this.#sights.values()]
-      .filter(({ resource }) => within(scope, resource))
-      .filter(({ state, resource }) => {
-        return since === undefined ? state === 'present' : versionOf(resource) > since;
-      })
-      .toSorted((a, b) => versionOf(a.resource) - versionOf(b.resource))
-      .map(({ resource }) => keyOf(resource.metadata));
-    return { keys, stop: () => void this.#listeners.delete(listener) };
+    return () => this.#listeners.delete(listener);
   }
 
   #present(target: Target): Sight {
@@ -114,7 +125,7 @@ export class MemoryBackend implements Backend {
     return sight;
   }
 
-  #put(target: Target, doc: Document): Promise<Resource> {
+  #put(target: Target, doc: Document): Resource {
     const old = this.#sights.get(`${target.kind} ${keyOf(target)}`);
     const next = this.#version + 1;
     const present = old?.state === 'present' ? old : undefined;
@@ -131,7 +142,7 @@ export class MemoryBackend implements Backend {
       created: present?.created ?? next,
       configured: same ? present.configured : next,
     });
-    return Promise.resolve(this.get(target));
+    return this.get(target);
   }
 
   #show(target: Target, sight: Sight): void {
@@ -139,9 +150,7 @@ export class MemoryBackend implements Backend {
     const metadata = { ...sight.resource.metadata, resourceVersion: String(this.#version) };
     const resource = { ...sight.resource, metadata } as Resource;
     this.#sights.set(`${target.kind} ${keyOf(target)}`, { ...sight, resource });
-    for (const { changed, ...scope } of this.#listeners) {
-      if (within(scope, resource)) changed(keyOf(target));
-    }
+    for (const listener of this.#listeners) listener();
   }
 }
 
@@ -227,8 +236,9 @@ function versionOf(resource: Resource): number {
   return Number(resource.metadata.resourceVersion);
 }
 
-function within(scope: { kind: Kind; namespace?: string }, resource: Resource): boolean {
+function within(scope: Reach, resource: Resource): boolean {
   if (resource.kind !== scope.kind) return false;
+  if (scope.name !== undefined && resource.metadata.name !== scope.name) return false;
   return scope.namespace === undefined || resource.metadata.namespace === scope.namespace;
 }
 

@@ -30,8 +30,11 @@ export class WatchFeed {
   readonly #options: WatchFeedOptions;
   readonly #response: ServerResponse;
   #events: WatchEvents | undefined;
-  #state: 'idle' | 'scheduled' | 'blocked' | 'ended' = 'idle';
+  #state: 'idle' | 'scheduled' | 'saying' | 'blocked' | 'ended' = 'idle';
+  /** Something may have changed since the last look. */
+  #woken = false;
   #bookmarkOwed: boolean;
+  #stop: (() => void) | undefined;
   #cancelStall: (() => void) | undefined;
   #cancelBookmark: (() => void) | undefined;
   #cancelTimeout: (() => void) | undefined;
@@ -46,23 +49,29 @@ export class WatchFeed {
     this.#bookmarkOwed = options.bookmarks;
   }
 
-  /** Runs until the reader goes, the time is up, or `end`. */
-  start(events: WatchEvents): void {
+  /** Runs until the reader goes, the time is up, or `end`. `stop` is called when nothing more is said. */
+  start(events: WatchEvents, stop: () => void): void {
     this.#events = events;
+    this.#stop = stop;
     this.#options.answer.begin();
     this.#response.on('drain', () => this.#drained()).on('close', () => this.#release());
     const { clock, timeoutMs } = this.#options;
     this.#cancelTimeout = clock.after(timeoutMs, () => this.end());
     this.#scheduleBookmark();
-    this.wake();
+    this.#schedule();
   }
 
   /** Something may have changed. Cheap, and safe at any time. */
   wake(): void {
+    this.#woken = true;
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#state !== 'idle' || this.#events === undefined) return;
     this.#state = 'scheduled';
     // Not in the turn of the change: all changes of one commit make one round, and writers do not wait.
-    setImmediate(() => this.#pump());
+    setImmediate(() => void this.#pump());
   }
 
   /** Ends the response; a reader that does not take the rest is cut off. */
@@ -73,38 +82,69 @@ export class WatchFeed {
     this.#response.end();
     const { clock, times } = this.#options;
     this.#cancelStall ??= clock.after(times.stallMs, () => this.#response.destroy());
-    this.#events?.stop();
+    this.#stop?.();
   }
 
-  #pump(): void {
-    if (this.#state !== 'scheduled') return;
-    this.#state = 'idle';
+  /** Never rejects. */
+  async #pump(): Promise<void> {
+    if (this.#state !== 'scheduled' || this.#events === undefined) return;
+    this.#state = 'saying';
     try {
-      this.#say();
+      await this.#say(this.#events);
     } catch (error) {
+      if (!this.#saying()) return;
       const object = this.#options.failure(error).toStatus();
       this.#response.write(`${JSON.stringify({ type: 'ERROR', object })}\n`);
       this.end();
     }
   }
 
-  #say(): void {
-    for (;;) {
-      if (!this.#options.answer.hasRoom()) return this.#waitForRoom();
-      const event = this.#events?.take();
-      if (event === undefined) break;
-      if (!this.#write(event)) return;
+  async #say(events: WatchEvents): Promise<void> {
+    while (this.#sayRead(events)) {
+      if (!events.behind) {
+        if (!this.#sayBookmark(events)) return;
+        if (!this.#woken) {
+          this.#state = 'idle';
+          return;
+        }
+      }
+      this.#woken = false;
+      await events.read();
+      if (!this.#saying()) return;
     }
-    if (!this.#bookmarkOwed) return;
-    this.#bookmarkOwed = false;
-    this.#write(this.#events?.bookmark());
   }
 
-  /** What others leave unread fills the memory for all: the event is taken when there is room, and is then the latest. */
+  #saying(): boolean {
+    return this.#state === 'saying';
+  }
+
+  /** Writes what has been read; false when the rest has to wait. */
+  #sayRead(events: WatchEvents): boolean {
+    for (;;) {
+      if (!this.#options.answer.hasRoom()) {
+        this.#waitForRoom();
+        break;
+      }
+      const event = events.take();
+      if (event === undefined) return true;
+      if (!this.#write(event)) break;
+    }
+    events.release();
+    return false;
+  }
+
+  #sayBookmark(events: WatchEvents): boolean {
+    const bookmark = this.#bookmarkOwed ? events.bookmark() : undefined;
+    if (bookmark === undefined) return true;
+    this.#bookmarkOwed = false;
+    return this.#write(bookmark);
+  }
+
+  /** What others leave unread fills the memory for all: the event is read again when there is room, and is then the latest. */
   #waitForRoom(): void {
     this.#state = 'scheduled';
     const { clock } = this.#options;
-    this.#cancelWait = clock.after(ROOM_LOOK_MS, () => this.#pump());
+    this.#cancelWait = clock.after(ROOM_LOOK_MS, () => void this.#pump());
   }
 
   #write(event: unknown): boolean {
@@ -123,7 +163,7 @@ export class WatchFeed {
     this.#cancelStall?.();
     this.#cancelStall = undefined;
     this.#state = 'idle';
-    this.wake();
+    this.#schedule();
   }
 
   /** One at most is owed, however slow the reader: it says how far the reader is when it is sent. */
@@ -143,6 +183,6 @@ export class WatchFeed {
     this.#cancelWait?.();
     this.#cancelBookmark?.();
     this.#cancelTimeout?.();
-    this.#events?.stop();
+    this.#stop?.();
   }
 }

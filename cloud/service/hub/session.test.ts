@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import type { Device } from '@limpet/dmi/manifest';
+import type { Device, Kind } from '@limpet/dmi/manifest';
 import type { FromCloud, FromEdge, StateRow, WantedRow } from '#protocol';
 import type { Document } from '#protocol/api';
 import { CloudBackend } from '../backend.ts';
 import { CloudStore } from '../store/store.ts';
-import { BOILER, BOILER_1, clockAt, FACTS, silent } from '../testing.ts';
+import { BOILER, BOILER_1, clockAt, FACTS, silent, type Writes, writesTo } from '../testing.ts';
 import { CloudSession } from './session.ts';
 
 const T0 = Date.UTC(2026, 10, 21);
@@ -16,6 +16,7 @@ const modelTarget = { kind: 'DeviceModel', namespace: 'default', name: 'boiler' 
 let clock: ReturnType<typeof clockAt>;
 let store: CloudStore;
 let backend: CloudBackend;
+let writes: Writes;
 let tasks: (() => void)[];
 let sessions: Map<string, CloudSession>;
 
@@ -35,6 +36,7 @@ beforeEach(() => {
     soon: (task) => void tasks.push(task),
   });
   backend = new CloudBackend(store);
+  writes = writesTo(backend);
   store.onChange(() => {
     for (const session of sessions.values()) session.wantedChanged();
   });
@@ -48,8 +50,8 @@ async function api<T>(request: Promise<T>): Promise<T> {
 }
 
 async function rig(): Promise<void> {
-  await api(backend.create(modelTarget, BOILER as unknown as Document));
-  await api(backend.create(target, BOILER_1 as unknown as Document));
+  await api(writes.create(modelTarget, BOILER as unknown as Document));
+  await api(writes.create(target, BOILER_1 as unknown as Document));
 }
 
 /** One connection of an edge, which notes what it is told. */
@@ -122,7 +124,9 @@ function deviceOn(node: string): Device {
   return { ...BOILER_1, spec: { ...spec, node } };
 }
 
-const status = () => (backend.get(target) as Device).status;
+const shown = (kind: Kind = 'Device', id: string = ID) =>
+  store.view.get(kind, id) ?? assert.fail('it is not there');
+const status = () => (shown() as Device).status;
 const keys = (rows: readonly WantedRow[]) =>
   rows.map((row) => (row.kind === 'desired' ? row.property : `${row.type} ${row.doc ? '+' : '-'}`));
 
@@ -131,7 +135,7 @@ test('an edge is welcomed, told its devices with model and desired values, and s
   const edge = new Edge().hello();
   assert.deepEqual(edge.heard[0], { type: 'welcome', seq: 0 });
   assert.deepEqual(keys(edge.storeAll().rows), ['DeviceModel +', 'Device +', 'pump', 'setpoint']);
-  const node = backend.get({ kind: 'Node', name: 'gateway-1' });
+  const node = shown('Node', 'gateway-1');
   assert.deepEqual(node.kind === 'Node' && node.status?.facts, FACTS);
   assert.equal(status()?.state, 'connecting');
   assert.ok((store.nodes.get('gateway-1')?.stored ?? 0) > 0);
@@ -155,7 +159,7 @@ test('an edge that comes back is told only what is new, and resumes where its ep
   turn();
   assert.equal(status()?.state, 'offline');
   assert.equal(status()?.twin['setpoint']?.reported?.quality, 'stale');
-  await api(backend.patch(target, { spec: { desired: { pump: false } } }, {}));
+  await api(writes.patch(target, { spec: { desired: { pump: false } } }));
   const second = new Edge().hello('gateway-1', 'e1', cursor);
   assert.deepEqual(second.heard[0], { type: 'welcome', seq: 7 });
   assert.deepEqual(keys(second.storeAll().rows), ['pump']);
@@ -181,7 +185,7 @@ test('while a page is on its way only the latest of each desired value waits for
   await rig();
   const edge = new Edge().hello();
   for (const setpoint of [60, 61, 62]) {
-    await api(backend.patch(target, { spec: { desired: { setpoint } } }, {}));
+    await api(writes.patch(target, { spec: { desired: { setpoint } } }));
   }
   const [first] = edge.heard.filter(({ type }) => type === 'desire');
   assert.equal(edge.types().filter((type) => type === 'desire').length, 1);
@@ -237,12 +241,12 @@ test('a cloud restored from an older copy adopts what the edge holds, whatever c
     doc: BOILER,
     seq: 3,
   });
-  assert.deepEqual((backend.get(target) as Device).spec.desired, { setpoint: 71 });
+  assert.deepEqual((shown() as Device).spec.desired, { setpoint: 71 });
   assert.equal(status()?.twin['setpoint']?.desired?.verdict, 'applied');
   assert.equal(status()?.twin['setpoint']?.reported?.value, 71);
   // What is ordered now is newer than what was adopted, whatever the clock of this cloud says.
   const found = (await api(
-    backend.patch(target, { spec: { desired: { setpoint: 60 } } }, {}),
+    writes.patch(target, { spec: { desired: { setpoint: 60 } } }),
   )) as Device;
   assert.ok((found.status?.twin['setpoint']?.desired?.rev ?? 0) > rev + 2);
   assert.equal(
@@ -257,7 +261,7 @@ test('a device moved to another node is buried at the old one and complete at th
   const b = new Edge().hello('gateway-2');
   a.storeAll();
   a.report(1, property(1, 55));
-  await api(backend.patch(target, { spec: { node: 'gateway-2' } }, {}));
+  await api(writes.patch(target, { spec: { node: 'gateway-2' } }));
   assert.deepEqual(keys(a.storeAll().rows), ['Device -']);
   assert.deepEqual(keys(b.storeAll().rows), ['DeviceModel +', 'Device +', 'pump', 'setpoint']);
   assert.equal(status()?.twin['setpoint']?.reported, undefined);
@@ -267,7 +271,7 @@ test('a device moved to another node is buried at the old one and complete at th
   a.report(3, property(3, 1));
   assert.equal(a.session.ignored().foreign, 1);
   assert.equal(status()?.twin['setpoint']?.reported, undefined);
-  await api(backend.patch(target, { spec: { node: 'gateway-1' } }, {}));
+  await api(writes.patch(target, { spec: { node: 'gateway-1' } }));
   assert.deepEqual(keys(b.storeAll().rows), ['Device -']);
   assert.deepEqual(keys(a.storeAll().rows), ['Device +', 'pump', 'setpoint']);
 });
@@ -304,7 +308,7 @@ test('a device declared at an edge appears in the cloud, and its deletion there 
   const edge = new Edge().hello();
   const rev = T0 * 2000 + 1;
   edge.report(1, wantedDevice(1, rev, deviceOn('gateway-1')));
-  assert.equal(backend.get(target).kind, 'Device');
+  assert.equal(shown().kind, 'Device');
   edge.report(2, wantedDevice(2, rev + 2, null));
   assert.equal(store.objects.has('Device', ID), false);
 });
@@ -345,7 +349,7 @@ test('a device too large for one page comes in several, and the cursor moves wit
   );
   const big = { ...BOILER_1, metadata: { name: 'big', namespace: 'default' } };
   const doc = { ...big, spec: { ...big.spec, model: 'unknown', node: 'gateway-9', desired } };
-  await api(backend.create({ ...target, name: 'big' }, doc as unknown as Document));
+  await api(writes.create({ ...target, name: 'big' }, doc as unknown as Document));
   const edge = new Edge().hello('gateway-9');
   const pages: FromCloud[] = [];
   for (;;) {
@@ -369,7 +373,7 @@ test('a device too large for one page comes in several, and the cursor moves wit
 
 test('an order says how long it is still good for, as of its sending', async () => {
   await rig();
-  await api(backend.patch(target, { spec: { desired: { pump: false } } }, { expiresMs: 30_000 }));
+  await api(writes.patch(target, { spec: { desired: { pump: false } } }, { expiresMs: 30_000 }));
   clock.advance(10_000);
   const { rows } = new Edge().hello().storeAll();
   const order = rows.find((row) => row.kind === 'desired' && row.property === 'pump');
@@ -395,9 +399,9 @@ test('the same rows again, in a new epoch, change nothing that a watcher sees', 
   await rig();
   const row = property(1, 55);
   new Edge().hello().report(1, row);
-  const { resourceVersion } = backend.get(target).metadata;
+  const { resourceVersion } = shown().metadata;
   new Edge().hello('gateway-1', 'e2').report(1, row);
-  assert.equal(backend.get(target).metadata.resourceVersion, resourceVersion);
+  assert.equal(shown().metadata.resourceVersion, resourceVersion);
 });
 
 test('an edge whose rows could not be written is asked to come back later, and none is acknowledged', () => {
@@ -417,8 +421,8 @@ test('what an edge wanted of a device that another node then gets does not count
   const desired = { value: 90, rev: T0 * 2000 + 1, verdict: 'applied', stages } as const;
   edge.report(1, property(1, 90, { desired }));
   const { desired: _, ...spec } = BOILER_1.spec;
-  await api(backend.create(target, { ...BOILER_1, spec } as unknown as Document));
-  assert.equal((backend.get(target) as Device).spec.desired, undefined);
+  await api(writes.create(target, { ...BOILER_1, spec } as unknown as Document));
+  assert.equal((shown() as Device).spec.desired, undefined);
 });
 
 test('a cursor from a lost history of the cloud hides nothing that this history has given out', async () => {
@@ -431,7 +435,7 @@ test('an edge that still has a device which was moved by a restored cloud lets g
   await rig();
   const edge = new Edge().hello('gateway-2');
   const { rev } = store.objects.get('Device', ID) ?? assert.fail();
-  await api(backend.patch(target, { spec: { description: 'newer' } }, {}));
+  await api(writes.patch(target, { spec: { description: 'newer' } }));
   edge.report(1, wantedDevice(1, rev, deviceOn('gateway-2')));
   assert.deepEqual(keys(edge.storeAll().rows), ['Device -']);
 });

@@ -25,7 +25,7 @@ export class Deletions {
   readonly #oldest: Statement<[number], Pick<Deletion, 'kind' | 'id' | 'version'>>;
   readonly #forget: Statement;
   readonly #forgotten: Statement<[], number>;
-  #kept: number;
+  readonly #count: Statement<[], number>;
 
   constructor(db: Database) {
     this.#get = db.prepare('SELECT * FROM deletions WHERE kind = ? AND id = ?');
@@ -36,7 +36,7 @@ export class Deletions {
     this.#oldest = db.prepare('SELECT kind, id, version FROM deletions ORDER BY version LIMIT ?');
     this.#forget = db.prepare('UPDATE line SET forgotten = max(forgotten, ?)');
     this.#forgotten = db.prepare<[], number>('SELECT forgotten FROM line').pluck();
-    this.#kept = Number(db.prepare('SELECT count(*) FROM deletions').pluck().get());
+    this.#count = db.prepare<[], number>('SELECT count(*) FROM deletions').pluck();
   }
 
   get(kind: Kind, id: string): Deletion | undefined {
@@ -48,9 +48,10 @@ export class Deletions {
   keep({ doc, ...deletion }: Deletion): readonly string[] {
     const { name, namespace = '' } = doc.metadata;
     this.#keep.run({ ...deletion, doc: JSON.stringify(doc), namespace, name });
-    this.#kept++;
+    // Counted in the database: work that is rolled back must not leave another number here.
+    const kept = this.#count.get() ?? 0;
     const devices: string[] = [];
-    for (const { kind, id, version } of this.#oldest.all(Math.max(0, this.#kept - MAX_DELETIONS))) {
+    for (const { kind, id, version } of this.#oldest.all(Math.max(0, kept - MAX_DELETIONS))) {
       this.drop(kind, id);
       this.#forget.run(version);
       if (kind === 'Device') devices.push(id);
@@ -60,7 +61,7 @@ export class Deletions {
 
   /** The resource exists again. */
   drop(kind: Kind, id: string): void {
-    this.#kept -= this.#drop.run(kind, id).changes;
+    this.#drop.run(kind, id);
   }
 
   /** Deletions up to this version are not all known any more. */

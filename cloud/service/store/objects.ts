@@ -1,6 +1,7 @@
 /** Resources as wanted. Methods that change run inside a transaction. */
 import type { Database, Statement } from 'better-sqlite3';
 import type { DeviceModel, Device, Kind, Node } from '@limpet/dmi/manifest';
+import type { Reach } from '#protocol/api';
 
 /** A resource without `spec.desired`, `status` and server-set metadata. */
 export type StoredDoc = DeviceModel | Device | Node;
@@ -37,12 +38,10 @@ export class Objects {
   readonly #get: Statement<[string, string], Row>;
   readonly #has: Statement<[string, string], number>;
   readonly #nodeOf: Statement<[string], string>;
-  readonly #touchOfNode: Statement<[number, string], string>;
   readonly #put: Statement;
   readonly #touch: Statement;
   readonly #remove: Statement;
-  readonly #changed: Statement<[string, number, string, number], string>;
-  readonly #present: Statement<[string], string>;
+  readonly #changed: Statement<[Record<string, string | number | null>], string>;
   readonly #users: Statement<[string, string, number], string>;
   readonly #ofNode: Statement<[string, number], string>;
   readonly #nodesOfModel: Statement<[string, string], string>;
@@ -55,26 +54,20 @@ export class Objects {
     this.#nodeOf = db
       .prepare<[string], string>(`SELECT node FROM objects WHERE kind = 'Device' AND id = ?`)
       .pluck();
-    this.#touchOfNode = db
-      .prepare<[number, string], string>(
-        `UPDATE objects SET version = ? WHERE kind = 'Device' AND node = ? RETURNING id`,
-      )
-      .pluck();
     this.#put = db.prepare(`
       INSERT OR REPLACE INTO objects VALUES (@kind, @id, @namespace, @name, @uid, @doc, @node, @model,
         @rev, @pos, @version, @born, @generation, @created)`);
     this.#touch = db.prepare('UPDATE objects SET version = ? WHERE kind = ? AND id = ?');
     this.#remove = db.prepare('DELETE FROM objects WHERE kind = ? AND id = ?');
     this.#changed = db
-      .prepare<[string, number, string, number], string>(
+      .prepare<[Record<string, string | number | null>], string>(
         `SELECT id FROM (
-          SELECT id, version FROM objects WHERE kind = ? AND version > ?
-          UNION ALL SELECT id, version FROM deletions WHERE kind = ? AND version > ?
-        ) ORDER BY version`,
+          SELECT id, version FROM objects WHERE kind = @kind AND version > @since
+            AND (@namespace IS NULL OR namespace = @namespace) AND (@name IS NULL OR name = @name)
+          UNION ALL SELECT id, version FROM deletions WHERE kind = @kind AND version > @since
+            AND (@namespace IS NULL OR namespace = @namespace) AND (@name IS NULL OR name = @name)
+        ) ORDER BY version LIMIT @limit`,
       )
-      .pluck();
-    this.#present = db
-      .prepare<[string], string>('SELECT id FROM objects WHERE kind = ? ORDER BY version')
       .pluck();
     this.#users = db
       .prepare<[string, string, number], string>(
@@ -120,11 +113,6 @@ export class Objects {
     return this.#nodeOf.get(device);
   }
 
-  /** Something beside the documents of a node's devices changed. Returns their ids. */
-  touchDevicesOf(node: string, version: number): readonly string[] {
-    return this.#touchOfNode.all(version, node);
-  }
-
   /** Something beside the document changed. */
   touch(kind: Kind, id: string, version: number): void {
     this.#touch.run(version, kind, id);
@@ -134,13 +122,10 @@ export class Objects {
     this.#remove.run(kind, id);
   }
 
-  /** Ids changed or deleted after `since`, in order of version. */
-  changedSince(kind: Kind, since: number): readonly string[] {
-    return this.#changed.all(kind, since, kind, since);
-  }
-
-  present(kind: Kind): readonly string[] {
-    return this.#present.all(kind);
+  /** Ids of resources changed or deleted after `since`, `limit` at most, in order of version. */
+  changedSince({ kind, namespace, name }: Reach, since: number, limit: number): readonly string[] {
+    const within = { namespace: namespace ?? null, name: name ?? null };
+    return this.#changed.all({ kind, ...within, since, limit });
   }
 
   /** Ids of devices of a model, `limit` at most. */

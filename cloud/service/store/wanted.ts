@@ -128,8 +128,9 @@ export class Wanted {
 
   /** The node came or went, and what its devices show goes with it. */
   presence(node: string): void {
-    const { line, objects, touched } = this.#parts;
-    for (const id of objects.touchDevicesOf(node, line.next())) touched.resource('Device', id);
+    // Each with a version of its own: who has seen a version has seen all of it.
+    const ids = this.#parts.objects.devicesOfNode(node, Number.MAX_SAFE_INTEGER);
+    for (const id of ids) this.observed('Device', id);
     this.observed('Node', node);
   }
 
