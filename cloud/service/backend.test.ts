@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
+import type { Json } from '@limpet/dmi';
 import type { Device, Resource } from '@limpet/dmi/manifest';
 import { ApiError, type Awaitable, type Document, merging, type Sight } from '#protocol/api';
 import { CloudBackend } from './backend.ts';
@@ -246,6 +247,31 @@ test('a dry run makes every check and answers what would be, and leaves everythi
   assert.deepEqual(await backend.get(device), before);
   const { sights } = await backend.changes({ kind: 'Device' }, version, 9);
   assert.deepEqual(sights, []);
+});
+
+test('who has set what is kept and shown, and is no news to the edges', async () => {
+  await rig();
+  const owner = {
+    manager: 'kubectl',
+    operation: 'Apply',
+    apiVersion: 'limpet.dev/v1',
+    fieldsType: 'FieldsV1',
+    fieldsV1: { 'f:spec': { 'f:node': {} } },
+  } as const;
+  const before = store.objects.get('Device', 'default/boiler-1') ?? assert.fail();
+  const own = (owners: readonly (typeof owner)[]) =>
+    writes.patch(device, { metadata: { managedFields: owners as unknown as Json } });
+  const shown = await own([owner]);
+  assert.deepEqual(shown.metadata.managedFields, [owner]);
+  const after = store.objects.get('Device', 'default/boiler-1') ?? assert.fail();
+  assert.deepEqual([after.rev, after.pos, after.doc], [before.rev, before.pos, before.doc]);
+  assert.ok(after.version > before.version);
+  assert.deepEqual(await own([owner]), shown);
+  assert.equal((await own([])).metadata.managedFields, undefined);
+  await own([owner]);
+  await backend.remove(device, {});
+  const again = await writes.create(device, BOILER_1 as unknown as Document);
+  assert.equal(again.metadata.managedFields, undefined);
 });
 
 test('lists are restricted by namespace, label and field, and come in pages', async () => {

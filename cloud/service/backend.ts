@@ -108,6 +108,7 @@ export class CloudBackend implements Backend {
       const withdrawn = this.#withdrawn(id, taken.desired);
       const exact = this.#checked(target, taken.doc, ordered);
       if (!isDeepStrictEqual(object?.doc, taken.doc)) this.#store.wanted.put(id, taken.doc);
+      if (taken.owners) this.#store.wanted.own(target.kind, id, taken.owners);
       this.#place(id, new Map([...withdrawn, ...exact]), options.expiresMs);
       const written = this.#get(target);
       if (options.dryRun === true) throw new DryRun(written);

@@ -6,6 +6,7 @@ import {
   checkResource,
   checkValue,
   type DeviceModel,
+  type FieldOwner,
   type Resource,
 } from '@limpet/dmi/manifest';
 import { type Cause, type Document, invalid, type Target } from '#protocol/api';
@@ -15,11 +16,15 @@ export interface Taken {
   readonly doc: StoredDoc;
   /** `spec.desired` as sent; nulls withdraw. */
   readonly desired: ReadonlyMap<string, Json>;
+  /** Who has set what; `undefined` when the document does not say. */
+  readonly owners: readonly FieldOwner[] | undefined;
 }
 
 /** @throws ApiError Invalid with every fault. */
 export function takeDocument(target: Target, doc: Document): Taken {
-  const checked = checkResource(doc);
+  // Not the user's words: they do not count for what a document may be.
+  const { managedFields, ...metadata } = (doc['metadata'] ?? {}) as Document;
+  const checked = checkResource({ ...doc, metadata });
   if (!checked.ok) {
     const causes = checked.faults.map(({ path, code, message }) => {
       return { field: path, reason: code, message };
@@ -29,7 +34,8 @@ export function takeDocument(target: Target, doc: Document): Taken {
   const { resource } = checked;
   const moved = movedFields(target, resource);
   if (moved.length > 0) throw invalid(target, moved);
-  return split(target, resource);
+  const owners = managedFields as unknown as readonly FieldOwner[] | undefined;
+  return { ...split(target, resource), owners };
 }
 
 /** The values in their exact form. @throws ApiError Invalid with every fault. */
@@ -76,7 +82,7 @@ function movedFields(target: Target, { kind, metadata }: Resource): Cause[] {
     });
 }
 
-function split({ name, namespace }: Target, resource: Resource): Taken {
+function split({ name, namespace }: Target, resource: Resource): Omit<Taken, 'owners'> {
   const { labels, annotations } = resource.metadata;
   const metadata = {
     name,

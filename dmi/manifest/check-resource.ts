@@ -68,6 +68,7 @@ const own = {
   resourceVersion: v.optional(v.string()),
   generation: v.optional(v.number()),
   creationTimestamp: v.nullish(v.string()),
+  managedFields: v.optional(v.array(v.unknown())),
 };
 const metadata = exact({ ...own, namespace: v.optional(name) });
 const description = v.optional(v.string());

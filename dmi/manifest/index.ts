@@ -42,6 +42,7 @@ export {
   API_VERSION,
   type Device,
   type DeviceModel,
+  type FieldOwner,
   type Kind,
   type Metadata,
   type Node,

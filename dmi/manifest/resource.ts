@@ -14,6 +14,18 @@ export interface Metadata {
   readonly resourceVersion?: string;
   readonly generation?: number;
   readonly creationTimestamp?: string;
+  readonly managedFields?: readonly FieldOwner[];
+}
+
+/** Which fields one writer has set, as Kubernetes' server-side apply keeps it. */
+export interface FieldOwner {
+  readonly manager: string;
+  readonly operation: 'Apply' | 'Update';
+  readonly apiVersion: string;
+  /** RFC 3339. */
+  readonly time?: string;
+  readonly fieldsType: 'FieldsV1';
+  readonly fieldsV1: { readonly [key: string]: Json };
 }
 
 export interface Property {

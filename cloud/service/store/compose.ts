@@ -4,7 +4,9 @@ import type {
   Desired,
   DeviceState,
   DeviceStatus,
+  FieldOwner,
   Kind,
+  Metadata,
   NodeFacts,
   PropertyTwin,
   Reason,
@@ -32,6 +34,8 @@ export interface ViewRow {
   readonly node_state: 'online' | 'offline' | null;
   readonly node_seen: number | null;
   readonly facts: string | null;
+  /** Who has set which fields. */
+  readonly owners: string | null;
   /** {property: [value, rev, accepted, expires]} */
   readonly orders: string | null;
   /** {property: [reported, judged]} */
@@ -52,7 +56,8 @@ export interface ServerMetadata {
 }
 
 export function compose(row: ViewRow): Resource {
-  const doc = withMetadata(JSON.parse(row.doc) as StoredDoc, row);
+  const owners = row.owners === null ? {} : { managedFields: parse<FieldOwner[]>(row.owners) };
+  const doc = withMetadata(JSON.parse(row.doc) as StoredDoc, row, owners);
   switch (doc.kind) {
     case 'DeviceModel':
       return doc;
@@ -79,7 +84,11 @@ export function compose(row: ViewRow): Resource {
 }
 
 /** The document as the API shows it, without status. */
-export function withMetadata<Doc extends StoredDoc>(doc: Doc, server: ServerMetadata): Doc {
+export function withMetadata<Doc extends StoredDoc>(
+  doc: Doc,
+  server: ServerMetadata,
+  owners: Pick<Metadata, 'managedFields'> = {},
+): Doc {
   const { uid, version, generation, created } = server;
   return {
     ...doc,
@@ -89,6 +98,7 @@ export function withMetadata<Doc extends StoredDoc>(doc: Doc, server: ServerMeta
       generation,
       resourceVersion: String(version),
       creationTimestamp: iso(created).replace(/\.\d+Z$/, 'Z'),
+      ...owners,
     },
   };
 }

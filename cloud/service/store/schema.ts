@@ -57,6 +57,11 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX deletions_version ON deletions (version);
   `,
+  `
+  CREATE TABLE owners (
+    kind TEXT NOT NULL, id TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (kind, id)
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** 'Limp' in ASCII: tells our database from somebody else's. */

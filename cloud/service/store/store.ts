@@ -9,6 +9,7 @@ import { Mirrors } from './mirrors.ts';
 import { Nodes } from './nodes.ts';
 import { Objects } from './objects.ts';
 import { type OpenDatabase, openDatabase } from './open.ts';
+import { Owners } from './owners.ts';
 import { Tombstones } from './tombstones.ts';
 import { type Changed, Touched } from './touched.ts';
 import { View } from './view.ts';
@@ -66,6 +67,7 @@ export class CloudStore {
     this.desired = new DesiredValues(db);
     this.mirrors = new Mirrors(db);
     this.nodes = new Nodes(db);
+    const owners = new Owners(db);
     this.tombstones = new Tombstones(db);
     this.wanted = new Wanted({
       now,
@@ -74,6 +76,7 @@ export class CloudStore {
       deletions: this.deletions,
       desired: this.desired,
       mirrors: this.mirrors,
+      owners,
       tombstones: this.tombstones,
       touched: this.#touched,
     });

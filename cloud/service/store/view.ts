@@ -25,6 +25,7 @@ export interface Seen {
 const SELECT = `
   SELECT o.kind, o.id, o.uid, o.doc, o.version, o.generation, o.created, o.pos, o.born,
     c.state, c.reason, c.last_seen, n.state node_state, n.last_seen node_seen,
+    (SELECT fields FROM owners w WHERE w.kind = o.kind AND w.id = o.id) owners,
     CASE o.kind WHEN 'Node' THEN n.facts END facts,
     CASE o.kind WHEN 'Device' THEN (SELECT json_group_object(property, json_array(json(value), rev, accepted, expires))
       FROM desired WHERE device = o.id) END orders,

@@ -6,12 +6,13 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '@limpet/dmi';
-import type { Device, Kind } from '@limpet/dmi/manifest';
+import type { Device, FieldOwner, Kind } from '@limpet/dmi/manifest';
 import type { DesiredValues } from './desired.ts';
 import type { Line } from './line.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { Deletions } from './deletions.ts';
 import type { Objects, StoredDoc, StoredObject } from './objects.ts';
+import type { Owners } from './owners.ts';
 import type { Touched } from './touched.ts';
 import { ANY_NODE, type Tombstones } from './tombstones.ts';
 
@@ -22,6 +23,7 @@ export interface WantedParts {
   readonly deletions: Deletions;
   readonly desired: DesiredValues;
   readonly mirrors: Mirrors;
+  readonly owners: Owners;
   readonly tombstones: Tombstones;
   readonly touched: Touched;
 }
@@ -73,13 +75,19 @@ export class Wanted {
     return object;
   }
 
+  /** Who has set which fields of it: shown by the API, told to no edge. */
+  own(kind: Kind, id: string, owners: readonly FieldOwner[]): void {
+    if (this.#parts.owners.put(kind, id, owners)) this.observed(kind, id);
+  }
+
   /** Deletes a resource; its node lets go of it. */
   remove(object: StoredObject, rev?: number): number {
-    const { line, objects, deletions, desired, mirrors, tombstones, touched } = this.#parts;
+    const { line, objects, owners, deletions, desired, mirrors, tombstones, touched } = this.#parts;
     const { kind, id, uid, doc } = object;
     const version = line.next();
     const gone = rev ?? version;
     objects.remove(kind, id);
+    owners.drop(kind, id);
     for (const device of deletions.keep({ kind, id, uid, doc, rev: gone, version })) {
       if (!objects.has('Device', device)) desired.drop(device);
     }
