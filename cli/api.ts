@@ -3,7 +3,7 @@ import type { ApiClient } from '../cloud/protocol/api/client.ts';
 
 export type Api = Pick<
   ApiClient,
-  'list' | 'get' | 'create' | 'patch' | 'delete' | 'watch' | 'samples' | 'call' | 'capture'
+  'list' | 'get' | 'create' | 'patch' | 'delete' | 'watch' | 'samples' | 'call' | 'capture' | 'why'
 >;
 
 export type { Select } from '../cloud/protocol/api/client.ts';

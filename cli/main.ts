@@ -18,6 +18,7 @@ import { declareSamples } from './verbs/samples.ts';
 import { declareSet } from './verbs/set.ts';
 import type { Act } from './verbs/verb.ts';
 import { declareVersion } from './verbs/version.ts';
+import { declareWhy } from './verbs/why.ts';
 
 /** Runs one command line; resolves with the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -68,6 +69,7 @@ function declare(act: Act): Command {
   declareCapture(program, act);
   declareReplay(program, act);
   declareSamples(program, act);
+  declareWhy(program, act);
   declareBudget(program, act);
   declareDelete(program, act);
   declareMapper(program, act);

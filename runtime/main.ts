@@ -1,11 +1,11 @@
 /** The edge of one node, put together: the only place of the runtime where its parts are made and wired. */
 import path from 'node:path';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { DmiError, type Log, Misconfigured } from '@limpet/dmi';
 import { type CallDoor, formatFaults, type NodeFacts } from '@limpet/dmi/manifest';
 import packageJson from '../package.json' with { type: 'json' };
 import type { FrontCounts } from '#protocol/api';
+import { readArguments, USAGE } from './arguments.ts';
 import { LocalApi } from './api/local-api.ts';
 import { LocalBackend } from './api/local-backend.ts';
 import { Broker } from './bus/broker.ts';
@@ -30,6 +30,7 @@ import { cloudUrl } from './sync/target.ts';
 import { dialWebSocket } from './sync/wire.ts';
 import { HistoryDoor } from './twin/history.ts';
 import { StoreError, TwinStore } from './twin/store.ts';
+import { whyDoor } from './why.ts';
 
 const clock = systemClock;
 const { version } = packageJson;
@@ -84,7 +85,15 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
 
   const { bus, broker } = await openBus(config, store, { log, scope });
   const { call, capture } = devices;
-  const backend = new LocalBackend({ node, store, facts, clock, history, call, capture });
+  let link: CloudLink | undefined;
+  const explain = whyDoor({
+    store,
+    devices,
+    mappers: () => host.status(),
+    link: () => link,
+    clock,
+  });
+  const backend = new LocalBackend({ node, store, facts, clock, history, call, capture, explain });
   scope.add(() => backend.close());
   budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');
@@ -93,7 +102,7 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   scope.add(() => api.close());
   if (url === undefined) bus?.start('none');
   else
-    joinCloud(
+    link = joinCloud(
       url,
       { config, store, facts, budgets, bus, call, history, files: refilled ? files : undefined },
       { log, scope },
@@ -227,7 +236,7 @@ interface Joining {
   readonly files: ManifestFolder | undefined;
 }
 
-function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): void {
+function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): CloudLink {
   const { config, store, facts, budgets, bus, call, history, files } = joining;
   const dial = dialWebSocket({
     url,
@@ -251,6 +260,7 @@ function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): vo
   bus?.start('connecting');
   link.start();
   if (files !== undefined) scope.add(filesAfterCloud({ link, store, files, clock, log }));
+  return link;
 }
 
 async function openBus(
@@ -265,8 +275,6 @@ async function openBus(
   scope.add(() => eventBus.stop());
   return { bus: eventBus, broker };
 }
-
-const USAGE = 'usage: limpet-edge --config limpet.yaml [--log-level debug|info|warn|error]\n';
 
 /** The whole program of a board: arguments, signals, exit codes (0 done, 1 failed, 2 usage, 78 configuration). */
 export async function runEdge(mappers?: MapperTable): Promise<void> {
@@ -303,25 +311,6 @@ export async function runEdge(mappers?: MapperTable): Promise<void> {
   }
   log.info('edge stopped', { node: read.config.node });
   process.exit(0);
-}
-
-type Level = 'debug' | 'info' | 'warn' | 'error';
-
-function readArguments(): { readonly config: string; readonly level: Level } | undefined {
-  try {
-    const { values } = parseArgs({
-      options: { config: { type: 'string' }, 'log-level': { type: 'string', default: 'info' } },
-    });
-    const level = values['log-level'];
-    if (values.config === undefined || !isLevel(level)) return undefined;
-    return { config: values.config, level };
-  } catch {
-    return undefined; // an argument that is not known: the usage says which are
-  }
-}
-
-function isLevel(text: string): text is Level {
-  return ['debug', 'info', 'warn', 'error'].includes(text);
 }
 
 function exitWith(code: number, message: string): void {

@@ -64,7 +64,7 @@ function line(
       : words + ' '.repeat(Math.max(0, (widths[index] ?? 0) - width(words)));
     const shown = clip(clean(padded), limit - used);
     used += width(shown) + GAP.length;
-    text += colour && tone !== 'plain' ? `${COLOURS[tone]}${shown}${RESET}` : shown;
+    text += toned(shown, tone, colour);
     if (used >= limit) break;
     if (!last) text += GAP;
   }
@@ -75,6 +75,11 @@ function line(
 export function clean(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\u00b7');
+}
+
+/** The text in the colour of its tone. */
+export function toned(text: string, tone: Tone, colour: boolean): string {
+  return colour && tone !== 'plain' ? `${COLOURS[tone]}${text}${RESET}` : text;
 }
 
 function clip(text: string, limit: number): string {

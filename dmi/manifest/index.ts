@@ -73,4 +73,5 @@ export {
   MAX_VALUE_BYTES,
   type ValueCode,
 } from './value-check.ts';
+export type { ExplainDoor, Explanation, Finding, Hop, OrderWhy, WhyStage } from './why.ts';
 export { locateAll } from './yaml.ts';

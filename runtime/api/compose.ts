@@ -76,11 +76,11 @@ function twinOf({ reported, desired }: PropertyTwin<number>): PropertyTwin {
   };
 }
 
-function reportedOf({ at, ...reported }: Reported<number>): Reported {
+export function reportedOf({ at, ...reported }: Reported<number>): Reported {
   return { ...reported, at: iso(at) };
 }
 
-function desiredOf({ expires, stages, ...desired }: Desired<number>): Desired {
+export function desiredOf({ expires, stages, ...desired }: Desired<number>): Desired {
   const { accepted, stored, sent, confirmed } = stages;
   return {
     ...desired,

@@ -7,6 +7,8 @@ import {
   type CaptureDoor,
   type CapturePage,
   type Device,
+  type ExplainDoor,
+  type Explanation,
   type Kind,
   type Node,
   type NodeFacts,
@@ -24,6 +26,8 @@ import {
   keyOf,
   type Listed,
   methodNotAllowed,
+  noDevice,
+  noProperty,
   notFound,
   type Page,
   type Query,
@@ -52,6 +56,8 @@ export interface LocalBackendOptions {
   readonly call?: CallDoor;
   /** Records what goes over the wires of devices. */
   readonly capture?: CaptureDoor;
+  /** Why values are as they are. */
+  readonly explain?: ExplainDoor;
 }
 
 export class LocalBackend implements Backend {
@@ -131,6 +137,20 @@ export class LocalBackend implements Backend {
       if (!(error instanceof DmiError)) throw error;
       throw new ApiError('ServiceUnavailable', `${error.message} (${error.code})`);
     }
+  }
+
+  explain(target: Target, property: string): Explanation {
+    const id = keyOf(target);
+    const { explain } = this.#options;
+    if (explain === undefined) throw methodNotAllowed('values cannot be explained here');
+    const model = this.#store.modelOf(id)?.spec.properties.map(({ name }) => name);
+    const twin = this.#store.twin(id);
+    const known = new Set([...(model ?? []), ...(twin?.properties.keys() ?? [])]);
+    const explanation = explain(id, property);
+    if (explanation === undefined) throw noDevice(target, this.#store.devices());
+    // Without its model it is the model that is wrong.
+    if (model !== undefined && !known.has(property)) throw noProperty(target, property, [...known]);
+    return explanation;
   }
 
   async call(

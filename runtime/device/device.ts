@@ -6,6 +6,7 @@ import { type Clock, type Log, Unreachable, unlessAborted } from '@limpet/dmi';
 import { type CallOutcome, type Id } from '@limpet/dmi/manifest';
 import { Caller, type CallAsked } from './caller.ts';
 import { type Absence, leaveAlone } from './comeback.ts';
+import { type LifeFacts } from './explain-facts.ts';
 import { type DevicePlan, type Plans } from './plan.ts';
 import { type Ports } from './ports.ts';
 import { isPeersCut, reactionTo, reasonOf } from './reaction.ts';
@@ -45,6 +46,8 @@ export class DeviceLife {
   #absence: Absence | undefined;
   readonly #stop = new AbortController();
   #napping: AbortController | undefined;
+  /** Since a try failed: when it is tried again at the earliest, on the monotonic clock. */
+  #restsUntilMs: number | undefined;
   /** Something changed while nobody slept that could be woken. */
   #changed = false;
   #running: Promise<void> | undefined;
@@ -92,6 +95,41 @@ export class DeviceLife {
   /** Readings that the device told and that later ones replaced before they were reported. */
   get superseded(): number {
     return this.#superseded + (this.#session?.superseded ?? 0);
+  }
+
+  /** Readings that were no value. */
+  get failed(): number {
+    return this.#reporter.failed;
+  }
+
+  /** What is known of one property, for `explain`; costs nothing until it is asked. */
+  look(name: string): LifeFacts {
+    const session = this.#session;
+    const planned = session?.plan.properties.get(name);
+    const next = planned && session?.nextOf(planned);
+    const last = planned && this.#reporter.last.of(planned);
+    const { clock } = this.#around;
+    const wall = (ms: number): number => clock.now() + ms - clock.monotonic();
+    return {
+      ...this.#doing(wall),
+      attempts: this.#retry.attempts,
+      settled: session?.settled ?? false,
+      everyMs: planned?.everyMs,
+      nextMs: next && wall(next),
+      readMs: last && wall(last.readMs),
+      raw: last?.value,
+      port: this.#place?.seat.queue,
+    };
+  }
+
+  #doing(wall: (ms: number) => number): Pick<LifeFacts, 'doing' | 'untilMs'> {
+    const restMs = this.#restsUntilMs;
+    if (restMs === undefined)
+      return { doing: this.#session?.connected === true ? 'reading' : 'trying' };
+    if (restMs === Infinity) return { doing: 'idle' };
+    const nowMs = this.#around.clock.monotonic();
+    const untilMs = Math.max(restMs, nowMs + (this.#place?.seat.ledger.waitMs ?? 0));
+    return { doing: 'resting', ...(untilMs > nowMs && { untilMs: wall(untilMs) }) };
   }
 
   /** What its model speaks, as far as the model is known. */
@@ -266,12 +304,15 @@ export class DeviceLife {
   }
 
   /** Leaves the device alone for `ms`; one that was lost then waits until its port can bear a try. */
-  #rest(ms: number): Promise<void> {
-    return this.#nap(async (signal) => {
+  async #rest(ms: number): Promise<void> {
+    const { clock } = this.#around;
+    if (this.#standing.away) this.#restsUntilMs = clock.monotonic() + ms;
+    await this.#nap(async (signal) => {
       if (ms > 0 && this.#absence !== undefined) await leaveAlone(this.#absence, ms, signal);
-      else if (ms > 0) await this.#around.clock.sleep(ms, signal);
+      else if (ms > 0) await clock.sleep(ms, signal);
       if (this.#standing.away) await this.#place?.seat.ledger.wait(signal);
     });
+    this.#restsUntilMs = undefined;
   }
 
   /** Waits so, or until somebody wakes it. */

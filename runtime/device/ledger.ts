@@ -37,8 +37,13 @@ export class Ledger {
 
   /** Whether one more silence of this device is within its share. */
   get bearable(): boolean {
+    return this.waitMs === 0;
+  }
+
+  /** How long the device, which was lost, is left alone for the sake of the others. */
+  get waitMs(): number {
     const { shared, clock } = this.#options;
-    return !shared() || this.#own.waitMs(this.#expectedMs, clock.monotonic()) === 0;
+    return shared() ? this.#own.waitMs(this.#expectedMs, clock.monotonic()) : 0;
   }
 
   /** Port time that brought no answer. */
@@ -55,7 +60,7 @@ export class Ledger {
   async wait(signal: AbortSignal): Promise<void> {
     const { shared, clock, gate } = this.#options;
     if (!shared()) return;
-    await clock.sleep(this.#own.waitMs(this.#expectedMs, clock.monotonic()), signal);
+    await clock.sleep(this.waitMs, signal);
     const over = await gate.pass(this.#expectedMs, signal);
     this.#trial = { over, costMs: 0 };
   }

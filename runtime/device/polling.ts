@@ -12,6 +12,7 @@ export class Polling {
   #schedule: Schedule = [];
   #rounds = new Rounds([]);
   #fresh = false;
+  #properties: readonly PlannedProperty[] = [];
   /** Cycles that went by unread. */
   missed = 0;
 
@@ -35,6 +36,7 @@ export class Polling {
     const now = this.#talk.clock.monotonic();
     this.#schedule = schedule(properties, now - spread(properties, random));
     this.#rounds = new Rounds(properties);
+    this.#properties = properties;
     this.#fresh = properties.length > 0;
     this.#overdue.start(properties);
   }
@@ -55,6 +57,12 @@ export class Polling {
       this.#overdue.read(batch.asked);
     }
     this.#fresh = false;
+  }
+
+  /** When this one is read next, on the monotonic clock; `undefined` when it is not polled. */
+  nextOf(planned: PlannedProperty): number | undefined {
+    if (!this.#properties.includes(planned)) return undefined;
+    return this.#schedule.find(({ everyMs }) => everyMs === planned.everyMs)?.nextMs;
   }
 
   stop(): void {

@@ -15,7 +15,7 @@ import {
 import { Gate } from './gate.ts';
 import { DEAD_PORT_SHARE, Ledger } from './ledger.ts';
 import { type Open, openStream } from './open.ts';
-import { Seat } from './seat.ts';
+import { type PortQueue, Seat } from './seat.ts';
 import { Taps } from './taps.ts';
 import { Turns } from './turns.ts';
 import { Wire } from './wire.ts';
@@ -43,6 +43,8 @@ interface Port {
   readonly seats: Set<Seat>;
   readonly busyMs: Map<string, number>;
   droppedBytes: number;
+  /** Since when it is somebody's turn, on the monotonic clock. */
+  heldSinceMs: number;
 }
 
 /** An open serial line: its port and settings, to tell who asks for other ones. */
@@ -88,6 +90,7 @@ export class Ports {
       spent: (ms) => joined.busyMs.set(device, (joined.busyMs.get(device) ?? 0) + ms),
       dial: (address, signal) => this.#dial({ port: joined, device, address }, signal),
       left: () => this.#left(joined, seat),
+      queue: () => this.#queue(joined, device),
     });
     joined.seats.add(seat);
     return seat;
@@ -119,11 +122,20 @@ export class Ports {
   #create(key: string, shared: boolean): Port {
     const wires = new Map<string, Wire>();
     const turns = new Turns(() => {
+      port.heldSinceMs = this.#clock.monotonic();
       for (const wire of wires.values()) wire.turned();
     });
     const gate = new Gate(this.#clock, DEAD_PORT_SHARE);
     const [seats, busyMs] = [new Set<Seat>(), new Map<string, number>()];
-    return { key, shared, turns, gate, wires, seats, busyMs, droppedBytes: 0 };
+    const counted = { droppedBytes: 0, heldSinceMs: 0 };
+    const port: Port = { key, shared, turns, gate, wires, seats, busyMs, ...counted };
+    return port;
+  }
+
+  #queue({ key, seats, turns, heldSinceMs }: Port, device: string): PortQueue {
+    const { holder } = turns;
+    const heldMs = holder === undefined ? 0 : this.#clock.monotonic() - heldSinceMs;
+    return { port: key, shared: seats.size > 1, holder, heldMs, ahead: turns.ahead(device) };
   }
 
   #left(port: Port, seat: Seat): void {

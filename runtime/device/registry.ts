@@ -5,10 +5,13 @@ import {
   type CaptureDoor,
   type Device,
   type DeviceState,
+  type Finding,
   type Id,
 } from '@limpet/dmi/manifest';
 import { KeyedQueue } from '../kernel/keyed-queue.ts';
 import { DeviceLife } from './device.ts';
+import { explainValue } from './explain.ts';
+import { explainOrder } from './explain-order.ts';
 import { type Open } from './open.ts';
 import { Plans } from './plan.ts';
 import { type PortFigures, Ports } from './ports.ts';
@@ -36,9 +39,19 @@ export interface DevicesStatus {
   readonly readings: number;
   /** Polling cycles that were due and not kept, since the start. */
   readonly missedCycles: number;
+  /** Readings that were no value: refused by the device, or not to be converted. */
+  readonly failed: number;
   /** Readings told by devices that later ones replaced before they were reported, since the start. */
   readonly superseded: number;
   readonly ports: readonly PortFigures[];
+}
+
+/** What {@link Devices.explain} finds. Times in ms since 1970. */
+export interface DeviceExplained {
+  readonly finding: Finding<number>;
+  readonly order?: Finding<number>;
+  /** When the device was last asked for it, or told it. */
+  readonly readMs?: number;
 }
 
 /** So many devices connect at once: thousands start together, and each takes a socket and its mapper's time. */
@@ -87,14 +100,15 @@ export class Devices {
 
   get status(): DevicesStatus {
     const states = { connecting: 0, online: 0, offline: 0, misconfigured: 0 };
-    let [readings, missedCycles, superseded] = [0, 0, 0];
+    let [readings, missedCycles, failed, superseded] = [0, 0, 0, 0];
     for (const [id, life] of this.#lives) {
       states[this.#options.store.twin(id)?.condition.state ?? 'connecting'] += 1;
       readings += life.readings;
       missedCycles += life.missed;
+      failed += life.failed;
       superseded += life.superseded;
     }
-    return { states, readings, missedCycles, superseded, ports: this.#ports.figures() };
+    return { states, readings, missedCycles, failed, superseded, ports: this.#ports.figures() };
   }
 
   /** Runs a method of a device of this node. */
@@ -104,6 +118,35 @@ export class Devices {
     const message = `node "${this.#options.node}" runs no device "${id}"`;
     return { ok: false, at: 'edge', code: 'DEVICE_UNKNOWN', message, ran: 'no' };
   };
+
+  /**
+   * Why the value of a property is as it is, and where an order of it waits; from what is in memory.
+   * `undefined` for a device that this node does not run.
+   */
+  explain(id: Id, name: string): DeviceExplained | undefined {
+    const life = this.#lives.get(id);
+    if (life === undefined) return undefined;
+    const { store, clock } = this.#options;
+    const twin = store.twin(id);
+    const device = store.device(id);
+    const model = device && store.model(modelId(device));
+    const look = life.look(name);
+    const facts = {
+      nowMs: clock.now(),
+      device: id,
+      property: model?.spec.properties.find((property) => property.name === name),
+      condition: twin?.condition,
+      ...twin?.properties.get(name),
+      life: look,
+    };
+    const order = explainOrder(facts);
+    const { readMs } = look;
+    return {
+      finding: explainValue(facts),
+      ...(order && { order }),
+      ...(readMs !== undefined && { readMs }),
+    };
+  }
 
   /** What went over the wires of a device of this node, which are in its mapper's process where it has one. */
   readonly capture: CaptureDoor = async (id, capture, signal) => {

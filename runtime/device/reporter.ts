@@ -2,6 +2,7 @@
 import { type Clock, type Reading } from '@limpet/dmi';
 import { type DeviceState, type Id, type Reason, type Reported } from '@limpet/dmi/manifest';
 import { answer, nextReported } from './convert.ts';
+import { LastReadings } from './last-readings.ts';
 import { clipped, type PlannedProperty } from './plan.ts';
 import { type DeviceStore } from './store-door.ts';
 
@@ -15,6 +16,9 @@ export class Reporter {
   #seenMs = -Infinity;
   /** Readings that the device gave, good and bad, changed or not. */
   taken = 0;
+  /** Those of them that were no value: refused, or not to be converted. */
+  failed = 0;
+  readonly last = new LastReadings();
 
   constructor(id: Id, store: DeviceStore, clock: Clock) {
     this.#id = id;
@@ -25,13 +29,18 @@ export class Reporter {
   /** `readings` answer `asked`, in its order. Only what changed is reported. */
   readings(asked: readonly PlannedProperty[], readings: readonly Reading[]): void {
     const now = this.#clock.now();
+    const nowMs = this.#clock.monotonic();
     const before = this.#store.twin(this.#id)?.properties;
     let changed: Map<string, Reported<number>> | undefined;
     for (let index = 0; index < asked.length; index++) {
-      const [{ property }, reading] = [asked[index] as PlannedProperty, readings[index]];
+      const [planned, reading] = [asked[index] as PlannedProperty, readings[index]];
+      const { property } = planned;
       if (reading === undefined) throw new Error(`no reading for ${property.name}`);
       const previous = before?.get(property.name)?.reported;
-      const next = nextReported(property, previous, answer(property, reading), now);
+      const said = answer(property, reading);
+      this.last.note(planned, said, nowMs);
+      if (!said.ok) this.failed += 1;
+      const next = nextReported(property, previous, said, now);
       if (next !== undefined) (changed ??= new Map()).set(property.name, next);
     }
     this.taken += asked.length;

@@ -12,6 +12,19 @@ export interface SeatOptions {
   readonly spent: (ms: number) => void;
   readonly dial: (address: string, signal: AbortSignal) => Promise<Duplex>;
   readonly left: () => void;
+  readonly queue: () => PortQueue;
+}
+
+/** How the device stands at its port now. */
+export interface PortQueue {
+  readonly port: string;
+  /** There are others to wait for. */
+  readonly shared: boolean;
+  /** Whose turn it is, and for how long already. */
+  readonly holder?: string | undefined;
+  readonly heldMs: number;
+  /** Turns before the one that this device waits for; `undefined` when it does not wait. */
+  readonly ahead?: number | undefined;
 }
 
 export class Seat {
@@ -29,6 +42,10 @@ export class Seat {
   /** What the device costs the others of its port. */
   get ledger(): Ledger {
     return this.#options.ledger;
+  }
+
+  get queue(): PortQueue {
+    return this.#options.queue();
   }
 
   /** Waits for the turn, runs `task` in it, gives it back. */

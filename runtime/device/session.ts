@@ -101,6 +101,11 @@ export class Session {
     return this.#watching.superseded;
   }
 
+  /** Whether and when a property is polled, for {@link DeviceLife.look}. */
+  nextOf(planned: PlannedProperty): number | undefined {
+    return this.#polling.nextOf(planned);
+  }
+
   /** Connects and reads until {@link end}; always rejects, with what ended it. */
   async run(): Promise<never> {
     const { clock } = this.#options;
@@ -239,6 +244,7 @@ export class Session {
     // What is still told by the plan before is not wanted any more, so this goes first.
     this.#watching.stop();
     this.#begun = plan;
+    this.#options.reporter.last.begin(plan.properties);
     const polled = await this.#watching.begin(connection, [...plan.properties.values()]);
     if (!this.#wanted()) return;
     this.#polling.begin(polled, this.#options.random);

@@ -32,6 +32,13 @@ export class Turns {
     return this.#waiting.order.length + this.#waiting.poll.length;
   }
 
+  /** How many come before this device; `undefined` when it does not wait. */
+  ahead(device: string): number | undefined {
+    const { order, poll } = this.#waiting;
+    const place = [...order, ...poll].findIndex((waiter) => waiter.device === device);
+    return place < 0 ? undefined : place;
+  }
+
   /** Resolves with the function that gives the turn back; rejects with the signal's reason while waiting. */
   take(device: string, rank: Rank, signal: AbortSignal): Promise<() => void> {
     return new Promise((resolve, reject) => {

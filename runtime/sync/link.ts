@@ -9,6 +9,7 @@ import { diagnose, type Fault } from './diagnose.ts';
 import { FactsTeller } from './facts-teller.ts';
 import { readFromCloud } from './from-cloud.ts';
 import type { SyncedPast } from './past.ts';
+import { Progress } from './progress.ts';
 import { type SessionEnd, type SyncedTwins, SyncSession } from './session.ts';
 import type { Dial, Wire } from './wire.ts';
 
@@ -24,6 +25,14 @@ export interface LinkStatus {
   readonly since: number;
   /** Why the last connection, or the last attempt, ended. */
   readonly error?: Fault;
+}
+
+/** More of it, for whoever asks why something is not in the cloud. */
+export interface LinkLook extends LinkStatus {
+  /** Attempts since it was connected last. */
+  readonly attempts: number;
+  /** When the next one is made. ms since 1970. */
+  readonly nextMs?: number;
 }
 
 export interface LinkedTwins extends SyncedTwins {
@@ -66,6 +75,9 @@ export class CloudLink {
   #status: LinkStatus;
   #connection: Connection | undefined;
   #attempts = 0;
+  /** On the monotonic clock. */
+  #nextTryMs: number | undefined;
+  readonly progress: Progress;
   #stopped = false;
   #scheduled = false;
   #cancels: (() => void)[] = [];
@@ -74,6 +86,7 @@ export class CloudLink {
     this.#options = options;
     this.#backoff = new Backoff(options.random === undefined ? {} : { random: options.random });
     this.#status = { state: 'connecting', since: options.clock.now() };
+    this.progress = new Progress(options.clock);
   }
 
   start(): void {
@@ -99,6 +112,16 @@ export class CloudLink {
     return this.#status;
   }
 
+  look(): LinkLook {
+    const { clock } = this.#options;
+    const next = this.#nextTryMs;
+    return {
+      ...this.#status,
+      attempts: this.#attempts,
+      ...(next !== undefined && { nextMs: clock.now() + next - clock.monotonic() }),
+    };
+  }
+
   /** The node tells something new of itself that nobody should wait for. */
   factsChanged(): void {
     if (this.#status.state === 'connected') this.#connection?.teller.hasten();
@@ -121,6 +144,7 @@ export class CloudLink {
 
   #connect(): void {
     this.#attempts++;
+    this.#nextTryMs = undefined;
     const { node, twins, dial, facts, clock, call, past } = this.#options;
     let hello: NodeFacts | undefined;
     const session = new SyncSession({
@@ -128,6 +152,7 @@ export class CloudLink {
       twins,
       call,
       past: past && { of: past, monotonic: () => clock.monotonic() },
+      progress: this.progress,
       send: (message) => connection.wire?.send(JSON.stringify(message)),
       close: (end) => {
         connection.end = end;
@@ -193,6 +218,7 @@ export class CloudLink {
     if (connection.welcomed) this.#attempts = 0;
     const delayMs = error.retryAfter ?? this.#backoff.next();
     for (const cancel of this.#cancels.splice(1)) cancel();
+    this.#nextTryMs = clock.monotonic() + delayMs;
     this.#cancels.push(clock.after(delayMs, () => this.#connect()));
   }
 

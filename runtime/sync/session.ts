@@ -17,6 +17,7 @@ import {
 import type { CallDoor, NodeFacts } from '@limpet/dmi/manifest';
 import { RelayedCalls } from './calls.ts';
 import { PastStream, type SyncedPast } from './past.ts';
+import type { Progress } from './progress.ts';
 
 /** The part of the twin store a session needs. */
 export interface SyncedTwins {
@@ -57,6 +58,8 @@ export interface SessionOptions {
   readonly close: (end: SessionEnd) => void;
   /** The cloud has taken this node. */
   readonly welcomed?: () => void;
+  /** Takes note of what went and what was acknowledged. */
+  readonly progress?: Pick<Progress, 'sent' | 'acked' | 'welcomed'>;
 }
 
 /** One page: small enough for a slow link and for the cloud's memory. */
@@ -131,6 +134,7 @@ export class SyncSession {
     // What was waits for what is.
     if (last === undefined) return this.#past?.next();
     this.#phase = { ...phase, inFlight: last.seq };
+    this.#options.progress?.sent(last.seq);
     this.#options.send({ type: 'report', to: last.seq, rows });
     if (this.#past?.reported() === true) this.#past.next();
   }
@@ -153,11 +157,12 @@ export class SyncSession {
   }
 
   #welcome({ seq, past }: Extract<FromCloud, { readonly type: 'welcome' }>): void {
-    const { twins, welcomed } = this.#options;
+    const { twins, welcomed, progress } = this.#options;
     if (this.#phase.kind !== 'greeting') return this.#confused('a second `welcome`');
     // More than was ever given out cannot be ours: sending everything again is always right.
     const acked = seq > twins.seq() ? 0 : seq;
     twins.resumeFrom(acked);
+    progress?.welcomed(acked);
     this.#phase = { kind: 'live', acked };
     if (past !== undefined) this.#past = this.#pastStream(past ?? undefined);
     welcomed?.();
@@ -170,6 +175,7 @@ export class SyncSession {
       return this.#confused(`an \`ack\` of ${seq}, which is not in flight`);
     }
     this.#options.twins.acknowledged(seq);
+    this.#options.progress?.acked(seq);
     this.#phase = { kind: 'live', acked: seq };
     this.changed();
   }

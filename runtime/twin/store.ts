@@ -228,6 +228,20 @@ export class TwinStore {
     return this.#twins.property(device, property)?.readBack;
   }
 
+  /** Where the row of a property is on its way to the cloud. `place`: absent when the cloud has it. */
+  sending(
+    device: Id,
+    property: string,
+  ): { readonly seq: number; readonly place?: ReturnType<Unsent['place']> } | undefined {
+    const entry = this.#twins.property(device, property);
+    return entry && { seq: entry.seq, place: this.#parts.unsent.place(entry) };
+  }
+
+  /** Rows that the cloud has not acknowledged. */
+  get unsentRows(): number {
+    return this.#parts.unsent.size;
+  }
+
   /** Current rows above `seq` that are not acknowledged, in `seq` order; at least one if there is any. */
   rowsAfter(seq: number, limit: { rows: number; bytes: number }): readonly StateRow[] {
     return this.#parts.unsent.rowsAfter(seq, limit);

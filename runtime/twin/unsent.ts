@@ -28,6 +28,17 @@ export class Unsent {
     this.#entries.delete(entry);
   }
 
+  /** How many rows are sent before this one, and how many there are in all; `undefined` when the cloud has it. */
+  place(entry: Entry): { readonly before: number; readonly rows: number } | undefined {
+    if (!this.#entries.has(entry)) return undefined;
+    let before = 0;
+    for (const each of this.#entries) {
+      if (each === entry) break;
+      before += 1;
+    }
+    return { before, rows: this.#entries.size };
+  }
+
   /** At least one row if there is any, so that a large value cannot block the rest. */
   rowsAfter(seq: number, limit: { rows: number; bytes: number }): readonly StateRow[] {
     const rows: StateRow[] = [];

@@ -16,6 +16,7 @@ import type {
   CallDoor,
   CallOutcome,
   CapturePage,
+  Explanation,
   Kind,
   Quality,
   Resource,
@@ -125,6 +126,8 @@ export interface Backend {
   call?(target: Target, asked: Parameters<CallDoor>[1], signal: AbortSignal): Promise<CallOutcome>;
   /** Only where devices can be reached: what went over the wires of one since it was asked last, see `CaptureDoor`. */
   capture?(target: Target, capture: string, signal: AbortSignal): Promise<CapturePage>;
+  /** Why a value is as it is, where an order of it waits. @throws NotFound with the nearest name */
+  explain?(target: Target, property: string, signal: AbortSignal): Awaitable<Explanation>;
 }
 
 /** A page of a property's past. `sinceMs`: so long ago, before now. `after`: `next` of the page before. */

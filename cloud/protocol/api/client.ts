@@ -8,6 +8,7 @@ import { objectLines } from './lines.ts';
 import { GROUP_VERSION, KINDS } from './kinds.ts';
 import { ApiError, errorOfStatus } from './status.ts';
 import type { WatchEvent } from './watch-events.ts';
+import type { Why } from './why.ts';
 
 /** Where the API is: `url`, or the unix socket of an edge. */
 export interface ApiClientOptions {
@@ -168,6 +169,12 @@ export class ApiClient {
     const silentMs = timeoutMs + GIVING_UP_MS;
     const sent = { method: 'POST', path, body: { input }, type: JSON_TYPE, silentMs, signal };
     return (await this.#ask(sent))['output'] as Document;
+  }
+
+  /** Why a value is as it is. */
+  async why(target: Target, property: string, signal?: AbortSignal): Promise<Why> {
+    const path = `${item(target)}/why/${encodeURIComponent(property)}`;
+    return (await this.#ask({ method: 'GET', path, signal })) as unknown as Why;
   }
 
   /** What went over the wires of a device of an edge since it was asked last; the first time begins it. */

@@ -21,6 +21,7 @@ import { bearerToken } from './tokens.ts';
 import { WatchEvents } from './watch-events.ts';
 import { Unread } from './unread.ts';
 import { WatchFeed } from './watch.ts';
+import { answerWhy } from './why.ts';
 
 export interface FrontOptions {
   readonly backend: Backend;
@@ -47,7 +48,10 @@ export interface FrontCounts {
 }
 
 /** What does more than to look. */
-type Doing = Exclude<Route, { verb: 'options' | 'read' | 'list' | 'watch' | 'get' | 'samples' }>;
+type Doing = Exclude<
+  Route,
+  { verb: 'options' | 'read' | 'list' | 'watch' | 'get' | 'samples' | 'why' }
+>;
 
 export class ApiFront {
   readonly #options: FrontOptions;
@@ -150,6 +154,8 @@ export class ApiFront {
         return answer.json(200, await backend.get(asked.target));
       case 'samples':
         return answer.json(200, await this.#samples(asked));
+      case 'why':
+        return answerWhy(backend, asked, answer);
     }
   }
 
@@ -320,6 +326,7 @@ const LOOKING: ReadonlySet<string> = new Set([
   'watch',
   'get',
   'samples',
+  'why',
 ]);
 
 function isDoing(asked: Route): asked is Doing {

@@ -46,6 +46,7 @@ export {
 export { ApiFront, type FrontCounts, type FrontOptions } from './http.ts';
 export { type FrontLimits, SERVER_OPTIONS } from './limits.ts';
 export { bearerToken, tokenCheck } from './tokens.ts';
+export { noDevice, noProperty, type Why } from './why.ts';
 export type { Bookmark, WatchEvent } from './watch-events.ts';
 export {
   ApiClient,

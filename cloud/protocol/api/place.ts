@@ -21,6 +21,8 @@ export type Place =
   | { readonly at: 'method'; readonly target: Target; readonly method: string }
   /** A capture of a device's wires. */
   | { readonly at: 'capture'; readonly target: Target; readonly capture: string }
+  /** Why a property of a device is as it is. */
+  | { readonly at: 'why'; readonly target: Target; readonly property: string }
   | { readonly at: 'document'; readonly path: string };
 
 /** Documents of their own that a front serves. */
@@ -41,6 +43,7 @@ export function methodsAt(place: Place): readonly string[] {
   switch (place.at) {
     case 'document':
     case 'samples':
+    case 'why':
       return ['GET', 'HEAD'];
     case 'method':
     case 'capture':
@@ -84,6 +87,7 @@ function placeBelow(place: Place, [word, name, ...more]: readonly string[]): Pla
   if (name === undefined || more.length > 0) return undefined;
   const { target } = place;
   if (word === 'samples') return { at: 'samples', target, property: partIn(name, 'property') };
+  if (word === 'why') return { at: 'why', target, property: partIn(name, 'property') };
   if (word === 'methods') return { at: 'method', target, method: partIn(name, 'method') };
   if (word === 'captures') return { at: 'capture', target, capture: partIn(name, 'capture') };
   return undefined;

@@ -4,9 +4,10 @@ import { type CaptureRoute, onCapture } from './capture.ts';
 import type { Key, Query, SamplesQuery, Target, WriteOptions } from './backend.ts';
 import { KINDS } from './kinds.ts';
 import { Parameters, quote } from './parameters.ts';
-import { methodsAt, placeOf, type Scope } from './place.ts';
+import { methodsAt, type Place, placeOf, type Scope } from './place.ts';
 import { parseFieldSelector, parseLabelSelector } from './selector-syntax.ts';
 import { badRequest, expired, methodNotAllowed } from './status.ts';
+import { onWhy, type WhyRoute } from './why.ts';
 
 export interface WatchRoute {
   readonly verb: 'watch';
@@ -42,6 +43,7 @@ export type Route =
   | SamplesRoute
   | CallRoute
   | CaptureRoute
+  | WhyRoute
   /** A document of its own: discovery, version, health. */
   | { readonly verb: 'read'; readonly path: string }
   /** OPTIONS: says what else the path understands. */
@@ -62,19 +64,26 @@ export function route(method: string, url: string): Route {
     );
   }
   const parameters = new Parameters(mark < 0 ? '' : url.slice(mark + 1));
+  if (place.at === 'document') return { verb: 'read', path: place.path };
+  if (place.at === 'collection') return onCollection(method, place.scope, parameters);
+  if (place.at === 'item') return onItem(method, place.target, parameters);
+  return onPart(place, parameters);
+}
+
+/** Of what stands below a device. */
+function onPart(
+  place: Exclude<Place, { readonly at: 'document' | 'collection' | 'item' }>,
+  parameters: Parameters,
+): Route {
   switch (place.at) {
-    case 'document':
-      return { verb: 'read', path: place.path };
-    case 'collection':
-      return onCollection(method, place.scope, parameters);
-    case 'item':
-      return onItem(method, place.target, parameters);
     case 'samples':
       return onSamples(place, parameters);
     case 'method':
       return onMethod(place, parameters);
     case 'capture':
       return onCapture(place, parameters);
+    case 'why':
+      return onWhy(place, parameters);
   }
 }
 
