@@ -1,6 +1,5 @@
 /** Why a row of this edge is not in the cloud, as far as the link knows (pure). Times in ms since 1970. */
 import type { Finding } from '@limpet/dmi/manifest';
-import { iso } from '../kernel/iso.ts';
 import type { LinkLook } from './link.ts';
 
 export interface SendingFacts {
@@ -39,13 +38,13 @@ function linkFinding({ state, since, error, nextMs, attempts }: LinkLook): Findi
     state === 'connecting'
       ? 'has not reached the cloud since it started'
       : 'is not connected to the cloud';
-  const tried = attempts === 0 ? '' : ` (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'})`;
-  const next = nextMs === undefined ? '' : `; tried again at ${iso(nextMs)}`;
+  const tried =
+    attempts === 0 ? '' : `, after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
   return {
     stage: 'link',
     effect: 'stops',
     ...(error !== undefined && { code: error.code }),
-    message: `the edge ${how} since ${iso(since)}${tried}: ${why}${next}`,
+    message: `the edge ${how}${tried}: ${why}`,
     todo: 'nothing is lost: the latest value of each property goes up when the link is back. Check that the cloud runs, and "cloud:" in limpet.yaml',
     since,
     ...(nextMs !== undefined && { until: nextMs }),
