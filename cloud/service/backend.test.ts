@@ -8,6 +8,7 @@ import type { Device, Resource } from '@limpet/dmi/manifest';
 import { ApiError, type Awaitable, type Document, merging, type Sight } from '#protocol/api';
 import { CloudBackend } from './backend.ts';
 import { BOILER, BOILER_1, clockAt, silent, type Writes, writesTo } from './testing.ts';
+import type { Owned } from './store/objects.ts';
 import { CloudStore } from './store/store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'limpet-backend-'));
@@ -23,13 +24,13 @@ let backend: CloudBackend;
 let writes: Writes;
 let files = 0;
 
-beforeEach((t) => {
+beforeEach(async (t) => {
   clock = clockAt(Date.UTC(2026, 10, 21));
   files += 1;
-  store = CloudStore.open({ path: join(folder, `${files}.db`), clock, log: silent });
+  store = await CloudStore.open({ path: join(folder, `${files}.db`), clock, log: silent });
   backend = new CloudBackend(store);
   writes = writesTo(backend);
-  (t as { after(task: () => void): void }).after(() => store.close());
+  (t as { after(task: () => Promise<void>): void }).after(() => store.close());
 });
 
 /** What a request is refused with. */
@@ -99,12 +100,16 @@ test('setting the same value again is a new order once the first has failed or t
   const first = await wish({ setpoint: 60 });
   const { rev } = first.status?.twin['setpoint']?.desired ?? assert.fail();
   const judge = (verdict: 'applied' | 'rejected', value: number) =>
-    store.commit.run(() => {
-      store.mirrors.put('default/boiler-1', 'setpoint', {
-        node: 'gateway-1',
-        reported: { value, at: clock.now(), quality: 'good' },
-        judged: { rev, verdict, stages: {} },
-      });
+    store.commit.run(async ({ objects, names, mirrors }) => {
+      const [{ n: dev }] = (await objects.owned(['default/boiler-1'])) as [Owned];
+      const prop = (await names.number('setpoint')) ?? assert.fail();
+      const reported = { value, at: clock.now(), quality: 'good' } as const;
+      await mirrors.put([
+        [
+          { dev, prop },
+          { reported, judged: { rev, verdict, stages: {} } },
+        ],
+      ]);
     });
   await judge('applied', 60);
   assert.equal((await wish({ setpoint: 60 })).status?.twin['setpoint']?.desired?.rev, rev);
@@ -127,13 +132,16 @@ test('null withdraws one desired value, and null for all of them withdraws all',
   await rig();
   assert.deepEqual((await wish({ pump: null })).spec.desired, { setpoint: 55 });
   assert.equal((await wish(null)).spec.desired, undefined);
-  assert.equal(store.desired.get('default/boiler-1', 'pump')?.value, null);
+  const order = await store.read(({ desired }) => desired.get('default/boiler-1', 'pump'));
+  assert.equal(order?.value, null);
 });
 
 test('a twin that moved does not make a stale update conflict, but a changed spec does', async () => {
   await rig();
   const read = (await backend.get(device)) as unknown as Document;
-  await store.commit.run(() => store.wanted.observed('Device', 'default/boiler-1'));
+  await store.commit.run(async ({ objects, wanted }) => {
+    await wanted.observedDevices(await objects.owned(['default/boiler-1']));
+  });
   const labelled = { ...read, metadata: { ...(read['metadata'] as Document), labels: { a: 'b' } } };
   const updated = await writes.replace(device, labelled);
   assert.deepEqual(updated.metadata.labels, { a: 'b' });
@@ -223,7 +231,7 @@ test('devices whose node comes or goes have a version each', async () => {
   await rig();
   const other = { ...BOILER_1, metadata: { name: 'boiler-2', namespace: 'default' } };
   await writes.create({ ...device, name: 'boiler-2' }, other as unknown as Document);
-  await store.commit.run(() => store.wanted.presence('gateway-1'));
+  await store.commit.run(({ wanted }) => wanted.presence('gateway-1'));
   const { sights } = await backend.changes({ kind: 'Device' }, 0, 9);
   const versions = sights.map(({ resource }) => resource.metadata.resourceVersion);
   assert.equal(new Set(versions).size, 2);
@@ -258,12 +266,14 @@ test('who has set what is kept and shown, and is no news to the edges', async ()
     fieldsType: 'FieldsV1',
     fieldsV1: { 'f:spec': { 'f:node': {} } },
   } as const;
-  const before = store.objects.get('Device', 'default/boiler-1') ?? assert.fail();
+  const before =
+    (await store.read(({ objects }) => objects.get('Device', 'default/boiler-1'))) ?? assert.fail();
   const own = (owners: readonly (typeof owner)[]) =>
     writes.patch(device, { metadata: { managedFields: owners as unknown as Json } });
   const shown = await own([owner]);
   assert.deepEqual(shown.metadata.managedFields, [owner]);
-  const after = store.objects.get('Device', 'default/boiler-1') ?? assert.fail();
+  const after =
+    (await store.read(({ objects }) => objects.get('Device', 'default/boiler-1'))) ?? assert.fail();
   assert.deepEqual([after.rev, after.pos, after.doc], [before.rev, before.pos, before.doc]);
   assert.ok(after.version > before.version);
   assert.deepEqual(await own([owner]), shown);

@@ -26,8 +26,9 @@ import { type CallAsked, callThrough, noRelay, type Relay } from './calls.ts';
 import { checkOrders, takeDocument } from './documents.ts';
 import { isNewOrder } from './orders.ts';
 import { StoreFailed } from './store/errors.ts';
-import type { StoredObject } from './store/objects.ts';
-import type { CloudStore } from './store/store.ts';
+import type { Order } from './store/desired.ts';
+import type { StoredDoc, StoredObject } from './store/objects.ts';
+import type { CloudStore, Writing } from './store/store.ts';
 
 /** Devices named in a refusal to delete what they use. */
 const NAMED = 10;
@@ -55,7 +56,6 @@ export class CloudBackend implements Backend {
 
   async list({ kind, namespace, selection }: Query, page: Page): Promise<Listed> {
     const { limit, after = '' } = page;
-    const version = this.#store.version();
     const equal = new Map(
       selection.fields
         .filter(({ operator }) => operator === '=')
@@ -68,7 +68,9 @@ export class CloudBackend implements Backend {
       node: equal.get('spec.node'),
       model: equal.get('spec.model'),
     };
-    const seen = this.#store.view.page(filter, after, limit);
+    const [seen, version] = await this.#store.read(async ({ view }) => {
+      return [await view.page(filter, after, limit), (await view.line()).version] as const;
+    });
     const last = seen.at(-1);
     const items = seen.filter((resource) => selects(selection, resource));
     if (last === undefined || seen.length < limit) return { items, version };
@@ -76,21 +78,26 @@ export class CloudBackend implements Backend {
   }
 
   async get(target: Target): Promise<Resource> {
-    return this.#get(target);
+    const resource = await this.#store.read(({ view }) => view.get(target.kind, keyOf(target)));
+    if (resource === undefined) throw notFound(target);
+    return resource;
   }
 
   async call(target: Target, asked: CallAsked, signal: AbortSignal): Promise<CallOutcome> {
-    const { doc } = this.#existing(target);
-    if (doc.kind !== 'Device') throw notFound(target);
-    return callThrough(this.#relay, { device: doc, model: this.#modelOf(doc), asked }, signal);
+    const known = await this.#store.read(async ({ objects }) => {
+      const { doc: device } = await existing(objects, target);
+      if (device.kind !== 'Device') throw notFound(target);
+      return { device, model: await modelOf(objects, device) };
+    });
+    return callThrough(this.#relay, { ...known, asked }, signal);
   }
 
   async changes(reach: Reach, since: number, limit: number): Promise<Changes> {
-    const { objects, deletions, view } = this.#store;
-    const version = this.#store.version();
-    const ids = objects.changedSince(reach, since, limit + 1);
-    const sights = ids.slice(0, limit).flatMap((id) => view.look(reach.kind, id) ?? []);
-    return { sights, more: ids.length > limit, version, forgotten: deletions.forgotten() };
+    return this.#store.read(async ({ view }) => {
+      const sights = await view.changes(reach, since, limit + 1);
+      const more = sights.length > limit;
+      return { sights: sights.slice(0, limit), more, ...(await view.line()) };
+    });
   }
 
   onChange(listener: () => void): () => void {
@@ -98,38 +105,41 @@ export class CloudBackend implements Backend {
   }
 
   write(target: Target, edit: Edit, options: WriteOptions): Promise<Resource> {
-    return this.#commit(() => {
+    return this.#commit(async (tx) => {
       const id = keyOf(target);
-      const object = this.#store.objects.get(target.kind, id);
-      const doc = edit(object && this.#get(target));
-      if (object) this.#precondition(target, object, doc);
+      const object = await tx.objects.get(target.kind, id);
+      const doc = edit(object && (await shown(tx, target)));
+      if (object) await refuseOutdated(tx, { target, object, doc });
       const taken = takeDocument(target, doc);
-      const ordered = this.#ordered(id, taken.desired, options.orders ?? []);
-      const withdrawn = this.#withdrawn(id, taken.desired);
-      const exact = this.#checked(target, taken.doc, ordered);
-      if (!isDeepStrictEqual(object?.doc, taken.doc)) this.#store.wanted.put(id, taken.doc);
-      if (taken.owners) this.#store.wanted.own(target.kind, id, taken.owners);
-      this.#place(id, new Map([...withdrawn, ...exact]), options.expiresMs);
-      const written = this.#get(target);
+      const standing = target.kind === 'Device' ? await tx.desired.of(id) : [];
+      const exact = await checked(tx, target, {
+        doc: taken.doc,
+        orders: ordersIn(standing, taken.desired, options.orders ?? []),
+      });
+      if (!isDeepStrictEqual(object?.doc, taken.doc)) await tx.wanted.put(id, taken.doc);
+      if (taken.owners) await tx.wanted.own(target.kind, id, taken.owners);
+      const wish = new Map([...withdrawn(standing, taken.desired), ...exact]);
+      await place(tx, id, { wish, expiresMs: options.expiresMs });
+      const written = await shown(tx, target);
       if (options.dryRun === true) throw new DryRun(written);
       return written;
     });
   }
 
   remove(target: Target, { dryRun, ...options }: RemoveOptions): Promise<Resource> {
-    return this.#commit(() => {
-      const object = this.#existing(target);
-      this.#precondition(target, object, { metadata: { ...options } });
-      this.#refuseInUse(target, object);
-      const last = this.#get(target);
+    return this.#commit(async (tx) => {
+      const object = await existing(tx.objects, target);
+      await refuseOutdated(tx, { target, object, doc: { metadata: { ...options } } });
+      await refuseInUse(tx, target, object);
+      const last = await shown(tx, target);
       if (dryRun === true) return last;
-      const version = this.#store.wanted.remove(object);
-      if (target.kind === 'Node') this.#store.nodes.drop(object.id);
+      const version = await tx.wanted.remove(object);
+      if (target.kind === 'Node') await tx.nodes.drop(object.id);
       return { ...last, metadata: { ...last.metadata, resourceVersion: String(version) } };
     });
   }
 
-  async #commit(work: () => Resource): Promise<Resource> {
+  async #commit(work: (tx: Writing) => Promise<Resource>): Promise<Resource> {
     try {
       return await this.#store.commit.run(work);
     } catch (error) {
@@ -137,111 +147,122 @@ export class CloudBackend implements Backend {
       throw error instanceof StoreFailed ? apiErrorOf(error) : error;
     }
   }
+}
 
-  #get(target: Target): Resource {
-    const resource = this.#store.view.get(target.kind, keyOf(target));
-    if (resource === undefined) throw notFound(target);
-    return resource;
+async function shown({ view }: Writing, target: Target): Promise<Resource> {
+  const resource = await view.get(target.kind, keyOf(target));
+  if (resource === undefined) throw notFound(target);
+  return resource;
+}
+
+async function existing(objects: Writing['objects'], target: Target): Promise<StoredObject> {
+  const object = await objects.get(target.kind, keyOf(target));
+  if (object === undefined) throw notFound(target);
+  return object;
+}
+
+async function modelOf(
+  objects: Writing['objects'],
+  { metadata: { namespace = 'default' }, spec }: Device,
+): Promise<DeviceModel | undefined> {
+  const model = await objects.get('DeviceModel', `${namespace}/${spec.model}`);
+  return model?.doc.kind === 'DeviceModel' ? model.doc : undefined;
+}
+
+/** Of the versions of a resource only those count at which it or what is desired of it changed: twins move all the time. */
+async function refuseOutdated(
+  tx: Writing,
+  asked: { readonly target: Target; readonly object: StoredObject; readonly doc: Document },
+): Promise<void> {
+  const { target, object, doc } = asked;
+  const { uid, resourceVersion } = (doc['metadata'] ?? {}) as Record<string, Json | undefined>;
+  if (typeof uid === 'string' && uid !== object.uid) {
+    throw conflict(target, 'it was deleted and created anew; get it again.');
   }
-
-  #existing(target: Target): StoredObject {
-    const object = this.#store.objects.get(target.kind, keyOf(target));
-    if (object === undefined) throw notFound(target);
-    return object;
+  if (typeof resourceVersion !== 'string') return;
+  const orders = object.kind === 'Device' ? await tx.desired.of(object.id) : [];
+  const moved = Math.max(object.pos, ...orders.map(({ pos }) => pos));
+  if (moved > Number(resourceVersion) || Number(resourceVersion) > object.version) {
+    throw conflict(target, 'it has been changed since; get it again and apply the change to that.');
   }
+}
 
-  /** Of the versions of a resource only those count at which it or what is desired of it changed: twins move all the time. */
-  #precondition(target: Target, object: StoredObject, doc: Document): void {
-    const { uid, resourceVersion } = (doc['metadata'] ?? {}) as Record<string, Json | undefined>;
-    if (typeof uid === 'string' && uid !== object.uid) {
-      throw conflict(target, 'it was deleted and created anew; get it again.');
-    }
-    if (typeof resourceVersion !== 'string') return;
-    const moved = Math.max(
-      object.pos,
-      ...(object.kind === 'Device' ? this.#store.desired.of(object.id).map(({ pos }) => pos) : []),
-    );
-    if (moved > Number(resourceVersion) || Number(resourceVersion) > object.version) {
-      throw conflict(
-        target,
-        'it has been changed since; get it again and apply the change to that.',
-      );
-    }
+async function checked(
+  { objects }: Writing,
+  target: Target,
+  { doc, orders }: { readonly doc: StoredDoc; readonly orders: ReadonlyMap<string, Json> },
+): Promise<ReadonlyMap<string, Json>> {
+  const model = doc.kind === 'Device' ? await modelOf(objects, doc) : undefined;
+  return checkOrders(target, orders, model);
+}
+
+/** Entries of `desired` that are not what is already wanted, or are set in so many words. */
+function ordersIn(
+  standing: readonly Order[],
+  desired: ReadonlyMap<string, Json>,
+  named: readonly string[],
+): ReadonlyMap<string, Json> {
+  const wanted = new Map(standing.map((order) => [order.property, order.value]));
+  const unlike = [...desired].filter(([property, value]) => {
+    const now = wanted.get(property);
+    return value === null ? now !== undefined && now !== null : !isDeepStrictEqual(now, value);
+  });
+  return new Map([
+    ...named.map((property) => [property, desired.get(property) ?? null] as const),
+    ...unlike,
+  ]);
+}
+
+/** What is desired and no longer given. */
+function withdrawn(
+  standing: readonly Order[],
+  desired: ReadonlyMap<string, Json>,
+): readonly (readonly [string, null])[] {
+  return standing
+    .filter(({ property, value }) => value !== null && !desired.has(property))
+    .map(({ property }) => [property, null] as const);
+}
+
+async function place(
+  tx: Writing,
+  device: string,
+  { wish, expiresMs }: { wish: ReadonlyMap<string, Json>; expiresMs: number | undefined },
+): Promise<void> {
+  const { desired, mirrors, objects, wanted } = tx;
+  if (wish.size === 0) return;
+  const doc = (await objects.get('Device', device))?.doc;
+  if (doc?.kind !== 'Device') return;
+  const now = tx.now();
+  const expires = expiresMs === undefined ? undefined : now + expiresMs;
+  const standing = new Map((await desired.of(device)).map((order) => [order.property, order]));
+  let count = standing.size;
+  for (const [property, value] of wish) {
+    const order = standing.get(property);
+    const mirror = await mirrors.get(device, property);
+    if (!isNewOrder(value, expires !== undefined, { order, mirror, now })) continue;
+    if (order === undefined && ++count > MAX_DESIRED) throw tooMany(doc);
+    await wanted.order({ device, property, node: doc.spec.node, value, accepted: now, expires });
   }
+}
 
-  #checked(
-    target: Target,
-    doc: StoredObject['doc'],
-    orders: Iterable<readonly [string, Json]>,
-  ): ReadonlyMap<string, Json> {
-    return checkOrders(target, orders, doc.kind === 'Device' ? this.#modelOf(doc) : undefined);
+async function refuseInUse(
+  { objects, nodes }: Writing,
+  target: Target,
+  { id, kind, doc }: StoredObject,
+): Promise<void> {
+  if (kind === 'Device') return;
+  const { name, namespace = '' } = doc.metadata;
+  const users =
+    kind === 'Node'
+      ? await objects.devicesOfNode(id, NAMED + 1)
+      : await objects.devicesOfModel(namespace, name, NAMED + 1);
+  if (users.length > 0) {
+    const more = users.length > NAMED ? ' and more' : '';
+    const named = users.slice(0, NAMED).join(', ');
+    throw conflict(target, `it is used by devices ${named}${more}; delete or move them first.`);
   }
-
-  #modelOf({ metadata: { namespace = 'default' }, spec }: Device): DeviceModel | undefined {
-    const doc = this.#store.objects.get('DeviceModel', `${namespace}/${spec.model}`)?.doc;
-    return doc?.kind === 'DeviceModel' ? doc : undefined;
-  }
-
-  /** Entries of `desired` that are not what is already wanted, or are set in so many words. */
-  #ordered(
-    device: string,
-    desired: ReadonlyMap<string, Json>,
-    named: readonly string[],
-  ): ReadonlyMap<string, Json> {
-    const unlike = [...desired].filter(([property, value]) => {
-      const order = this.#store.desired.get(device, property);
-      return value === null
-        ? order !== undefined && order.value !== null
-        : !isDeepStrictEqual(order?.value, value);
-    });
-    return new Map([
-      ...named.map((property) => [property, desired.get(property) ?? null] as const),
-      ...unlike,
-    ]);
-  }
-
-  /** What is desired and no longer given. */
-  #withdrawn(device: string, desired: ReadonlyMap<string, Json>): (readonly [string, null])[] {
-    return this.#store.desired
-      .of(device)
-      .filter(({ property, value }) => value !== null && !desired.has(property))
-      .map(({ property }) => [property, null] as const);
-  }
-
-  #place(device: string, desired: Iterable<readonly [string, Json]>, expiresMs?: number): void {
-    const { desired: orders, mirrors, objects, wanted, now: clock } = this.#store;
-    const doc = objects.get('Device', device)?.doc;
-    if (doc?.kind !== 'Device') return;
-    const now = clock();
-    const expires = expiresMs === undefined ? undefined : now + expiresMs;
-    for (const [property, value] of desired) {
-      const standing = {
-        order: orders.get(device, property),
-        mirror: mirrors.get(device, property),
-        now,
-      };
-      const { node } = doc.spec;
-      if (!isNewOrder(value, expires !== undefined, standing)) continue;
-      if (standing.order === undefined && orders.count(device) >= MAX_DESIRED) throw tooMany(doc);
-      wanted.order({ device, property, node, value, accepted: now, expires });
-    }
-  }
-
-  #refuseInUse(target: Target, { id, kind, doc }: StoredObject): void {
-    const { objects, nodes } = this.#store;
-    if (kind === 'Device') return;
-    const users =
-      kind === 'Node'
-        ? objects.devicesOfNode(id, NAMED + 1)
-        : objects.devicesOfModel(doc.metadata.namespace ?? '', doc.metadata.name, NAMED + 1);
-    if (users.length > 0) {
-      const more = users.length > NAMED ? ' and more' : '';
-      const named = users.slice(0, NAMED).join(', ');
-      throw conflict(target, `it is used by devices ${named}${more}; delete or move them first.`);
-    }
-    if (kind === 'Node' && nodes.get(id)?.state === 'online') {
-      throw conflict(target, 'its edge is connected; stop that first.');
-    }
+  if (kind === 'Node' && (await nodes.get(id))?.state === 'online') {
+    throw conflict(target, 'its edge is connected; stop that first.');
   }
 }
 

@@ -53,22 +53,22 @@ export async function startCloud(options: CloudOptions): Promise<CloudService> {
   const { log, signal } = options;
   signal?.throwIfAborted();
   const listening = checkSettings(options, log);
-  const store = openStore(options);
+  const store = await openStore(options);
   try {
-    await store.commit.run(() => leaveAll(store));
+    await store.commit.run((tx) => leaveAll(tx));
     const service = await serve(store, listening, options);
     signal?.addEventListener('abort', () => void service.close(), { once: true });
     log.info('cloud listening', { url: service.url });
     return service;
   } catch (error) {
-    store.close();
+    await store.close();
     throw error;
   }
 }
 
-function openStore({ data, log }: CloudOptions): CloudStore {
+async function openStore({ data, log }: CloudOptions): Promise<CloudStore> {
   try {
-    return CloudStore.open({ path: path.join(data, 'cloud.db'), clock, log });
+    return await CloudStore.open({ path: path.join(data, 'cloud.db'), clock, log });
   } catch (error) {
     if (!(error instanceof StoreUnusable) || error.exit !== 78) throw error;
     throw new Misconfigured(error.code, error.message, { cause: error });
@@ -115,7 +115,7 @@ async function serve(
     const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
     await closed;
     clearTimeout(cut);
-    store.close();
+    await store.close();
     log.info('cloud stopped');
   };
   return { url, close: () => (stopped ??= stop()) };

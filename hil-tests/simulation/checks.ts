@@ -3,29 +3,31 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Id, StateRow } from '@limpet/dmi/manifest';
 import type { Taken } from './ledger.ts';
 import { DEVICES, LOCAL, PROPERTIES } from './plant.ts';
+import { rest } from './sim-cloud.ts';
 import type { SimEdge } from './sim-edge.ts';
 import type { World } from './world.ts';
 
 const ROUNDS = 400;
 
 /** Heals everything, lets it settle, and compares both halves. */
-export function settleAndCheck(world: World): void {
+export async function settleAndCheck(world: World): Promise<void> {
   for (const late of world.ghosts.splice(0)) world.cloud.leave(late);
-  settle(world);
+  await settle(world);
   for (const edge of world.edges) for (const id of DEVICES) edge.read(id, world.registers(id));
   for (const edge of world.edges) edge.read(LOCAL, world.registers(LOCAL));
-  settle(world);
-  for (const id of [...DEVICES, LOCAL]) checkDevice(world, id);
+  await settle(world);
+  for (const id of [...DEVICES, LOCAL]) await checkDevice(world, id);
   for (const edge of world.edges) checkRows(world, edge);
-  for (const taken of world.ledger.all()) checkTaken(world, taken);
+  for (const taken of world.ledger.all()) await checkTaken(world, taken);
 }
 
-function checkTaken(world: World, taken: Taken): void {
-  if (mayBeLost(world, taken)) return;
+async function checkTaken(world: World, taken: Taken): Promise<void> {
   const { device, property, rev, value } = taken;
-  const { objects, desired } = world.cloud.store;
-  if (!objects.has('Device', device)) world.fail(`${device} is gone, and order ${rev} with it`);
-  const kept = desired.get(device, property);
+  const [declared, kept] = await world.cloud.read(async ({ objects, desired }) => {
+    return [await objects.has('Device', device), await desired.get(device, property)];
+  });
+  if (!declared && mayBeLost(world, taken)) return;
+  if (!declared) world.fail(`${device} is gone, and order ${rev} with it`);
   if (kept === undefined || kept.rev < rev) {
     return world.fail(`order ${rev} for ${device}/${property} is lost`);
   }
@@ -37,17 +39,17 @@ function checkTaken(world: World, taken: Taken): void {
  * edge told it so.
  */
 function mayBeLost(world: World, { device }: Taken): boolean {
-  const { objects } = world.cloud.store;
-  return !objects.has('Device', device) && (device === LOCAL || world.restored);
+  return device === LOCAL || world.restored;
 }
 
-function settle(world: World): void {
+async function settle(world: World): Promise<void> {
   for (let quiet = 0, round = 0; quiet < 3; round++) {
     if (round > ROUNDS) world.fail('the two halves do not come to rest');
-    let moved = world.cloud.turn();
+    let moved = await world.cloud.turn();
     for (const edge of world.edges) {
       world.connect(edge);
       moved = world.deliver(edge) || moved;
+      await rest();
       moved = carryOut(world, edge) || moved;
       edge.changed();
       moved = (edge.connection?.up.length ?? 1) > 0 || moved;
@@ -65,10 +67,12 @@ function carryOut(world: World, edge: SimEdge): boolean {
   return edge.store.seq() !== before;
 }
 
-function checkDevice(world: World, id: Id): void {
-  const { store } = world.cloud;
-  const wanted = store.objects.get('Device', id);
-  const owner = store.objects.nodeOf(id);
+async function checkDevice(world: World, id: Id): Promise<void> {
+  const [wanted, model] = await world.cloud.read(async ({ objects }) => [
+    await objects.get('Device', id),
+    await objects.get('DeviceModel', id === LOCAL ? 'default/lm' : 'default/m'),
+  ]);
+  const owner = wanted?.doc.kind === 'Device' ? wanted.doc.spec.node : undefined;
   for (const edge of world.edges) {
     const held = edge.store.device(id);
     if (edge.node !== owner) {
@@ -78,19 +82,19 @@ function checkDevice(world: World, id: Id): void {
     if (!isDeepStrictEqual(held, wanted?.doc)) {
       world.fail(`${id} differs: ${JSON.stringify(held)} and ${JSON.stringify(wanted?.doc)}`);
     }
-    const model = store.objects.get('DeviceModel', id === LOCAL ? 'default/lm' : 'default/m');
     if (!isDeepStrictEqual(edge.store.modelOf(id), model?.doc)) {
       world.fail(`the model of ${id} differs on ${edge.node}`);
     }
-    for (const property of PROPERTIES) checkProperty(world, edge, id, property);
+    for (const property of PROPERTIES) await checkProperty(world, edge, id, property);
   }
 }
 
-function checkProperty(world: World, edge: SimEdge, id: Id, property: string): void {
-  const { store } = world.cloud;
+async function checkProperty(world: World, edge: SimEdge, id: Id, property: string): Promise<void> {
+  const [order, mirror] = await world.cloud.read(async ({ desired, mirrors }) => [
+    await desired.get(id, property),
+    await mirrors.get(id, property),
+  ]);
   const twin = edge.store.twin(id)?.properties.get(property);
-  const order = store.desired.get(id, property);
-  const mirror = store.mirrors.get(id, property);
   const key = `${id}/${property}`;
   const there = twin?.desired && { rev: twin.desired.rev, value: twin.desired.value };
   const here = order && { rev: order.rev, value: order.value };

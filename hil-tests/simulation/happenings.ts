@@ -1,10 +1,15 @@
 /** What may happen in one step of a life, and how often. */
 import { Connection } from './connection.ts';
+import type { Taken } from './ledger.ts';
 import { device, DEVICES, LOCAL, model, NODES } from './plant.ts';
+import { rest } from './sim-cloud.ts';
 import type { SimEdge } from './sim-edge.ts';
 import { anyDevice, anyProperty, anyWish, type World } from './world.ts';
 
-type Happening = readonly [weight: number, happen: (world: World, edge: SimEdge) => void];
+type Happening = readonly [
+  weight: number,
+  happen: (world: World, edge: SimEdge) => void | Promise<void>,
+];
 
 const reconcile = (world: World, edge: SimEdge): void => {
   const { chance } = world;
@@ -22,25 +27,35 @@ const restart = (world: World, edge: SimEdge, how: Parameters<SimEdge['restart']
 };
 
 /** The disk of the edge is lost: what only it knew is gone with it, and its files are applied anew. */
-const loseDisk = (world: World, edge: SimEdge): void => {
+const loseDisk = async (world: World, edge: SimEdge): Promise<void> => {
   restart(world, edge, world.chance.of(['wiped', 'corrupted']));
   world.cloud.memory.excuse(edge.node);
-  world.ledger.keep(({ device: id, property, rev }) => world.held(property, id, rev));
+  await keepHeld(world);
 };
 
-const restoreCloud = (world: World): void => {
+/** Of the orders only those still count that somebody holds. */
+const keepHeld = async (world: World): Promise<void> => {
+  const held = new Set<Taken>();
+  for (const taken of world.ledger.all()) {
+    const { device: id, property, rev } = taken;
+    if (await world.held(property, id, rev)) held.add(taken);
+  }
+  world.ledger.keep((taken) => held.has(taken));
+};
+
+const restoreCloud = async (world: World): Promise<void> => {
   const { cloud, backup } = world;
   if (backup === undefined) return;
   world.note('cloud restored from its copy');
-  cloud.restart(backup);
+  await cloud.restart(backup);
   world.restored = true;
   // Longer than the half-microsecond that two histories would need to issue the same rev.
   world.advance(1000);
-  world.ledger.keep(({ device: id, property, rev }) => world.held(property, id, rev));
+  await keepHeld(world);
 };
 
 /** A repeated connection: everything one said before, said again on another. */
-const repeat = (world: World, edge: SimEdge): void => {
+const repeat = async (world: World, edge: SimEdge): Promise<void> => {
   const { connection } = edge;
   if (connection === undefined) return;
   world.note(`the connection of ${edge.node} is repeated`);
@@ -50,7 +65,7 @@ const repeat = (world: World, edge: SimEdge): void => {
   world.cloud.accept(again);
   again.up.push(...connection.said);
   world.ghosts.push(again);
-  while (again.deliverUp() !== undefined) world.cloud.turn();
+  while (again.deliverUp() !== undefined) await world.cloud.turn();
 };
 
 const files = (world: World, edge: SimEdge): void => {
@@ -65,23 +80,24 @@ const files = (world: World, edge: SimEdge): void => {
 };
 
 /** The narrowest moment: a reading reaches the cloud, and the power goes before it reaches the edge's own disk. */
-const cutBehindReport = (world: World, edge: SimEdge): void => {
+const cutBehindReport = async (world: World, edge: SimEdge): Promise<void> => {
   world.connect(edge);
-  const talk = (): void => {
+  const talk = async (): Promise<void> => {
     edge.changed();
     for (let i = 0; i < 4; i++) {
-      world.cloud.turn();
+      await world.cloud.turn();
       world.deliver(edge);
+      await rest();
     }
   };
-  talk();
+  await talk();
   const id = anyDevice(world.chance);
   world.registers(id).set(anyProperty(world.chance), 100 + world.chance.below(100));
   edge.read(id, world.registers(id));
-  talk();
+  await talk();
   restart(world, edge, { powerLost: world.chance.next() });
   world.connect(edge);
-  talk();
+  await talk();
 };
 
 const ghost = (world: World): void => {
@@ -95,7 +111,7 @@ const ghost = (world: World): void => {
 
 const HAPPENINGS: readonly Happening[] = [
   [30, (world, edge) => void world.deliver(edge)],
-  [20, (world) => void world.cloud.turn()],
+  [20, async (world) => void (await world.cloud.turn())],
   [10, (_world, edge) => edge.changed()],
   [8, (world, edge) => world.connect(edge)],
   [10, (world) => world.advance(world.chance.below(30))],
@@ -123,7 +139,7 @@ const HAPPENINGS: readonly Happening[] = [
     (world, edge) => {
       const { chance } = world;
       const expires = chance.is(0.2) ? 1 + chance.below(40) : undefined;
-      world.localOrder(edge, anyWish(chance, expires));
+      return world.localOrder(edge, anyWish(chance, expires));
     },
   ],
   [
@@ -147,7 +163,7 @@ const HAPPENINGS: readonly Happening[] = [
     1,
     (world) => {
       world.note('cloud restarts');
-      world.cloud.restart();
+      return world.cloud.restart();
     },
   ],
   [
@@ -173,11 +189,13 @@ const HAPPENINGS: readonly Happening[] = [
 const TOTAL = HAPPENINGS.reduce((sum, [weight]) => sum + weight, 0);
 
 /** One step: chance decides what. */
-export function happen(world: World): void {
+export async function happen(world: World): Promise<void> {
   let at = world.chance.next() * TOTAL;
   const edge = world.chance.of(world.edges);
   for (const [weight, step] of HAPPENINGS) {
     at -= weight;
-    if (at < 0) return step(world, edge);
+    if (at >= 0) continue;
+    await step(world, edge);
+    return rest();
   }
 }

@@ -8,19 +8,19 @@ import { LifeFailed, World } from './world.ts';
 const STEPS = 120;
 
 /** @throws LifeFailed with the seed and what led there. */
-export function live(seed: number, variant: Variant, folder: string): void {
-  const world = new World({ seed, variant, folder });
+export async function live(seed: number, variant: Variant, folder: string): Promise<void> {
+  const world = await World.begin({ seed, variant, folder });
   try {
     for (const [index, id] of DEVICES.entries()) {
       world.place(id, NODES[index % NODES.length] ?? NODES[0], 'first');
     }
-    for (let step = 0; step < STEPS; step++) happen(world);
-    settleAndCheck(world);
+    for (let step = 0; step < STEPS; step++) await happen(world);
+    await settleAndCheck(world);
   } catch (error) {
     if (error instanceof LifeFailed) throw error;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     world.fail(`not an answer but a throw: ${text}`);
   } finally {
-    world.end();
+    await world.end();
   }
 }

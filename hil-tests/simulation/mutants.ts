@@ -1,6 +1,6 @@
 /** The product broken on purpose, one rule at a time, from outside: what the simulation must notice. */
 import { CloudSession } from '#cloud/service/hub/session.ts';
-import type { CloudStore } from '#cloud/service/store/store.ts';
+import type { CloudStore, Reading, Writing } from '#cloud/service/store/store.ts';
 import type { WantedRow } from '#protocol';
 import { type SyncedTwins, SyncSession } from '#runtime/sync/session.ts';
 import type { TwinStore } from '#runtime/twin/store.ts';
@@ -25,29 +25,46 @@ const withTwins = (change: (store: TwinStore) => Partial<SyncedTwins>): Variant 
   twins: (store) => twinsOf(store, change(store)),
 });
 
+type Parts = Writing & Reading;
 type Part = 'mirrors' | 'nodes' | 'desired' | 'stream' | 'wanted';
 
 /** A part of the cloud's store with some methods of the mutant's; the rest is the real one's. */
 function withPart<P extends Part>(
   part: P,
-  change: (real: CloudStore[P], store: CloudStore) => Partial<CloudStore[P]>,
+  change: (real: Parts[P], all: Parts) => Partial<Parts[P]>,
 ): Variant {
-  return {
-    ...REAL,
-    cloudStore: (store) => {
-      const real = store[part];
-      const changed = change(real, store) as Record<PropertyKey, unknown>;
-      const mutant = new Proxy(real as object, {
-        get: (target, name) => {
-          const own = changed[name] ?? Reflect.get(target, name, target);
-          return typeof own === 'function' ? own.bind(target) : own;
-        },
-      });
-      return new Proxy(store, {
-        get: (target, name) => (name === part ? mutant : Reflect.get(target, name, target)),
-      });
-    },
+  const within = <T extends Writing | Reading>(parts: T): T => {
+    const all = parts as unknown as Parts;
+    const changed = change(all[part], all) as Record<PropertyKey, unknown>;
+    const mutant = new Proxy(all[part] as object, {
+      get: (target, name) => {
+        const own = changed[name] ?? Reflect.get(target, name, target);
+        return typeof own === 'function' ? own.bind(target) : own;
+      },
+    });
+    return { ...parts, [part]: mutant };
   };
+  return { ...REAL, cloudStore: (store) => storeWithin(store, within) };
+}
+
+/** The store, its transactions and readings being what `within` makes of them. */
+function storeWithin(
+  store: CloudStore,
+  within: <T extends Writing | Reading>(parts: T) => T,
+): CloudStore {
+  const commit: Pick<CloudStore['commit'], 'add' | 'run'> = {
+    add: (work, settled) => store.commit.add((tx) => work(within(tx)), settled),
+    run: (work) => store.commit.run((tx) => work(within(tx))),
+  };
+  const read: CloudStore['read'] = (work) => store.read((reading) => work(within(reading)));
+  const own: Record<PropertyKey, unknown> = { commit, read };
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (Object.hasOwn(own, name)) return own[name];
+      const real = Reflect.get(target, name, target) as unknown;
+      return typeof real === 'function' ? real.bind(target) : real;
+    },
+  });
 }
 
 const heldRev = (store: TwinStore, row: WantedRow): number =>
@@ -194,26 +211,21 @@ export const MUTANTS: Readonly<Record<string, Variant>> = {
     },
   },
   'the cloud lets a verdict go back to pending': withPart('mirrors', (real) => ({
-    get: (device, property) => {
-      const mirror = real.get(device, property);
-      if (mirror === undefined) return undefined;
-      const { judged: _, ...rest } = mirror;
-      return rest;
+    many: async (spots) => {
+      const known = [...(await real.many(spots))];
+      return new Map(known.map(([key, { reported }]) => [key, reported ? { reported } : {}]));
     },
   })),
   'the cloud believes whatever order an edge holds': withPart('desired', (real) => ({
-    get: (device, property) => {
-      const order = real.get(device, property);
-      return order && { ...order, rev: -1 };
-    },
+    many: async (keys) => (await real.many(keys)).map((order) => ({ ...order, rev: -1 })),
   })),
   'the cloud withdraws orders that are newer than the deletion': withPart(
     'wanted',
     (real, { desired, now }) => ({
-      remove: (object, rev) => {
-        const version = real.remove(object, rev);
-        const newest = Math.max(0, ...desired.of(object.id).map((order) => order.rev));
-        desired.withdraw(object.id, newest, now());
+      remove: async (object, rev) => {
+        const version = await real.remove(object, rev);
+        const newest = Math.max(0, ...(await desired.of(object.id)).map((order) => order.rev));
+        await desired.withdraw(object.id, newest, now());
         return version;
       },
     }),
@@ -223,8 +235,8 @@ export const MUTANTS: Readonly<Record<string, Variant>> = {
     cloudSession: (options) => {
       let epoch = '';
       const store = withPart('nodes', (real) => ({
-        get: (name) => {
-          const known = real.get(name);
+        get: async (name) => {
+          const known = await real.get(name);
           return known && { ...known, epoch };
         },
       })).cloudStore(options.store);
@@ -241,7 +253,7 @@ export const MUTANTS: Readonly<Record<string, Variant>> = {
     },
   },
   'the cloud sends no tombstones': withPart('stream', (real) => ({
-    rows: (item, now) => (item.what === 'gone' ? [] : real.rows(item, now)),
+    rows: async (item, now) => (item.what === 'gone' ? [] : real.rows(item, now)),
   })),
   'the cloud forgets a tombstone once it is sent': {
     ...REAL,
@@ -254,7 +266,7 @@ export const MUTANTS: Readonly<Record<string, Variant>> = {
           send(message);
           if (message.type !== 'desire') return;
           store.commit.add(
-            () => store.tombstones.passed(node, message.to),
+            ({ tombstones }) => tombstones.passed(node, message.to),
             () => undefined,
           );
         },
@@ -271,8 +283,10 @@ export const MUTANTS: Readonly<Record<string, Variant>> = {
     },
   },
   'the cloud sends a device without its orders': withPart('stream', (real) => ({
-    rows: (item, now) =>
-      real.rows(item, now).filter((row) => item.what !== 'Device' || row.kind !== 'desired'),
+    rows: async (item, now) =>
+      (await real.rows(item, now)).filter(
+        (row) => item.what !== 'Device' || row.kind !== 'desired',
+      ),
   })),
 };
 

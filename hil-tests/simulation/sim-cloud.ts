@@ -1,5 +1,6 @@
 /** The cloud: the real store and sessions, on a disk, with a hub small enough to foresee. */
-import { CloudStore } from '#cloud/service/store/store.ts';
+import { Reports } from '#cloud/service/hub/reports.ts';
+import { CloudStore, type Reading, type Writing } from '#cloud/service/store/store.ts';
 import type { FromCloud } from '#protocol';
 import type { Log } from '@limpet/dmi';
 import type { CloudEnd, Connection } from './connection.ts';
@@ -18,7 +19,8 @@ export interface SimCloudOptions {
 
 export class SimCloud {
   readonly clock: SimClock;
-  store: CloudStore;
+  store!: CloudStore;
+  #reports!: Reports;
   /** Mirrors as they were seen last, to notice what must never go back. */
   readonly memory: Memory;
   readonly #options: SimCloudOptions;
@@ -30,11 +32,16 @@ export class SimCloud {
   /** Which life of the process this is: a dead one says nothing any more. */
   #life = 0;
 
-  constructor(options: SimCloudOptions) {
+  static async start(options: SimCloudOptions): Promise<SimCloud> {
+    const cloud = new SimCloud(options);
+    await cloud.#open();
+    return cloud;
+  }
+
+  private constructor(options: SimCloudOptions) {
     this.#options = options;
     this.clock = options.clock;
     this.memory = new Memory(options.fail);
-    this.store = this.#open();
   }
 
   accept(connection: Connection): void {
@@ -42,6 +49,7 @@ export class SimCloud {
     const life = this.#life;
     const session = variant.cloudSession({
       store: variant.cloudStore(this.store),
+      reports: this.#reports,
       log,
       send: (message) => {
         if (life !== this.#life) return;
@@ -68,25 +76,26 @@ export class SimCloud {
   }
 
   /** One turn of the event loop: what waits is committed, then answered. */
-  turn(): boolean {
+  async turn(): Promise<boolean> {
     const tasks = this.#tasks.splice(0);
     for (const task of tasks) task();
-    if (tasks.length > 0) this.memory.look(this.store);
+    await rest();
+    if (tasks.length > 0) await this.memory.look(this.store);
     return tasks.length > 0;
   }
 
+  read<T>(work: (reading: Reading) => Promise<T>): Promise<T> {
+    return this.store.read(work);
+  }
+
   /** A request to the API; `accepted` once it is on disk. */
-  request<T>(work: (store: CloudStore) => T, accepted: (value: T) => void): void {
-    const { store } = this;
+  request<T>(work: (tx: Writing) => Promise<T>, accepted: (value: T) => void): void {
     const life = this.#life;
-    store.commit.add(
-      () => work(store),
-      (outcome) => {
-        if (life !== this.#life) return;
-        if (!outcome.ok) throw outcome.error;
-        accepted(outcome.value);
-      },
-    );
+    this.store.commit.add(work, (outcome) => {
+      if (life !== this.#life) return;
+      if (!outcome.ok) throw outcome.error;
+      accepted(outcome.value);
+    });
   }
 
   backup(): string {
@@ -94,7 +103,7 @@ export class SimCloud {
   }
 
   /** The process ends; `backup`: it comes back with this copy. Every commit was synced, so power loss is no worse. */
-  restart(backup?: string): void {
+  async restart(backup?: string): Promise<void> {
     const { disk, fail } = this.#options;
     this.#life++;
     this.#tasks = [];
@@ -103,16 +112,16 @@ export class SimCloud {
     this.#live.clear();
     if (backup === undefined) disk.killed();
     else disk.restore(backup);
-    this.store.close();
+    await this.store.close();
     this.#tasks = [];
-    this.store = this.#open();
+    await this.#open();
     if (backup !== undefined) {
       this.#claimed.clear();
       this.memory.forget();
       return;
     }
     for (const [node, { epoch, seq }] of this.#claimed) {
-      const known = this.store.nodes.get(node);
+      const known = await this.read(({ nodes }) => nodes.get(node));
       if (known === undefined) fail(`the cloud welcomed ${node} and forgot it`);
       else if (known.epoch === epoch && known.seq < seq) {
         fail(`the cloud said ack{${seq}} to ${node} and has ${known.seq}`);
@@ -120,8 +129,8 @@ export class SimCloud {
     }
   }
 
-  close(): void {
-    this.store.close();
+  async close(): Promise<void> {
+    await this.store.close();
   }
 
   #claim({ node, epoch }: Connection, message: FromCloud): void {
@@ -129,15 +138,21 @@ export class SimCloud {
     this.#claimed.set(node, { epoch, seq: message.seq });
   }
 
-  #open(): CloudStore {
-    const { disk, clock, log } = this.#options;
+  async #open(): Promise<void> {
+    const { disk, clock, log, variant } = this.#options;
     const soon = (task: () => void): void => void this.#tasks.push(task);
-    const store = CloudStore.open({ path: disk.path, clock, log, soon });
+    const store = await CloudStore.open({ path: disk.path, clock, log, soon });
     store.onChange(({ nodes }) => {
       for (const [node, session] of this.#live) {
         if (nodes === 'all' || nodes.has(node)) session.wantedChanged();
       }
     });
-    return store;
+    this.store = store;
+    this.#reports = new Reports(variant.cloudStore(store));
   }
+}
+
+/** Everything that is only waiting for statements gets to its end. */
+export function rest(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -31,20 +31,20 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 for (let from = FIRST; from < FIRST + LIVES; from += TOGETHER) {
   const end = Math.min(from + TOGETHER, FIRST + LIVES);
-  test(`lives ${from} to ${end - 1} end with both halves agreeing and nothing acknowledged lost`, () => {
-    for (let seed = from; seed < end; seed++) live(seed, REAL, folder);
+  test(`lives ${from} to ${end - 1} end with both halves agreeing and nothing acknowledged lost`, async () => {
+    for (let seed = from; seed < end; seed++) await live(seed, REAL, folder);
   });
 }
 
 for (const [name, mutant] of Object.entries(MUTANTS)) {
-  test(`it is noticed when ${name}`, (t) => {
+  test(`it is noticed when ${name}`, async (t) => {
     const first = NOTICED_AT.get(name) ?? 0;
     for (let life = 0; life < MUTANT_LIVES; life++) {
       const seed = (first + life) % MUTANT_LIVES;
-      const what = fate(seed, mutant);
+      const what = await fate(seed, mutant);
       if (what === undefined) continue;
       // A life that the product does not survive either tells nothing about the mutant.
-      assert.equal(fate(seed, REAL), undefined);
+      assert.equal(await fate(seed, REAL), undefined);
       t.diagnostic(what.split('\n', 1)[0] ?? '');
       return;
     }
@@ -53,9 +53,9 @@ for (const [name, mutant] of Object.entries(MUTANTS)) {
 }
 
 /** How a life failed, if it did. */
-function fate(seed: number, variant: Variant): string | undefined {
+async function fate(seed: number, variant: Variant): Promise<string | undefined> {
   try {
-    live(seed, variant, folder);
+    await live(seed, variant, folder);
     return undefined;
   } catch (error) {
     assert.ok(error instanceof LifeFailed, String(error));

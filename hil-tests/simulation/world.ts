@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Json, Log } from '@limpet/dmi';
 import type { Id } from '@limpet/dmi/manifest';
+import type { Order } from '#cloud/service/store/desired.ts';
 import { Chance } from './chance.ts';
 import { Connection } from './connection.ts';
 import { Disk } from './disk.ts';
@@ -46,8 +47,8 @@ const silent: Log = {
 
 export class World {
   readonly chance: Chance;
-  readonly cloud: SimCloud;
-  readonly edges: readonly SimEdge[];
+  cloud!: SimCloud;
+  edges: readonly SimEdge[] = [];
   readonly ledger = new Ledger();
   /** Connections of which the cloud has not noticed yet that the edge is gone. */
   readonly ghosts: Connection[] = [];
@@ -59,10 +60,19 @@ export class World {
   /** The cloud came back with an older copy at least once. */
   restored = false;
 
-  constructor({ seed, variant, folder }: WorldOptions) {
+  static async begin({ seed, variant, folder }: WorldOptions): Promise<World> {
+    const world = new World(seed, folder);
+    await world.#start(variant);
+    return world;
+  }
+
+  private constructor(seed: number, folder: string) {
     this.#seed = seed;
     this.chance = new Chance(seed);
     this.#folder = mkdtempSync(join(folder, 'life-'));
+  }
+
+  async #start(variant: Variant): Promise<void> {
     const fail = (what: string): void => this.fail(what);
     const parts = (name: string) => ({
       disk: new Disk(this.#folder, name),
@@ -71,10 +81,10 @@ export class World {
       variant,
       fail,
     });
-    this.cloud = new SimCloud(parts('cloud'));
+    this.cloud = await SimCloud.start(parts('cloud'));
     const letGo = (node: string, id: Id): void => this.#letGo(node, id);
     // Half of the lives are on a disk whose wear is spared as far as the edge goes.
-    const commitMs = seed % 2 === 0 ? 10 : 10_000;
+    const commitMs = this.#seed % 2 === 0 ? 10 : 10_000;
     this.edges = NODES.map((node) => new SimEdge({ node, letGo, commitMs, ...parts(node) }));
   }
 
@@ -127,13 +137,13 @@ export class World {
 
   order({ id, property, value, expiresMs }: Wish): void {
     this.cloud.request(
-      (store) => {
-        const node = store.objects.nodeOf(id);
+      async ({ objects, wanted, now: clock }) => {
+        const node = await objects.nodeOf(id);
         if (node === undefined) return undefined;
-        const now = store.now();
+        const now = clock();
         const expires = expiresMs === undefined ? undefined : now + expiresMs;
         const order = { device: id, property, node, value };
-        return { node, rev: store.wanted.order({ ...order, accepted: now, expires }) };
+        return { node, rev: await wanted.order({ ...order, accepted: now, expires }) };
       },
       (taken) => {
         if (taken === undefined) return;
@@ -144,12 +154,12 @@ export class World {
     );
   }
 
-  localOrder(edge: SimEdge, wish: Wish): void {
+  async localOrder(edge: SimEdge, wish: Wish): Promise<void> {
     const { id, property, value, expiresMs } = wish;
     if (edge.store.device(id) === undefined) return;
     const rev = edge.order(id, property, value, expiresMs);
     this.note(`${edge.node} took ${id}/${property}=${JSON.stringify(value)} rev ${rev}`);
-    const owner = this.cloud.store.objects.nodeOf(id);
+    const owner = await this.cloud.read(({ objects }) => objects.nodeOf(id));
     // An edge that does not know yet that its device has gone takes orders in vain.
     const mine = owner === edge.node || (id === LOCAL && owner === undefined);
     if (mine) this.ledger.take({ device: id, property, rev, value, node: edge.node });
@@ -158,57 +168,54 @@ export class World {
   /** Creates, changes or moves a device; its model comes first. */
   place(id: Id, node: string, description: string): void {
     this.cloud.request(
-      (store) => {
-        const before = store.objects.nodeOf(id);
-        if (!store.objects.has('DeviceModel', 'default/m')) {
-          store.wanted.put('default/m', model('first'));
+      async ({ objects, wanted, desired }) => {
+        const before = await objects.nodeOf(id);
+        if (!(await objects.has('DeviceModel', 'default/m'))) {
+          await wanted.put('default/m', model('first'));
         }
-        store.wanted.put(id, device(id, node, description));
-        return before;
+        await wanted.put(id, device(id, node, description));
+        return { before, orders: await desired.of(id) };
       },
-      (before) => {
+      ({ before, orders }) => {
         this.note(`cloud placed ${id} on ${node}, was on ${before}`);
-        if (before !== node) this.#moved(id);
+        if (before !== node) this.#moved(id, orders);
       },
     );
   }
 
   remove(id: Id): void {
     this.cloud.request(
-      (store) => {
-        const held = store.objects.get('Device', id);
-        if (held !== undefined) store.wanted.remove(held);
+      async ({ objects, wanted }) => {
+        const held = await objects.get('Device', id);
+        if (held !== undefined) await wanted.remove(held);
         return held !== undefined;
       },
       (removed) => {
         if (!removed) return;
         this.note(`cloud removed ${id}`);
-        this.#moved(id);
+        this.#moved(id, []);
       },
     );
   }
 
   remodel(description: string): void {
     this.cloud.request(
-      (store) => store.wanted.put('default/m', model(description)),
+      ({ wanted }) => wanted.put('default/m', model(description)),
       () => this.note(`cloud changed the model: ${description}`),
     );
   }
 
-  end(): void {
+  async end(): Promise<void> {
     for (const edge of this.edges) edge.close();
-    this.cloud.close();
+    await this.cloud.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   /** What the cloud knows of its orders counts from here on. */
-  #moved(id: Id): void {
+  #moved(id: Id, orders: readonly Order[]): void {
     this.ledger.drop(id);
-    const { store } = this.cloud;
-    if (store.objects.has('Device', id)) {
-      for (const { property, rev, value, node } of store.desired.of(id)) {
-        this.ledger.take({ device: id, property, rev, value, node });
-      }
+    for (const { property, rev, value, node } of orders) {
+      this.ledger.take({ device: id, property, rev, value, node });
     }
     for (const edge of this.edges) edge.forgetApplied(id);
   }
@@ -225,11 +232,11 @@ export class World {
   }
 
   /** Is the order held by the cloud, or by the edge that runs the device? */
-  held(property: string, id: Id, rev: number): boolean {
-    const { store } = this.cloud;
-    const cloud = store.objects.has('Device', id)
-      ? store.desired.get(id, property)?.rev
-      : undefined;
+  async held(property: string, id: Id, rev: number): Promise<boolean> {
+    const cloud = await this.cloud.read(async ({ objects, desired }) => {
+      if (!(await objects.has('Device', id))) return undefined;
+      return (await desired.get(id, property))?.rev;
+    });
     if ((cloud ?? -1) >= rev) return true;
     return this.edges.some((edge) => {
       const known = edge.store.device(id) && edge.store.twin(id)?.properties.get(property);

@@ -1,9 +1,13 @@
-/** Writes one page of an edge's state into the store, inside a transaction. */
-import { API_VERSION, checkResource, type Device } from '@limpet/dmi/manifest';
+/**
+ * Writes pages of edges' state into the store, inside a transaction: what they say of properties and devices is gathered from
+ * all of them and written together, resources one by one.
+ */
 import type { DeviceRow, Id, PropertyRow, ResourceRow, StateRow } from '#protocol';
 import { MAX_REV } from '../store/line.ts';
-import type { StoredDoc } from '../store/objects.ts';
-import type { CloudStore } from '../store/store.ts';
+import { type Condition, type Mirror, type Spot, spotKey, WHOLE } from '../store/mirrors.ts';
+import type { Owned } from '../store/objects.ts';
+import type { Writing } from '../store/store.ts';
+import { applyResource, type Changes } from './apply-resource.ts';
 import { mergeProperty } from './merge.ts';
 
 /** Rows that were not taken, by reason. */
@@ -12,164 +16,233 @@ export interface Ignored {
   foreign: number;
   /** About devices that nobody declared, beyond what is kept until somebody does. */
   unknown: number;
-  /** Documents that are not well formed, or revs from a future that cannot be. */
+  /** Documents that are not well formed, revs from a future that cannot be, names beyond what is kept. */
   invalid: number;
 }
 
 /** Rows about undeclared devices that are kept per node; a device's own row may come after those of its properties. */
 export const MAX_STRAYS = 50_000;
 
-export class ReportPage {
+/** One page of one node. */
+export interface ReportPage {
+  readonly node: string;
+  readonly rows: readonly StateRow[];
+  /** How far the node has come with it. */
+  readonly to: number;
+  /** Rows about undeclared devices that the node may still leave. */
+  readonly strays: number;
+}
+
+export interface PageTaken {
+  /** What is left of them. */
+  readonly strays: number;
+  readonly ignored: Ignored;
+}
+
+/** One transaction's pages. */
+export async function applyReports(
+  tx: Writing,
+  pages: readonly ReportPage[],
+): Promise<readonly PageTaken[]> {
+  const draft = new Draft(tx);
+  await draft.look(pages);
+  const taken: PageTaken[] = [];
+  for (const page of pages) taken.push(await new PageReader(draft, page).take());
+  await draft.flush();
+  const lastSeen = tx.now();
+  await tx.nodes.progress(pages.map(({ node, to }) => ({ node, seq: to, lastSeen })));
+  return taken;
+}
+
+/** What the database has, as far as the pages speak of it, and what is to be written. */
+class Draft implements Changes {
+  readonly tx: Writing;
+  readonly #owners = new Map<Id, Owned | undefined>();
+  readonly #mirrors = new Map<string, Mirror>();
+  /** Revs of desired values, by {@link orderKey}. */
+  readonly #orders = new Map<string, number>();
+  #dirty = new Map<string, readonly [Spot, Mirror]>();
+  #conditions = new Map<number, Condition>();
+  #changed = new Map<Id, Owned>();
+
+  constructor(tx: Writing) {
+    this.tx = tx;
+  }
+
+  async look(pages: readonly ReportPage[]): Promise<void> {
+    const rows = pages.flatMap((page) => page.rows).filter((row) => row.kind !== 'resource');
+    const devices = [...new Set(rows.map(({ device }) => device))];
+    for (const device of devices) this.#owners.set(device, undefined);
+    for (const owned of await this.tx.objects.owned(devices)) this.#owners.set(owned.id, owned);
+    const properties = rows.filter((row) => row.kind === 'property');
+    await this.#lookAt(properties);
+  }
+
+  async #lookAt(rows: readonly PropertyRow[]): Promise<void> {
+    const { mirrors, desired, names } = this.tx;
+    const spots = new Map<string, Spot>();
+    const ordered = new Map<string, readonly [string, string]>();
+    for (const { device, property } of rows) {
+      const dev = this.#owners.get(device)?.n;
+      const prop = names.known(property);
+      if (dev !== undefined && prop !== undefined) spots.set(spotKey({ dev, prop }), { dev, prop });
+      ordered.set(orderKey(device, property), [device, property]);
+    }
+    for (const [key, mirror] of await mirrors.many([...spots.values()])) {
+      this.#mirrors.set(key, mirror);
+    }
+    for (const { device, property, rev } of await desired.many([...ordered.values()])) {
+      this.#orders.set(orderKey(device, property), rev);
+    }
+  }
+
+  owner(device: Id): Owned | undefined {
+    return this.#owners.get(device);
+  }
+
+  rev(device: Id, property: string): number | undefined {
+    return this.#orders.get(orderKey(device, property));
+  }
+
+  ordered(device: Id, property: string, rev: number): void {
+    this.#orders.set(orderKey(device, property), rev);
+  }
+
+  mirror(spot: Spot): Mirror | undefined {
+    return this.#mirrors.get(spotKey(spot));
+  }
+
+  putMirror(owned: Owned, spot: Spot, mirror: Mirror): void {
+    this.#mirrors.set(spotKey(spot), mirror);
+    this.#dirty.set(spotKey(spot), [spot, mirror]);
+    this.#changed.set(owned.id, owned);
+  }
+
+  putCondition(owned: Owned, condition: Condition): void {
+    this.#conditions.set(owned.n, condition);
+    this.#changed.set(owned.id, owned);
+  }
+
+  /** Before a resource changes: what was said of devices until now is on its way to disk. */
+  async flush(): Promise<void> {
+    const { mirrors, wanted } = this.tx;
+    const dirty = [...this.#dirty.values()];
+    const conditions = [...this.#conditions];
+    const changed = [...this.#changed.values()];
+    this.#dirty = new Map();
+    this.#conditions = new Map();
+    this.#changed = new Map();
+    await mirrors.put(dirty);
+    await mirrors.putConditions(conditions);
+    await wanted.observedDevices(changed);
+  }
+
+  /** A device was declared, moved or removed: what is known of it is looked up again. */
+  async refresh(device: Id, rows: readonly StateRow[]): Promise<void> {
+    const [owned] = await this.tx.objects.owned([device]);
+    this.#owners.set(device, owned);
+    const more = rows.filter((row) => row.kind === 'property');
+    await this.#lookAt(more.filter((row) => row.device === device));
+  }
+}
+
+class PageReader {
   readonly ignored: Ignored = { foreign: 0, unknown: 0, invalid: 0 };
-  readonly #store: CloudStore;
-  readonly #node: string;
-  readonly #changed = new Set<Id>();
-  /** Rows of undeclared devices that this node still may leave. */
+  readonly #draft: Draft;
+  readonly #page: ReportPage;
   #strays: number;
 
-  constructor(store: CloudStore, node: string, strays: number) {
-    this.#store = store;
-    this.#node = node;
-    this.#strays = strays;
+  constructor(draft: Draft, page: ReportPage) {
+    this.#draft = draft;
+    this.#page = page;
+    this.#strays = page.strays;
   }
 
-  /** Returns how many rows about undeclared devices the node may leave after this page. */
-  apply(rows: readonly StateRow[]): number {
-    for (const row of rows) this.#apply(row);
-    for (const device of this.#changed) this.#store.wanted.observed('Device', device);
-    return this.#strays;
+  async take(): Promise<PageTaken> {
+    const { node, rows } = this.#page;
+    for (const row of rows) {
+      if (row.kind !== 'resource') await this.#said(row);
+      else if (row.rev > MAX_REV) this.ignored.invalid++;
+      else await this.#resource(node, row);
+    }
+    return { strays: this.#strays, ignored: this.ignored };
   }
 
-  #apply(row: StateRow): void {
-    switch (row.kind) {
-      case 'property':
-        if (this.#mine(row.device)) this.#property(row);
-        return;
-      case 'device':
-        if (this.#mine(row.device)) this.#device(row);
-        return;
-      case 'resource':
-        if (row.rev > MAX_REV) this.ignored.invalid++;
-        else if (row.type === 'Device') this.#deviceDoc(row);
-        else this.#modelDoc(row);
+  async #resource(node: string, row: ResourceRow): Promise<void> {
+    const { tx } = this.#draft;
+    const outcome = await applyResource({ tx, node, changes: this.#draft }, row);
+    if (outcome === 'foreign' || outcome === 'invalid') this.ignored[outcome]++;
+    if (outcome === 'changed' && row.type === 'Device') {
+      await this.#draft.refresh(row.id, this.#page.rows);
     }
   }
 
   /** An edge speaks for its own devices only; of an undeclared one the cloud listens for a while. */
-  #mine(device: Id): boolean {
-    const owner = this.#store.objects.nodeOf(device);
-    if (owner === this.#node) return true;
-    if (owner !== undefined) {
-      this.ignored.foreign++;
-      return false;
+  async #said(row: PropertyRow | DeviceRow): Promise<void> {
+    const owned = this.#draft.owner(row.device);
+    if (owned?.node === this.#page.node) {
+      if (row.kind === 'property') await this.#property(owned, row);
+      else this.#draft.putCondition(owned, conditionOf(row));
+      return;
     }
-    if (this.#strays <= 0) {
-      this.ignored.unknown++;
-      return false;
+    if (owned !== undefined) this.ignored.foreign++;
+    else if (this.#strays <= 0) this.ignored.unknown++;
+    else {
+      this.#strays--;
+      await this.#stray(row);
     }
-    this.#strays--;
-    return true;
   }
 
-  #property(row: PropertyRow): void {
-    const { mirrors, desired, wanted, line } = this.#store;
-    const { device, property } = row;
+  async #property(owned: Owned, row: PropertyRow): Promise<void> {
+    const { tx } = this.#draft;
+    const prop = await tx.names.number(row.property);
+    if (prop === undefined || (row.desired && row.desired.rev > MAX_REV)) {
+      this.ignored.invalid++;
+      return;
+    }
+    const spot = { dev: owned.n, prop };
+    const merged = this.#merge(row, this.#draft.mirror(spot));
+    if (merged.changed) this.#draft.putMirror(owned, spot, merged.mirror);
+    if (merged.adopted) await this.#adopt(row, merged.adopted);
+  }
+
+  async #stray(row: PropertyRow | DeviceRow): Promise<void> {
+    const { mirrors } = this.#draft.tx;
+    const { node } = this.#page;
+    const { device } = row;
+    if (row.kind === 'device') {
+      return mirrors.putStray({ node, device, property: WHOLE }, conditionOf(row));
+    }
     if (row.desired && row.desired.rev > MAX_REV) {
       this.ignored.invalid++;
       return;
     }
-    const rev = desired.get(device, property)?.rev;
-    const merged = mergeProperty(this.#node, row, { mirror: mirrors.get(device, property), rev });
-    if (merged.changed) {
-      mirrors.put(device, property, merged.mirror);
-      this.#changed.add(device);
-    }
-    if (!merged.adopted) return;
-    const { value, rev: adopted, expires, stages } = merged.adopted;
-    line.saw(adopted);
-    const order = { device, property, node: this.#node, value, rev: adopted, expires };
-    wanted.order({ ...order, accepted: stages.accepted });
+    const { property } = row;
+    const merged = this.#merge(row, await mirrors.stray(node, device, property));
+    if (merged.changed) await mirrors.putStray({ node, device, property }, merged.mirror);
+    if (merged.adopted) await this.#adopt(row, merged.adopted);
   }
 
-  #device({ device, state, reason, lastSeen }: DeviceRow): void {
-    this.#store.mirrors.putCondition(device, {
-      node: this.#node,
-      state,
-      ...(reason && { reason }),
-      ...(lastSeen !== undefined && { lastSeen }),
-    });
-    this.#changed.add(device);
+  #merge(row: PropertyRow, mirror: Mirror | undefined): ReturnType<typeof mergeProperty> {
+    return mergeProperty(row, { mirror, rev: this.#draft.rev(row.device, row.property) });
   }
 
-  #deviceDoc(row: ResourceRow): void {
-    const { objects, wanted } = this.#store;
-    const owner = objects.nodeOf(row.id);
-    if (row.doc === null) {
-      // Of a device elsewhere this is only the echo of its having moved away.
-      if (owner === this.#node) this.#gone(row);
-      return;
-    }
-    const { doc } = row;
-    const allowed = doc.kind === 'Device' && this.#mayDeclare(row, doc, owner);
-    if (!allowed) this.ignored.foreign++;
-    else if (this.#newer(row)) {
-      this.#adopt(row.id, withoutDesired(doc), row.rev);
-      return;
-    }
-    const rev = objects.get('Device', row.id)?.rev ?? 0;
-    const moved = owner !== undefined && owner !== this.#node && rev > row.rev;
-    if (moved) wanted.bury(this.#node, 'Device', row.id, rev);
-  }
-
-  /** Another node's device only with a rev of ours (even): a move that the cloud made and lost, restored from an older copy. */
-  #mayDeclare({ rev }: ResourceRow, { spec }: Device, owner: string | undefined): boolean {
-    if (spec.node !== this.#node) return false;
-    return owner === undefined || owner === this.#node || rev % 2 === 0;
-  }
-
-  #modelDoc(row: ResourceRow): void {
-    const { doc } = row;
-    if (doc === null) this.#gone(row);
-    else if (this.#newer(row)) this.#adopt(row.id, doc, row.rev);
-  }
-
-  /** At the same rev a document beats its deletion: the one is the move to a node, the other the move away from the last. */
-  #newer({ type, id, rev }: ResourceRow): boolean {
-    const { objects, deletions, wanted } = this.#store;
-    const held = objects.get(type, id);
-    if (held) return rev > held.rev;
-    const deletion = deletions.get(type, id);
-    if (deletion === undefined || rev >= deletion.rev) return true;
-    // It was deleted while this edge, or its disk, was elsewhere.
-    wanted.bury(this.#node, type, id, deletion.rev);
-    return false;
-  }
-
-  #gone({ type, id, rev }: ResourceRow): void {
-    const { objects, wanted, line } = this.#store;
-    const held = objects.get(type, id);
-    if (held === undefined || rev <= held.rev) return;
+  async #adopt(
+    { device, property }: PropertyRow,
+    { value, rev, expires, stages }: NonNullable<PropertyRow['desired']>,
+  ): Promise<void> {
+    const { wanted, line } = this.#draft.tx;
     line.saw(rev);
-    const { namespace = 'default', name } = held.doc.metadata;
-    const users = type === 'DeviceModel' ? objects.nodesOfModel(namespace, name) : [];
-    // What other nodes use is not one node's to delete: with a new rev it goes out again.
-    if (users.some((node) => node !== this.#node)) wanted.put(id, held.doc);
-    else wanted.remove(held, rev);
-  }
-
-  #adopt(id: Id, doc: StoredDoc, rev: number): void {
-    const checked = checkResource(doc);
-    const { name, namespace = 'default' } = doc.metadata;
-    if (!checked.ok || id !== `${namespace}/${name}`) {
-      this.ignored.invalid++;
-      return;
-    }
-    this.#store.line.saw(rev);
-    this.#store.wanted.put(id, doc, rev);
+    const order = { device, property, node: this.#page.node, value, rev, expires };
+    await wanted.order({ ...order, accepted: stages.accepted });
+    this.#draft.ordered(device, property, rev);
   }
 }
 
-function withoutDesired({ metadata, spec }: Device): Device {
-  const { desired: _, ...rest } = spec;
-  return { apiVersion: API_VERSION, kind: 'Device', metadata, spec: rest };
+function conditionOf({ state, reason, lastSeen }: DeviceRow): Condition {
+  return { state, ...(reason && { reason }), ...(lastSeen !== undefined && { lastSeen }) };
+}
+
+function orderKey(device: Id, property: string): string {
+  return `${device} ${property}`;
 }

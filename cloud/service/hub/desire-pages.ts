@@ -1,7 +1,7 @@
 /** Cuts a node's wanted stream into pages that a slow link and a small edge can take. */
 import type { Id, WantedRow } from '#protocol';
 import type { CloudStore } from '../store/store.ts';
-import type { WantedItem } from '../store/wanted-stream.ts';
+import type { WantedItem, WantedStream } from '../store/wanted-stream.ts';
 
 export interface DesirePage {
   /** The edge's cursor once it has stored the page: everything up to here was sent. */
@@ -30,22 +30,25 @@ export class DesirePages {
   }
 
   /** The next page, or undefined when the node has been sent everything. */
-  next(): DesirePage | undefined {
+  async next(): Promise<DesirePage | undefined> {
     if (this.#rest) return this.#cut(this.#rest.pos, this.#rest.rows);
-    for (;;) {
-      const items = this.#store.stream.after(this.#node, this.#cursor, ITEMS);
-      if (items.length === 0) return undefined;
-      const page = this.#fill(items);
-      if (page.rows.length > 0) return page;
-    }
+    return this.#store.read(async ({ stream }) => {
+      for (;;) {
+        const items = await stream.after(this.#node, this.#cursor, ITEMS);
+        if (items.length === 0) return undefined;
+        const page = await this.#fill(items, stream);
+        if (page.rows.length > 0) return page;
+      }
+    });
   }
 
-  #fill(items: readonly WantedItem[]): DesirePage {
+  async #fill(items: readonly WantedItem[], stream: WantedStream): Promise<DesirePage> {
     const rows: WantedRow[] = [];
     const whole = new Set(items.filter(({ what }) => what === 'Device').map(({ id }) => id));
     let bytes = 0;
     for (const item of items) {
-      const more = item.what === 'desired' && whole.has(item.id) ? [] : this.#rows(item);
+      const sent = item.what === 'desired' && whole.has(item.id);
+      const more = sent ? [] : await this.#rows(item, stream);
       const size = sizeOf(more);
       const full = rows.length + more.length > MAX_ROWS || bytes + size > MAX_BYTES;
       if (full && rows.length > 0) break;
@@ -58,8 +61,8 @@ export class DesirePages {
     return { to: this.#cursor, rows };
   }
 
-  #rows(item: WantedItem): readonly WantedRow[] {
-    const rows = this.#store.stream.rows(item, this.#store.now());
+  async #rows(item: WantedItem, stream: WantedStream): Promise<readonly WantedRow[]> {
+    const rows = await stream.rows(item, this.#store.now());
     return rows.filter((row) => {
       return row.kind !== 'resource' || row.doc === null || this.#models.get(row.id) !== row.rev;
     });

@@ -12,6 +12,7 @@ import type { CloudStore } from '../store/store.ts';
 import { type CallAsked, notConnected } from './calls.ts';
 import { Connection } from './connection.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
+import { Reports } from './reports.ts';
 import { CloudSession } from './session.ts';
 
 export interface HubOptions {
@@ -46,6 +47,7 @@ export class Hub {
   /** The one live session of each node. */
   readonly #nodes = new Map<string, CloudSession>();
   readonly #unsubscribe: () => void;
+  readonly #reports: Reports;
   #turnedAway = 0;
   #closing = false;
   /** Called when the last connection has closed, once closing. */
@@ -53,6 +55,7 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#reports = new Reports(options.store);
     this.#unsubscribe = options.store.onChange((changed) => this.#wanted(changed));
   }
 
@@ -74,8 +77,10 @@ export class Hub {
 
   /** Runs a method of a device of this node, if its edge is here now. */
   async call(node: string, asked: CallAsked, signal: AbortSignal): Promise<CallOutcome> {
-    const lastSeen = this.#options.store.nodes.get(node)?.lastSeen;
-    return this.#nodes.get(node)?.call(asked, signal) ?? notConnected(node, lastSeen);
+    const answer = this.#nodes.get(node)?.call(asked, signal);
+    if (answer) return answer;
+    const known = await this.#options.store.read(({ nodes }) => nodes.get(node));
+    return notConnected(node, known?.lastSeen);
   }
 
   /** Sends everyone away; edges come back at times of their own. Resolves when all are gone. */
@@ -128,6 +133,7 @@ export class Hub {
     const { store, clock, log, heartbeatMs = HEARTBEAT_MS } = this.#options;
     const session = new CloudSession({
       store,
+      reports: this.#reports,
       log,
       send: (message) => connection.send(message),
       close: (code, reason) => connection.close(code, reason),

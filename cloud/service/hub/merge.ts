@@ -4,7 +4,7 @@ import type { Desired, Reported } from '@limpet/dmi/manifest';
 import type { PropertyRow } from '#protocol';
 import type { Judged, Mirror } from '../store/mirrors.ts';
 
-/** What the cloud holds of the property: the mirror of this very node, and the rev of the order. */
+/** What the cloud holds of the property: what this very node said before, and the rev of the order. */
 export interface Held {
   readonly mirror: Mirror | undefined;
   readonly rev: number | undefined;
@@ -18,11 +18,11 @@ export interface Merged {
   readonly adopted: Desired<number> | undefined;
 }
 
-export function mergeProperty(node: string, row: PropertyRow, held: Held): Merged {
-  const before = held.mirror?.node === node ? held.mirror : undefined;
+export function mergeProperty(row: PropertyRow, held: Held): Merged {
+  const before = held.mirror;
   const reported = mergeReported(before?.reported, row);
   const judged = row.desired ? mergeJudged(before?.judged, row.desired) : before?.judged;
-  const mirror = { node, ...(reported && { reported }), ...(judged && { judged }) };
+  const mirror = { ...(reported && { reported }), ...(judged && { judged }) };
   const adopted = row.desired && row.desired.rev > (held.rev ?? -1) ? row.desired : undefined;
   return { mirror, changed: !isDeepStrictEqual(mirror, before), adopted };
 }

@@ -1,7 +1,7 @@
 /** A node comes and goes: what that changes in the store. Runs inside a transaction. */
 import { API_VERSION } from '@limpet/dmi/manifest';
 import type { FromEdge } from '#protocol';
-import type { CloudStore } from '../store/store.ts';
+import type { Writing } from '../store/store.ts';
 import { MAX_STRAYS } from './apply-report.ts';
 
 /** Where the two streams of a node go on. */
@@ -14,50 +14,49 @@ export interface Joined {
   readonly strays: number;
 }
 
-export function join(
-  store: CloudStore,
+export async function join(
+  tx: Writing,
   { node, epoch, rev, facts }: Extract<FromEdge, { readonly type: 'hello' }>,
-): Joined {
-  const { nodes, objects, wanted, tombstones, mirrors, line } = store;
-  const known = nodes.get(node);
+): Promise<Joined> {
+  const { nodes, objects, wanted, tombstones, mirrors, line } = tx;
+  const known = await nodes.get(node);
   // A cloud restored from an older copy may give a position out again that the edge knows from the lost history:
   // only what this history recorded as stored counts. At worst a page is sent twice.
   const cursor = Math.min(rev, known?.stored ?? 0);
   line.saw(rev);
   const seq = known?.epoch === epoch ? known.seq : 0;
-  nodes.put({
-    name: node,
-    state: 'online',
-    lastSeen: store.now(),
-    facts,
-    epoch,
-    seq,
-    stored: cursor,
-  });
-  if (!objects.has('Node', node)) {
-    wanted.put(node, { apiVersion: API_VERSION, kind: 'Node', metadata: { name: node }, spec: {} });
+  const lastSeen = tx.now();
+  await nodes.put({ name: node, state: 'online', lastSeen, facts, epoch, seq, stored: cursor });
+  if (!(await objects.has('Node', node))) {
+    const doc = {
+      apiVersion: API_VERSION,
+      kind: 'Node',
+      metadata: { name: node },
+      spec: {},
+    } as const;
+    await wanted.put(node, doc);
   }
-  if (known?.state === 'online') wanted.observed('Node', node);
-  else wanted.presence(node);
-  for (const id of tombstones.passed(node, cursor)) mirrors.dropStrays(id, node);
-  tombstones.pruneAny();
-  return { seq, cursor, strays: mirrors.strays(node, MAX_STRAYS) };
+  if (known?.state === 'online') await wanted.observed(node);
+  else await wanted.presence(node);
+  for (const id of await tombstones.passed(node, cursor)) await mirrors.dropStrays(id, node);
+  await tombstones.pruneAny();
+  return { seq, cursor, strays: await mirrors.strays(node, MAX_STRAYS) };
 }
 
 /** Unless another life of the edge has come meanwhile. */
-export function leave(store: CloudStore, node: string, epoch: string): void {
-  const known = store.nodes.get(node);
+export async function leave(tx: Writing, node: string, epoch: string): Promise<void> {
+  const known = await tx.nodes.get(node);
   if (known?.state !== 'online' || known.epoch !== epoch) return;
-  store.nodes.put({ ...known, state: 'offline', lastSeen: store.now() });
-  store.wanted.presence(node);
+  await tx.nodes.put({ ...known, state: 'offline', lastSeen: tx.now() });
+  await tx.wanted.presence(node);
 }
 
 /** After a start nobody is connected, whatever was true when the service ended. */
-export function leaveAll(store: CloudStore): void {
-  for (const name of store.nodes.online()) {
-    const known = store.nodes.get(name);
+export async function leaveAll(tx: Writing): Promise<void> {
+  for (const name of await tx.nodes.online()) {
+    const known = await tx.nodes.get(name);
     if (!known) continue;
-    store.nodes.put({ ...known, state: 'offline' });
-    store.wanted.presence(name);
+    await tx.nodes.put({ ...known, state: 'offline' });
+    await tx.wanted.presence(name);
   }
 }

@@ -9,14 +9,17 @@ import type { Log } from '@limpet/dmi';
 import type { CallOutcome, NodeFacts } from '@limpet/dmi/manifest';
 import { type FromCloud, type FromEdge, PROTOCOL, type StateRow } from '#protocol';
 import type { Outcome } from '../store/group-commit.ts';
-import type { CloudStore } from '../store/store.ts';
-import { type Ignored, MAX_STRAYS, ReportPage } from './apply-report.ts';
+import type { CloudStore, Writing } from '../store/store.ts';
+import { type Ignored, MAX_STRAYS } from './apply-report.ts';
 import { type CallAsked, type CallsOptions, NodeCalls } from './calls.ts';
-import { DesirePages } from './desire-pages.ts';
+import { type DesirePage, DesirePages } from './desire-pages.ts';
 import { join, leave } from './presence.ts';
+import type { Reports } from './reports.ts';
 
 export interface CloudSessionOptions {
   readonly store: CloudStore;
+  /** Where pages of state are written, together with those of others. */
+  readonly reports: Reports;
   readonly log: Log;
   readonly send: (message: FromCloud) => void;
   /** Asked once. `code`: of the WebSocket. */
@@ -40,8 +43,10 @@ interface Life {
   readonly pages: DesirePages;
   /** Rows about undeclared devices that the edge may still leave. */
   strays: number;
-  /** `to` of the desire page that the edge has not stored yet. */
-  inFlight: number | undefined;
+  /** The desire page that is being read, or that the edge has not stored yet (its `to`). */
+  paging: 'no' | 'reading' | { readonly inFlight: number };
+  /** Something new came while a page was being read. */
+  again: boolean;
   readonly calls: NodeCalls;
   /** A report is being written. */
   reporting: boolean;
@@ -108,11 +113,8 @@ export class CloudSession {
   wantedChanged(): void {
     if (this.#phase.kind !== 'live') return;
     const { life } = this.#phase;
-    if (life.inFlight !== undefined) return;
-    const page = life.pages.next();
-    if (page === undefined) return;
-    life.inFlight = page.to;
-    this.#options.send({ type: 'desire', to: page.to, rows: page.rows });
+    life.again = true;
+    if (life.paging === 'no') void this.#page(life);
   }
 
   /** The connection is gone. */
@@ -124,7 +126,7 @@ export class CloudSession {
     const { node, epoch } = phase.kind === 'live' ? phase.life : phase;
     const { store, log } = this.#options;
     store.commit.add(
-      () => leave(store, node, epoch),
+      (tx) => leave(tx, node, epoch),
       (outcome) => {
         if (!outcome.ok) log.warn('node left unrecorded', { node, error: outcome.error });
       },
@@ -166,18 +168,35 @@ export class CloudSession {
     const calls = new NodeCalls({ node, send, after, offered });
     this.#phase = { kind: 'joining', node, epoch };
     store.commit.add(
-      () => join(store, hello),
+      (tx) => join(tx, hello),
       (outcome) => {
         if (this.#phase.kind !== 'joining') return;
         if (!outcome.ok) return this.#unable(outcome.error);
         const { seq, cursor, strays } = outcome.value;
         const pages = new DesirePages(store, node, cursor);
-        const life = { node, epoch, calls, pages, inFlight: undefined, reporting: false };
-        this.#phase = { kind: 'live', life: { ...life, strays: MAX_STRAYS - strays } };
+        const life = { node, epoch, calls, pages, strays: MAX_STRAYS - strays };
+        const begun = { paging: 'no', again: false, reporting: false } as const;
+        this.#phase = { kind: 'live', life: { ...life, ...begun } };
         this.#options.send({ type: 'welcome', seq });
         this.wantedChanged();
       },
     );
+  }
+
+  async #page(life: Life): Promise<void> {
+    life.paging = 'reading';
+    try {
+      let page: DesirePage | undefined;
+      while (life.again && page === undefined) {
+        life.again = false;
+        page = await life.pages.next();
+      }
+      if (this.#phase.kind !== 'live') return;
+      life.paging = page === undefined ? 'no' : { inFlight: page.to };
+      if (page) this.#options.send({ type: 'desire', to: page.to, rows: page.rows });
+    } catch (error) {
+      this.#unable(error);
+    }
   }
 
   #report(life: Life, to: number, rows: readonly StateRow[]): void {
@@ -185,60 +204,49 @@ export class CloudSession {
       return this.refuse('SYNC_CONFUSED', 'a `report` before the last one was acknowledged');
     }
     life.reporting = true;
-    const { store } = this.#options;
-    this.#write(
-      () => {
-        const page = new ReportPage(store, life.node, life.strays);
-        const strays = page.apply(rows);
-        store.nodes.progress(life.node, to, store.now());
-        return { strays, ignored: page.ignored };
-      },
-      ({ strays, ignored }) => {
+    const { reports, send } = this.#options;
+    const { node, strays } = life;
+    reports.add({
+      page: { node, rows, to, strays },
+      live: () => this.#phase.kind === 'live',
+      settled: (outcome) => {
+        if (this.#phase.kind !== 'live') return;
+        if (!outcome.ok) return this.#unable(outcome.error);
         life.reporting = false;
-        life.strays = strays;
-        this.#options.send({ type: 'ack', seq: to });
-        this.#count(life.node, ignored);
+        life.strays = outcome.value.strays;
+        send({ type: 'ack', seq: to });
+        this.#count(node, outcome.value.ignored);
       },
-    );
+    });
   }
 
   #stored(life: Life, rev: number): void {
-    if (life.inFlight !== rev) {
+    if (typeof life.paging !== 'object' || life.paging.inFlight !== rev) {
       return this.refuse('SYNC_CONFUSED', `a \`stored\` of ${rev}, which is not in flight`);
     }
-    life.inFlight = undefined;
-    const { store } = this.#options;
-    this.#write(
-      () => {
-        store.nodes.stored(life.node, rev, store.now());
-        for (const id of store.tombstones.passed(life.node, rev)) {
-          store.mirrors.dropStrays(id, life.node);
-        }
-      },
-      () => undefined,
-    );
+    life.paging = 'no';
+    this.#write(async ({ nodes, tombstones, mirrors, now }) => {
+      await nodes.stored(life.node, rev, now());
+      for (const id of await tombstones.passed(life.node, rev)) {
+        await mirrors.dropStrays(id, life.node);
+      }
+    });
     this.wantedChanged();
   }
 
   #facts(life: Life, facts: NodeFacts): void {
-    const { store } = this.#options;
-    this.#write(
-      () => {
-        const node = store.nodes.get(life.node);
-        if (node === undefined) return;
-        store.nodes.put({ ...node, facts, lastSeen: store.now() });
-        store.wanted.observed('Node', life.node);
-      },
-      () => undefined,
-    );
+    this.#write(async ({ nodes, wanted, now }) => {
+      const node = await nodes.get(life.node);
+      if (node === undefined) return;
+      await nodes.put({ ...node, facts, lastSeen: now() });
+      await wanted.observed(life.node);
+    });
   }
 
   /** Whatever the disk refuses, the edge keeps: the conversation ends and it comes back later. */
-  #write<T>(work: () => T, done: (value: T) => void): void {
-    this.#options.store.commit.add(work, (outcome: Outcome<T>) => {
-      if (this.#phase.kind === 'closed') return;
-      if (outcome.ok) done(outcome.value);
-      else this.#unable(outcome.error);
+  #write(work: (tx: Writing) => Promise<void>): void {
+    this.#options.store.commit.add(work, (outcome: Outcome<void>) => {
+      if (this.#phase.kind !== 'closed' && !outcome.ok) this.#unable(outcome.error);
     });
   }
 

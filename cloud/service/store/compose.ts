@@ -1,5 +1,4 @@
 /** A row of the view query as the resource that the API shows. Pure. */
-import type { Json } from '@limpet/dmi';
 import type {
   Desired,
   DeviceState,
@@ -14,8 +13,10 @@ import type {
   Resource,
   Stages,
 } from '@limpet/dmi/manifest';
-import type { Judged } from './mirrors.ts';
+import { type Order, orderOf } from './desired.ts';
+import { type Judged, mirrorOf } from './mirrors.ts';
 import type { StoredDoc } from './objects.ts';
+import type { DesiredRow, MirrorRow } from './tables.ts';
 
 /** What view.ts selects for one object; texts are JSON. Times in ms since 1970. */
 export interface ViewRow {
@@ -36,16 +37,17 @@ export interface ViewRow {
   readonly facts: string | null;
   /** Who has set which fields. */
   readonly owners: string | null;
-  /** {property: [value, rev, accepted, expires]} */
-  readonly orders: string | null;
-  /** {property: [reported, judged]} */
-  readonly mirrors: string | null;
-  /** Names of the model's properties; empty when there is no such model. */
-  readonly properties: string | null;
 }
 
-type OrderParts = readonly [value: Json, rev: number, accepted: number, expires: number | null];
-type MirrorParts = readonly [reported: Reported<number> | null, judged: Judged | null];
+export type NamedMirror = MirrorRow & { readonly name: string };
+
+/** What else there is of a device. */
+export interface DeviceParts {
+  readonly orders: readonly DesiredRow[];
+  readonly mirrors: readonly NamedMirror[];
+  /** Names of the model's properties; empty when there is no such model. */
+  readonly properties: readonly string[];
+}
 
 /** What the API adds to a document. */
 export interface ServerMetadata {
@@ -55,8 +57,9 @@ export interface ServerMetadata {
   readonly created: number;
 }
 
-export function compose(row: ViewRow): Resource {
-  const owners = row.owners === null ? {} : { managedFields: parse<FieldOwner[]>(row.owners) };
+export function compose(row: ViewRow, parts: DeviceParts): Resource {
+  const fields = row.owners === null ? undefined : (JSON.parse(row.owners) as FieldOwner[]);
+  const owners = fields && { managedFields: fields };
   const doc = withMetadata(JSON.parse(row.doc) as StoredDoc, row, owners);
   switch (doc.kind) {
     case 'DeviceModel':
@@ -71,13 +74,14 @@ export function compose(row: ViewRow): Resource {
         },
       };
     case 'Device': {
-      const orders = parse<Record<string, OrderParts>>(row.orders);
-      const wanted = Object.entries(orders).filter(([, [value]]) => value !== null);
-      const desired = Object.fromEntries(wanted.map(([property, [value]]) => [property, value]));
+      const wanted = parts.orders
+        .map((order) => orderOf(order))
+        .filter(({ value }) => value !== null);
+      const desired = Object.fromEntries(wanted.map(({ property, value }) => [property, value]));
       return {
         ...doc,
         spec: { ...doc.spec, ...(wanted.length > 0 && { desired }) },
-        status: statusOf(row, doc.spec.node, new Map(wanted)),
+        status: statusOf(row, doc.spec.node, { ...parts, wanted }),
       };
     }
   }
@@ -103,32 +107,28 @@ export function withMetadata<Doc extends StoredDoc>(
   };
 }
 
-function statusOf(
-  row: ViewRow,
-  node: string,
-  orders: ReadonlyMap<string, OrderParts>,
-): DeviceStatus {
+type Wanted = DeviceParts & { readonly wanted: readonly Order[] };
+
+function statusOf(row: ViewRow, node: string, parts: Wanted): DeviceStatus {
   const away = row.node_state === 'online' ? undefined : nodeAway(row, node);
   const reason = away ?? (row.reason === null ? undefined : (JSON.parse(row.reason) as Reason));
   return {
     state: away ? 'offline' : (row.state ?? 'connecting'),
     ...(reason && { reason }),
     ...(row.last_seen !== null && { lastSeen: iso(row.last_seen) }),
-    twin: twinOf(row, orders, away),
+    twin: twinOf(parts, away),
   };
 }
 
 function twinOf(
-  row: ViewRow,
-  orders: ReadonlyMap<string, OrderParts>,
+  { mirrors, properties, wanted }: Wanted,
   away: Reason | undefined,
 ): DeviceStatus['twin'] {
-  const mirrors = new Map(Object.entries(parse<Record<string, MirrorParts>>(row.mirrors)));
-  const modelled = JSON.parse(row.properties ?? '[]') as readonly string[];
-  const names = modelled.length > 0 ? modelled : new Set([...mirrors.keys(), ...orders.keys()]);
+  const mirrored = new Map(mirrors.map((row) => [row.name, mirrorOf(row)]));
+  const orders = new Map(wanted.map((order) => [order.property, order]));
   const twin = new Map<string, PropertyTwin>();
-  for (const name of names) {
-    const [reported, judged] = mirrors.get(name) ?? [null, null];
+  for (const name of properties.length > 0 ? properties : anyNames(mirrored, orders)) {
+    const { reported, judged } = mirrored.get(name) ?? {};
     const order = orders.get(name);
     if (!reported && !order) continue;
     twin.set(name, {
@@ -137,6 +137,11 @@ function twinOf(
     });
   }
   return Object.fromEntries(twin);
+}
+
+/** Without a model: whatever anybody spoke of. */
+function anyNames(...parts: readonly ReadonlyMap<string, unknown>[]): ReadonlySet<string> {
+  return new Set(parts.flatMap((part) => [...part.keys()]).toSorted());
 }
 
 /** While the node is away nobody knows what its devices do. */
@@ -156,14 +161,15 @@ function reportedOf({ at, ...reported }: Reported<number>, away: Reason | undefi
   return { ...reported, at: iso(at) };
 }
 
-function desiredOf([value, rev, accepted, expires]: OrderParts, judged: Judged | null): Desired {
+function desiredOf(order: Order, judged: Judged | undefined): Desired {
+  const { value, rev, accepted, expires } = order;
   const now = judged?.rev === rev ? judged : undefined;
   return {
     value,
     rev,
     verdict: now?.verdict ?? 'pending',
     ...(now?.reason && { reason: now.reason }),
-    ...(expires !== null && { expires: iso(expires) }),
+    ...(expires !== undefined && { expires: iso(expires) }),
     stages: stagesOf(accepted, now?.stages ?? {}),
   };
 }
@@ -175,10 +181,6 @@ function stagesOf(accepted: number, { stored, sent, confirmed }: Judged['stages'
     ...(sent !== undefined && { sent: iso(sent) }),
     ...(confirmed !== undefined && { confirmed: iso(confirmed) }),
   };
-}
-
-function parse<T extends object>(text: string | null): T {
-  return JSON.parse(text ?? '{}') as T;
 }
 
 /** RFC 3339 with ms, UTC; a time that a calendar cannot say (a broken clock) is shown as the epoch. */

@@ -1,7 +1,8 @@
 /** The newest deletions of resources: for watchers that come back, and against edges that bring the deleted back. */
-import type { Database, Statement } from 'better-sqlite3';
 import type { Kind } from '@limpet/dmi/manifest';
 import type { StoredDoc } from './objects.ts';
+import { one, type Sql } from './sql.ts';
+import { type DeletionRow, DELETIONS } from './tables.ts';
 
 /** What is kept of a deleted resource. `version` is that of the deletion. */
 export interface Deletion {
@@ -13,59 +14,59 @@ export interface Deletion {
   readonly version: number;
 }
 
-type Row = Omit<Deletion, 'doc'> & { readonly doc: string };
-
 /** Watchers from before the oldest kept one are told to list again (410). */
 export const MAX_DELETIONS = 10_000;
 
 export class Deletions {
-  readonly #get: Statement<[string, string], Row>;
-  readonly #keep: Statement;
-  readonly #drop: Statement;
-  readonly #oldest: Statement<[number], Pick<Deletion, 'kind' | 'id' | 'version'>>;
-  readonly #forget: Statement;
-  readonly #forgotten: Statement<[], number>;
-  readonly #count: Statement<[], number>;
+  readonly #sql: Sql;
+  /** How many there are; unknown at the start, and after something was rolled back. */
+  #kept: number | undefined;
 
-  constructor(db: Database) {
-    this.#get = db.prepare('SELECT * FROM deletions WHERE kind = ? AND id = ?');
-    this.#keep = db.prepare(
-      'INSERT OR REPLACE INTO deletions VALUES (@kind, @id, @namespace, @name, @uid, @doc, @rev, @version)',
-    );
-    this.#drop = db.prepare('DELETE FROM deletions WHERE kind = ? AND id = ?');
-    this.#oldest = db.prepare('SELECT kind, id, version FROM deletions ORDER BY version LIMIT ?');
-    this.#forget = db.prepare('UPDATE line SET forgotten = max(forgotten, ?)');
-    this.#forgotten = db.prepare<[], number>('SELECT forgotten FROM line').pluck();
-    this.#count = db.prepare<[], number>('SELECT count(*) FROM deletions').pluck();
+  constructor(sql: Sql) {
+    this.#sql = sql;
   }
 
-  get(kind: Kind, id: string): Deletion | undefined {
-    const row = this.#get.get(kind, id);
-    return row && { ...row, doc: JSON.parse(row.doc) as StoredDoc };
+  /** Something was rolled back. */
+  unsure(): void {
+    this.#kept = undefined;
+  }
+
+  async get(kind: Kind, id: string): Promise<Deletion | undefined> {
+    const [row] = await this.#sql.find(DELETIONS, [[kind, id]]);
+    return row && deletionOf(row);
   }
 
   /** Returns the ids of devices whose deletion became too old to keep. */
-  keep({ doc, ...deletion }: Deletion): readonly string[] {
+  async keep({ kind, id, uid, doc, rev, version }: Deletion): Promise<readonly string[]> {
     const { name, namespace = '' } = doc.metadata;
-    this.#keep.run({ ...deletion, doc: JSON.stringify(doc), namespace, name });
-    // Counted in the database: work that is rolled back must not leave another number here.
-    const kept = this.#count.get() ?? 0;
-    const devices: string[] = [];
-    for (const { kind, id, version } of this.#oldest.all(Math.max(0, kept - MAX_DELETIONS))) {
-      this.drop(kind, id);
-      this.#forget.run(version);
-      if (kind === 'Device') devices.push(id);
+    const row = { kind, id, namespace, name, uid, doc: JSON.stringify(doc), rev, version };
+    await this.#sql.put(DELETIONS, [row]);
+    this.#kept = this.#kept === undefined ? await this.#count() : this.#kept + 1;
+    if (this.#kept <= MAX_DELETIONS) return [];
+    const oldest = await this.#sql.all<Pick<Deletion, 'kind' | 'id' | 'version'>>(
+      'SELECT kind, id, version FROM deletions ORDER BY version LIMIT $1',
+      this.#kept - MAX_DELETIONS,
+    );
+    for (const { kind: of, id: gone, version: at } of oldest) {
+      await this.drop(of, gone);
+      await this.#sql.run('UPDATE line SET forgotten = $1 WHERE forgotten < $1', at);
     }
-    return devices;
+    return oldest.filter((each) => each.kind === 'Device').map((each) => each.id);
   }
 
   /** The resource exists again. */
-  drop(kind: Kind, id: string): void {
-    this.#drop.run(kind, id);
+  async drop(kind: Kind, id: string): Promise<void> {
+    const text = 'DELETE FROM deletions WHERE kind = $1 AND id = $2';
+    const gone = await this.#sql.run(text, kind, id);
+    if (this.#kept !== undefined) this.#kept -= gone;
   }
 
-  /** Deletions up to this version are not all known any more. */
-  forgotten(): number {
-    return this.#forgotten.get() ?? 0;
+  async #count(): Promise<number> {
+    const text = 'SELECT count(*) count FROM deletions';
+    return (await one(this.#sql.all<{ count: number }>(text)))?.count ?? 0;
   }
+}
+
+export function deletionOf({ kind, id, uid, doc, rev, version }: DeletionRow): Deletion {
+  return { kind: kind as Kind, id, uid, rev, version, doc: JSON.parse(doc) as StoredDoc };
 }

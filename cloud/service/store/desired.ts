@@ -1,9 +1,11 @@
 /** Desired values: one row per device and property; a withdrawn one stays as `null`, so that its rev still counts. */
 import type { Json } from '@limpet/dmi';
-import type { Database, Statement } from 'better-sqlite3';
+import { canonical } from './objects.ts';
+import type { Sql } from './sql.ts';
+import { DESIRED, type DesiredRow } from './tables.ts';
 import { ANY_NODE } from './tombstones.ts';
 
-/** One order. Times in ms since 1970; see schema.ts for rev and pos. */
+/** One order. Times in ms since 1970; see tables.ts for rev and pos. */
 export interface Order {
   readonly device: string;
   readonly property: string;
@@ -16,92 +18,78 @@ export interface Order {
   readonly expires?: number;
 }
 
-interface Row {
-  readonly device: string;
-  readonly property: string;
-  readonly node: string;
-  readonly value: string;
-  readonly rev: number;
-  readonly pos: number;
-  readonly accepted: number;
-  readonly expires: number | null;
-}
-
 export class DesiredValues {
-  readonly #get: Statement<[string, string], Row>;
-  readonly #all: Statement<[string], Row>;
-  readonly #put: Statement;
-  readonly #withdraw: Statement;
-  readonly #keepNewer: Statement;
-  readonly #move: Statement;
-  readonly #drop: Statement;
-  readonly #dropForeign: Statement;
-  readonly #count: Statement<[string], number>;
+  readonly #sql: Sql;
 
-  constructor(db: Database) {
-    this.#get = db.prepare('SELECT * FROM desired WHERE device = ? AND property = ?');
-    this.#all = db.prepare('SELECT * FROM desired WHERE device = ? ORDER BY property');
-    this.#put = db.prepare(
-      'INSERT OR REPLACE INTO desired VALUES (@device, @property, @node, @value, @rev, @pos, @accepted, @expires)',
-    );
-    this.#withdraw = db.prepare(
-      `UPDATE desired SET value = 'null', rev = @rev, accepted = @accepted, expires = NULL
-        WHERE device = @device AND rev <= @rev`,
-    );
-    this.#keepNewer = db.prepare(
-      `UPDATE desired SET node = '${ANY_NODE}' WHERE device = ? AND rev > ?`,
-    );
-    this.#move = db.prepare('UPDATE desired SET node = ? WHERE device = ?');
-    this.#drop = db.prepare('DELETE FROM desired WHERE device = ?');
-    this.#dropForeign = db.prepare(
-      `DELETE FROM desired WHERE device = ? AND node NOT IN (?, ?) AND value <> 'null'`,
-    );
-    this.#count = db
-      .prepare<[string], number>('SELECT count(*) FROM desired WHERE device = ?')
-      .pluck();
+  constructor(sql: Sql) {
+    this.#sql = sql;
   }
 
-  get(device: string, property: string): Order | undefined {
-    const row = this.#get.get(device, property);
-    return row && fromRow(row);
+  async get(device: string, property: string): Promise<Order | undefined> {
+    const [row] = await this.#sql.find(DESIRED, [[device, property]]);
+    return row && orderOf(row);
   }
 
-  of(device: string): readonly Order[] {
-    return this.#all.all(device).map((row) => fromRow(row));
+  async of(device: string): Promise<readonly Order[]> {
+    const rows = await this.#sql.all<DesiredRow>(
+      'SELECT * FROM desired WHERE device = $1 ORDER BY property',
+      device,
+    );
+    return rows.map((row) => orderOf(row));
   }
 
-  put(order: Order): void {
-    this.#put.run({ ...order, value: JSON.stringify(order.value), expires: order.expires ?? null });
+  /** Those of these (device, property) that have one. */
+  async many(keys: readonly (readonly [string, string])[]): Promise<readonly Order[]> {
+    return (await this.#sql.find(DESIRED, keys)).map((row) => orderOf(row));
+  }
+
+  async put(order: Order): Promise<void> {
+    const { device, property, node, value, rev, pos, accepted, expires = null } = order;
+    const row = { device, property, node, value: canonical(value), rev, pos, accepted, expires };
+    await this.#sql.put(DESIRED, [row]);
   }
 
   /**
    * The device is gone as of `rev`: of what was ordered before, or is still brought by an edge, nothing counts. Orders
    * that were taken later, before an edge told of the deletion, stay for whoever brings the device back.
    */
-  withdraw(device: string, rev: number, accepted: number): void {
-    this.#withdraw.run({ device, rev, accepted });
-    this.#keepNewer.run(device, rev);
+  async withdraw(device: string, rev: number, accepted: number): Promise<void> {
+    await this.#sql.run(
+      `UPDATE desired SET value = 'null', rev = $1, accepted = $2, expires = NULL
+        WHERE device = $3 AND rev <= $4`,
+      rev,
+      accepted,
+      device,
+      rev,
+    );
+    await this.#sql.run(
+      `UPDATE desired SET node = '${ANY_NODE}' WHERE device = $1 AND rev > $2`,
+      device,
+      rev,
+    );
   }
 
-  move(device: string, node: string): void {
-    this.#move.run(node, device);
-  }
-
-  /** Rows of the device, withdrawn ones included. */
-  count(device: string): number {
-    return this.#count.get(device) ?? 0;
+  async move(device: string, node: string): Promise<void> {
+    await this.#sql.run('UPDATE desired SET node = $1 WHERE device = $2', node, device);
   }
 
   /** What other nodes wanted of a device before anybody declared it. `kept`: orders without a node stay. */
-  dropForeign(device: string, node: string, kept: 'kept' | 'dropped'): void {
-    this.#dropForeign.run(device, node, kept === 'kept' ? ANY_NODE : node);
+  async dropForeign(device: string, node: string, kept: 'kept' | 'dropped'): Promise<void> {
+    await this.#sql.run(
+      `DELETE FROM desired WHERE device = $1 AND node NOT IN ($2, $3) AND value <> 'null'`,
+      device,
+      node,
+      kept === 'kept' ? ANY_NODE : node,
+    );
   }
 
-  drop(device: string): void {
-    this.#drop.run(device);
+  async drop(device: string): Promise<void> {
+    await this.#sql.run('DELETE FROM desired WHERE device = $1', device);
   }
 }
 
-function fromRow({ value, expires, ...row }: Row): Order {
-  return { ...row, value: JSON.parse(value) as Json, ...(expires !== null && { expires }) };
+export function orderOf({ value, expires, ...row }: DesiredRow): Order {
+  const { device, property, node, rev, pos, accepted } = row;
+  const order = { device, property, node, rev, pos, accepted };
+  return { ...order, value: JSON.parse(value) as Json, ...(expires !== null && { expires }) };
 }

@@ -1,30 +1,35 @@
 /**
- * Everything that arrives in one turn of the event loop shares one transaction, and so one fsync. A piece of
- * work is settled only once the disk has it; work that throws spoils only itself; a disk that refuses fails
- * everything of that transaction.
+ * Everything that arrives while a transaction runs, or in one turn of the event loop, shares the next one, and so one fsync.
+ * Works run one after another. A piece of work is settled only once the disk has it; work that throws spoils only
+ * itself; a disk that refuses fails everything of that transaction.
  */
 import type { Clock } from '@limpet/dmi';
-import type { Database, Statement } from 'better-sqlite3';
-import { sqliteCode, StoreFailed, storeFailed } from './errors.ts';
+import { StoreFailed, storeFailed } from './errors.ts';
+import type { Engine } from './sql.ts';
 
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: unknown };
 
-export interface GroupCommitOptions {
+export interface GroupCommitOptions<Tx> {
+  readonly engine: Pick<Engine, 'writer' | 'refusal'>;
+  /** What works are given: good inside their transaction only. */
+  readonly tx: Tx;
   readonly clock: Pick<Clock, 'monotonic'>;
   /** Runs a task after everything that is ready now; `setImmediate` in a service. */
   readonly soon: (task: () => void) => void;
   /** Runs last inside each transaction. */
-  readonly beforeCommit: () => void;
+  readonly beforeCommit: () => Promise<void>;
+  /** Something was rolled back: a piece of work, or all of them. */
+  readonly rolledBack: () => void;
   /** Runs after the work of a transaction was settled. */
   readonly afterCommit: () => void;
   /** Told of every transaction: `undefined` when it is on disk. */
   readonly outcome: (failure: StoreFailed | undefined) => void;
 }
 
-interface Entry {
-  readonly work: () => unknown;
+interface Entry<Tx> {
+  readonly work: (tx: Tx) => Promise<unknown>;
   readonly settle: (outcome: Outcome<unknown>) => void;
 }
 
@@ -33,31 +38,20 @@ const MAX_WAITING = 20_000;
 /** A transaction takes no more work after this long, so that others get their turn. */
 const MAX_MS = 50;
 
-export class GroupCommit {
-  readonly #db: Database;
-  readonly #options: GroupCommitOptions;
-  readonly #begin: Statement;
-  readonly #savepoint: Statement;
-  readonly #release: Statement;
-  readonly #back: Statement;
-  readonly #commit: Statement;
-  #waiting: Entry[] = [];
+export class GroupCommit<Tx> {
+  readonly #options: GroupCommitOptions<Tx>;
+  #waiting: Entry<Tx>[] = [];
   #scheduled = false;
+  #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(db: Database, options: GroupCommitOptions) {
-    this.#db = db;
+  constructor(options: GroupCommitOptions<Tx>) {
     this.#options = options;
-    this.#begin = db.prepare('BEGIN IMMEDIATE');
-    this.#savepoint = db.prepare('SAVEPOINT work');
-    this.#release = db.prepare('RELEASE work');
-    this.#back = db.prepare('ROLLBACK TO work');
-    this.#commit = db.prepare('COMMIT');
   }
 
   /** `settled` is called after the commit, or with what went wrong; never synchronously. */
-  add<T>(work: () => T, settled: (outcome: Outcome<T>) => void): void {
-    const entry = { work, settle: settled as Entry['settle'] };
+  add<T>(work: (tx: Tx) => Promise<T>, settled: (outcome: Outcome<T>) => void): void {
+    const entry = { work, settle: settled as Entry<Tx>['settle'] };
     const refusal = this.#refusal();
     if (refusal) {
       this.#options.soon(() => entry.settle({ ok: false, error: refusal }));
@@ -68,7 +62,7 @@ export class GroupCommit {
   }
 
   /** The same as a promise. */
-  run<T>(work: () => T): Promise<T> {
+  run<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.add(work, (outcome) => {
         if (outcome.ok) resolve(outcome.value);
@@ -77,9 +71,15 @@ export class GroupCommit {
     });
   }
 
+  /** Works that wait for their transaction. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Commits what waits, then refuses everything. */
-  close(): void {
-    while (this.#waiting.length > 0) this.#turn();
+  async close(): Promise<void> {
+    await this.#running;
+    while (this.#waiting.length > 0) await this.#turn();
     this.#closed = true;
   }
 
@@ -93,69 +93,72 @@ export class GroupCommit {
   }
 
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#running) return;
     this.#scheduled = true;
     this.#options.soon(() => {
       this.#scheduled = false;
-      this.#turn();
-      if (this.#waiting.length > 0) this.#schedule();
+      this.#running ??= this.#turn().finally(() => {
+        this.#running = undefined;
+        if (this.#waiting.length > 0) this.#schedule();
+      });
     });
   }
 
-  #turn(): void {
-    const entries = this.#waiting;
-    if (entries.length === 0) return;
+  async #turn(): Promise<void> {
+    const { engine, clock, beforeCommit, outcome, afterCommit } = this.#options;
     const settled: (() => void)[] = [];
     let taken = 0;
     try {
-      this.#begin.run();
-      const until = this.#options.clock.monotonic() + MAX_MS;
-      for (const entry of entries) {
-        if (taken > 0 && this.#options.clock.monotonic() > until) break;
+      if (this.#waiting.length === 0) return;
+      await engine.writer.begin();
+      const until = clock.monotonic() + MAX_MS;
+      for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[taken]) {
+        if (taken > 0 && clock.monotonic() > until) break;
         taken++;
-        const outcome = this.#try(entry.work);
-        settled.push(() => entry.settle(outcome));
+        const { settle } = entry;
+        const result = await this.#try(entry.work);
+        settled.push(() => settle(result));
       }
-      this.#options.beforeCommit();
-      this.#commit.run();
+      await beforeCommit();
+      await engine.writer.commit();
     } catch (error) {
-      this.#fail(error, Math.max(taken, 1));
+      await this.#fail(error, Math.max(taken, 1));
       return;
     }
-    this.#waiting = entries.slice(taken);
-    this.#options.outcome(undefined);
+    this.#waiting = this.#waiting.slice(taken);
+    outcome(undefined);
     for (const settle of settled) settle();
-    this.#options.afterCommit();
+    afterCommit();
   }
 
-  #try(work: () => unknown): Outcome<unknown> {
-    this.#savepoint.run();
+  async #try(work: (tx: Tx) => Promise<unknown>): Promise<Outcome<unknown>> {
+    const { engine, tx, rolledBack } = this.#options;
+    const { writer } = engine;
+    await writer.savepoint();
     try {
-      const value = work();
-      this.#release.run();
+      const value = await work(tx);
+      await writer.release();
       return { ok: true, value };
     } catch (error) {
-      if (isOfTheDisk(error)) throw error;
-      this.#back.run();
-      this.#release.run();
+      if (engine.refusal(error)) throw error;
+      await writer.back();
+      await writer.release();
+      rolledBack();
       return { ok: false, error };
     }
   }
 
-  #fail(error: unknown, taken: number): void {
-    // SQLite has often rolled back by itself after an error of the disk.
-    if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
-    const failure = storeFailed(asError(error));
+  async #fail(error: unknown, taken: number): Promise<void> {
+    const { engine, outcome, rolledBack } = this.#options;
+    // Without its connection the database has rolled back by itself.
+    await engine.writer.rollback().catch(() => undefined);
+    const failure = engine.refusal(error) ?? storeFailed(asError(error));
     const failed = this.#waiting.slice(0, taken);
     this.#waiting = this.#waiting.slice(taken);
-    this.#options.outcome(failure);
+    rolledBack();
+    outcome(failure);
     for (const entry of failed) entry.settle({ ok: false, error: failure });
   }
-}
-
-function isOfTheDisk(error: unknown): boolean {
-  const code = sqliteCode(error);
-  return code !== undefined && !code.startsWith('SQLITE_CONSTRAINT');
 }
 
 function asError(error: unknown): Error {

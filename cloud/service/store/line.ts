@@ -1,7 +1,7 @@
 /** The one line of numbers from which all versions and revs of the cloud come. */
 import { randomInt } from 'node:crypto';
-import type { Database, Statement } from 'better-sqlite3';
 import { nextRev } from '@limpet/dmi/manifest';
+import { one, type Sql } from './sql.ts';
 
 /** Revs above this (the year 2100) are not believed: they would use up the safe integers. */
 export const MAX_REV = Date.UTC(2100, 0) * 2000;
@@ -10,18 +10,23 @@ const AHEAD = 2 ** 24;
 
 export class Line {
   readonly #now: () => number;
-  readonly #save: Statement;
+  readonly #sql: Sql;
   #last: number;
   #saved: number;
 
-  constructor(db: Database, now: () => number) {
+  static async open(sql: Sql, now: () => number): Promise<Line> {
+    const row = await one(sql.all<{ last: number }>('SELECT last FROM line'));
+    return new Line(sql, now, row?.last ?? 0);
+  }
+
+  private constructor(sql: Sql, now: () => number, last: number) {
     this.#now = now;
-    this.#save = db.prepare('UPDATE line SET last = ?');
-    this.#last = Number(db.prepare('SELECT last FROM line').pluck().get());
-    this.#saved = this.#last;
+    this.#sql = sql;
+    this.#last = last;
+    this.#saved = last;
     // Ahead of the clock (an edge's was), time alone does not keep a restored copy from giving out the numbers of
     // the lost history once more: some seconds of the line at most, at random, does.
-    if (this.#last > now() * 2000) this.#last += 2 * randomInt(AHEAD);
+    if (last > now() * 2000) this.#last += 2 * randomInt(AHEAD);
   }
 
   /** The highest number given out or seen. */
@@ -40,10 +45,11 @@ export class Line {
   }
 
   /** Inside the transaction that used the numbers. */
-  save(): void {
-    if (this.#last === this.#saved) return;
-    this.#save.run(this.#last);
-    this.#saved = this.#last;
+  async save(): Promise<void> {
+    const last = this.#last;
+    if (last === this.#saved) return;
+    await this.#sql.run('UPDATE line SET last = $1', last);
+    this.#saved = last;
   }
 
   /** The transaction was rolled back: what it saved is not on the disk. */

@@ -1,6 +1,20 @@
-/** The cloud's copies of twins: what the edges last said. Rows name the node that said it. */
-import type { DeviceState, Reason, Reported, Stages, Verdict } from '@limpet/dmi/manifest';
-import type { Database, Statement } from 'better-sqlite3';
+/**
+ * The cloud's copies of twins: what the edges last said. Of a declared device what its present node says; whatever else a node
+ * says is kept as a stray until the device is declared there, or the node has let go of it.
+ */
+import type { Json } from '@limpet/dmi';
+import type { DeviceState, Quality, Reason, Reported, Stages, Verdict } from '@limpet/dmi/manifest';
+import type { Names } from './names.ts';
+import { canonical } from './objects.ts';
+import { one, type Sql } from './sql.ts';
+import {
+  type ConditionRow,
+  CONDITIONS,
+  type MirrorRow,
+  MIRRORS,
+  type StrayRow,
+  STRAYS,
+} from './tables.ts';
 
 /** What became of the order `rev`. Times in ms since 1970, edge clock. */
 export interface Judged {
@@ -12,99 +26,231 @@ export interface Judged {
 
 /** The mirror of one property. */
 export interface Mirror {
-  readonly node: string;
   readonly reported?: Reported<number>;
   readonly judged?: Judged;
 }
 
 export interface Condition {
-  readonly node: string;
   readonly state: DeviceState;
   readonly reason?: Reason;
   readonly lastSeen?: number;
 }
 
-interface Row {
-  readonly node: string;
-  readonly reported: string | null;
-  readonly judged: string | null;
+/** A property by the numbers of device and name. */
+export interface Spot {
+  readonly dev: number;
+  readonly prop: number;
 }
 
+/** What `strays` of a device as a whole have for a property. */
+const WHOLE = '';
+/** Of a text so much is indexed. */
+const INDEXED_TEXT = 256;
+
 export class Mirrors {
-  readonly #get: Statement<[string, string], Row>;
-  readonly #put: Statement;
-  readonly #condition: Statement;
-  readonly #drop: readonly Statement[];
-  readonly #strays: Statement<[string, number], number>;
-  readonly #dropStrays: readonly Statement[];
+  readonly #sql: Sql;
+  readonly #names: Names;
 
-  constructor(db: Database) {
-    this.#get = db.prepare(
-      'SELECT node, reported, judged FROM mirrors WHERE device = ? AND property = ?',
+  constructor(sql: Sql, names: Names) {
+    this.#sql = sql;
+    this.#names = names;
+  }
+
+  /** The mirror of a declared device's property. */
+  async get(device: string, property: string): Promise<Mirror | undefined> {
+    const row = await one(
+      this.#sql.all<MirrorRow>(
+        `SELECT m.* FROM mirrors m JOIN objects o ON o.n = m.dev JOIN names p ON p.n = m.prop
+          WHERE o.kind = 'Device' AND o.id = $1 AND p.name = $2`,
+        device,
+        property,
+      ),
     );
-    this.#put = db.prepare(`
-      INSERT INTO mirrors VALUES (@device, @property, @node, @reported, @judged)
-      ON CONFLICT DO UPDATE SET node = excluded.node, reported = excluded.reported, judged = excluded.judged`);
-    this.#condition = db.prepare(`
-      INSERT INTO conditions VALUES (@device, @node, @state, @reason, @lastSeen)
-      ON CONFLICT DO UPDATE SET node = excluded.node, state = excluded.state, reason = excluded.reason,
-        last_seen = excluded.last_seen`);
-    this.#drop = ['mirrors', 'conditions'].map((table) =>
-      db.prepare(`DELETE FROM ${table} WHERE device = ?`),
+    return row && mirrorOf(row);
+  }
+
+  /** Key: {@link spotKey}. */
+  async many(spots: readonly Spot[]): Promise<Map<string, Mirror>> {
+    const rows = await this.#sql.find(
+      MIRRORS,
+      spots.map(({ dev, prop }) => [dev, prop]),
     );
-    this.#strays = db
-      .prepare<[string, number], number>(
-        `SELECT count(*) FROM (SELECT 1 FROM mirrors WHERE node = ? AND NOT EXISTS
-          (SELECT 1 FROM objects WHERE kind = 'Device' AND id = mirrors.device) LIMIT ?)`,
-      )
-      .pluck();
-    this.#dropStrays = ['mirrors', 'conditions'].map((table) =>
-      db.prepare(`DELETE FROM ${table} WHERE device = ? AND node = ? AND NOT EXISTS
-        (SELECT 1 FROM objects WHERE kind = 'Device' AND id = ${table}.device AND node = ${table}.node)`),
+    return new Map(rows.map((row) => [spotKey(row), mirrorOf(row)]));
+  }
+
+  async put(mirrors: readonly (readonly [Spot, Mirror])[]): Promise<void> {
+    await this.#sql.put(
+      MIRRORS,
+      mirrors.map(([spot, mirror]) => mirrorRow(spot, mirror)),
     );
   }
 
-  get(device: string, property: string): Mirror | undefined {
-    const row = this.#get.get(device, property);
-    if (!row) return undefined;
-    return {
-      node: row.node,
-      ...(row.reported !== null && { reported: JSON.parse(row.reported) as Reported<number> }),
-      ...(row.judged !== null && { judged: JSON.parse(row.judged) as Judged }),
-    };
+  async putConditions(conditions: readonly (readonly [number, Condition])[]): Promise<void> {
+    await this.#sql.put(
+      CONDITIONS,
+      conditions.map(([n, condition]) => conditionRow(n, condition)),
+    );
   }
 
-  put(device: string, property: string, { node, reported, judged }: Mirror): void {
-    this.#put.run({
-      device,
+  /** The device is gone. */
+  async drop(dev: number): Promise<void> {
+    await this.#sql.run('DELETE FROM mirrors WHERE dev = $1', dev);
+    await this.#sql.run('DELETE FROM conditions WHERE n = $1', dev);
+  }
+
+  /** The device is another node's from now on: what the former said waits in case it comes back. */
+  async leave({ n, id, node }: { readonly n: number; readonly id: string; readonly node: string }) {
+    const rows = await this.#sql.all<MirrorRow & { name: string }>(
+      'SELECT m.*, p.name FROM mirrors m JOIN names p ON p.n = m.prop WHERE m.dev = $1',
+      n,
+    );
+    const [condition] = await this.#sql.find(CONDITIONS, [[n]]);
+    const stray = (property: string, row: Mirror | Condition): StrayRow => ({
+      node,
+      device: id,
       property,
-      node,
-      reported: reported === undefined ? null : JSON.stringify(reported),
-      judged: judged === undefined ? null : JSON.stringify(judged),
+      row: JSON.stringify(row),
     });
+    await this.#sql.put(STRAYS, [
+      ...rows.map((row) => stray(row.name, mirrorOf(row))),
+      ...(condition ? [stray(WHOLE, conditionOf(condition))] : []),
+    ]);
+    await this.drop(n);
   }
 
-  putCondition(device: string, { node, state, reason, lastSeen }: Condition): void {
-    this.#condition.run({
-      device,
+  /** The device is this node's from now on: what it has said so far counts. */
+  async enter({ n, id, node }: { readonly n: number; readonly id: string; readonly node: string }) {
+    const rows = await this.#sql.all<StrayRow>(
+      'SELECT * FROM strays WHERE node = $1 AND device = $2',
       node,
-      state,
-      reason: reason === undefined ? null : JSON.stringify(reason),
-      lastSeen: lastSeen ?? null,
-    });
+      id,
+    );
+    for (const { property, row } of rows) {
+      if (property === WHOLE) {
+        await this.putConditions([[n, JSON.parse(row) as Condition]]);
+        continue;
+      }
+      const prop = await this.#names.number(property);
+      if (prop !== undefined) await this.put([[{ dev: n, prop }, JSON.parse(row) as Mirror]]);
+    }
+    await this.dropStrays(id, node);
   }
 
-  drop(device: string): void {
-    for (const statement of this.#drop) statement.run(device);
+  /** Undefined where the node has said nothing of it. */
+  async stray(node: string, device: string, property: string): Promise<Mirror | undefined> {
+    const [row] = await this.#sql.find(STRAYS, [[node, device, property]]);
+    return row && (JSON.parse(row.row) as Mirror);
+  }
+
+  async putStray(
+    { node, device, property }: Pick<StrayRow, 'node' | 'device' | 'property'>,
+    row: Mirror | Condition,
+  ): Promise<void> {
+    await this.#sql.put(STRAYS, [{ node, device, property, row: JSON.stringify(row) }]);
   }
 
   /** Rows of this node about devices that the cloud does not know, counted up to `limit`. */
-  strays(node: string, limit: number): number {
-    return this.#strays.get(node, limit) ?? 0;
+  async strays(node: string, limit: number): Promise<number> {
+    const row = await one(
+      this.#sql.all<{ count: number }>(
+        `SELECT count(*) count FROM (SELECT 1 FROM strays WHERE node = $1 AND NOT EXISTS
+          (SELECT 1 FROM objects WHERE kind = 'Device' AND id = strays.device) LIMIT $2) s`,
+        node,
+        limit,
+      ),
+    );
+    return row?.count ?? 0;
   }
 
   /** The node has let go of the device: what it said about it meanwhile goes too. */
-  dropStrays(device: string, node: string): void {
-    for (const statement of this.#dropStrays) statement.run(device, node);
+  async dropStrays(device: string, node: string): Promise<void> {
+    await this.#sql.run('DELETE FROM strays WHERE node = $1 AND device = $2', node, device);
   }
+}
+
+export { WHOLE };
+
+export function spotKey({ dev, prop }: Spot): string {
+  return `${dev} ${prop}`;
+}
+
+function mirrorRow({ dev, prop }: Spot, { reported, judged }: Mirror): MirrorRow {
+  return { dev, prop, ...reportedColumns(reported), ...judgedColumns(judged) };
+}
+
+function reportedColumns(reported: Reported<number> | undefined) {
+  return {
+    ...valueColumns(reported?.value ?? null),
+    quality: reported?.quality ?? null,
+    at: reported?.at ?? null,
+    reason: reported?.reason === undefined ? null : JSON.stringify(reported.reason),
+  };
+}
+
+function judgedColumns(judged: Judged | undefined) {
+  const { stored = null, sent = null, confirmed = null } = judged?.stages ?? {};
+  return {
+    rev: judged?.rev ?? null,
+    verdict: judged?.verdict ?? null,
+    verdict_reason: judged?.reason === undefined ? null : JSON.stringify(judged.reason),
+    stored,
+    sent,
+    confirmed,
+  };
+}
+
+/** What a value is compared by, beside itself. */
+function valueColumns(value: Json): Pick<MirrorRow, 'value' | 'num' | 'text' | 'type'> {
+  if (value === null) return { value: null, num: null, text: null, type: null };
+  const text = canonical(value);
+  if (typeof value === 'number') return { value: text, num: value, text: null, type: 'n' };
+  if (typeof value === 'boolean') return { value: text, num: Number(value), text: null, type: 'b' };
+  if (typeof value !== 'string') return { value: text, num: null, text: null, type: 'j' };
+  // Integers beyond 2^53 are strings of digits.
+  const num = /^-?\d{16,20}$/.test(value) ? Number(value) : null;
+  return { value: text, num, text: value.slice(0, INDEXED_TEXT), type: 't' };
+}
+
+export function mirrorOf(row: MirrorRow): Mirror {
+  const reported = reportedOf(row);
+  const judged = judgedOf(row);
+  return { ...(reported && { reported }), ...(judged && { judged }) };
+}
+
+function reportedOf({ value, at, quality, reason }: MirrorRow): Reported<number> | undefined {
+  if (quality === null || at === null) return undefined;
+  return {
+    value: value === null ? null : (JSON.parse(value) as Json),
+    at,
+    quality: quality as Quality,
+    ...(reason !== null && { reason: JSON.parse(reason) as Reason }),
+  };
+}
+
+function judgedOf(row: MirrorRow): Judged | undefined {
+  const { rev, verdict, verdict_reason: reason, stored, sent, confirmed } = row;
+  if (rev === null || verdict === null) return undefined;
+  return {
+    rev,
+    verdict: verdict as Verdict,
+    ...(reason !== null && { reason: JSON.parse(reason) as Reason }),
+    stages: {
+      ...(stored !== null && { stored }),
+      ...(sent !== null && { sent }),
+      ...(confirmed !== null && { confirmed }),
+    },
+  };
+}
+
+function conditionRow(n: number, { state, reason, lastSeen }: Condition): ConditionRow {
+  const text = reason === undefined ? null : JSON.stringify(reason);
+  return { n, state, reason: text, last_seen: lastSeen ?? null };
+}
+
+function conditionOf({ state, reason, last_seen }: ConditionRow): Condition {
+  return {
+    state: state as DeviceState,
+    ...(reason !== null && { reason: JSON.parse(reason) as Reason }),
+    ...(last_seen !== null && { lastSeen: last_seen }),
+  };
 }

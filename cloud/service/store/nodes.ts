@@ -1,6 +1,7 @@
 /** What the cloud knows of each node: facts, and how far its two streams have come. */
 import type { NodeFacts } from '@limpet/dmi/manifest';
-import type { Database, Statement } from 'better-sqlite3';
+import { one, type Sql } from './sql.ts';
+import { type NodeRow, NODES, PROGRESS, type ProgressRow } from './tables.ts';
 
 export interface NodeState {
   readonly name: string;
@@ -15,61 +16,57 @@ export interface NodeState {
   readonly stored: number;
 }
 
-interface Row {
-  readonly name: string;
-  readonly state: NodeState['state'];
-  readonly last_seen: number;
-  readonly facts: string;
-  readonly epoch: string;
+/** How far a node has come. */
+export interface Progress {
+  readonly node: string;
   readonly seq: number;
-  readonly stored: number;
+  readonly lastSeen: number;
 }
 
 export class Nodes {
-  readonly #get: Statement<[string], Row>;
-  readonly #put: Statement;
-  readonly #progress: Statement;
-  readonly #stored: Statement;
-  readonly #online: Statement<[], string>;
-  readonly #drop: Statement;
+  readonly #sql: Sql;
 
-  constructor(db: Database) {
-    this.#get = db.prepare('SELECT * FROM nodes WHERE name = ?');
-    this.#put = db.prepare(
-      'INSERT OR REPLACE INTO nodes VALUES (@name, @state, @lastSeen, @facts, @epoch, @seq, @stored)',
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async get(name: string): Promise<NodeState | undefined> {
+    const row = await one(
+      this.#sql.all<NodeRow & ProgressRow>(
+        'SELECT n.*, p.seq, p.last_seen FROM nodes n JOIN progress p ON p.node = n.name WHERE n.name = $1',
+        name,
+      ),
     );
-    this.#progress = db.prepare('UPDATE nodes SET seq = ?, last_seen = ? WHERE name = ?');
-    this.#stored = db.prepare('UPDATE nodes SET stored = ?, last_seen = ? WHERE name = ?');
-    this.#online = db
-      .prepare<[], string>(`SELECT name FROM nodes WHERE state = 'online' ORDER BY name`)
-      .pluck();
-    this.#drop = db.prepare('DELETE FROM nodes WHERE name = ?');
-  }
-
-  get(name: string): NodeState | undefined {
-    const row = this.#get.get(name);
     if (!row) return undefined;
-    const { last_seen: lastSeen, facts, ...rest } = row;
-    return { ...rest, lastSeen, facts: JSON.parse(facts) as NodeFacts };
+    const { epoch, seq, stored, last_seen: lastSeen } = row;
+    const state = row.state as NodeState['state'];
+    return { name, state, epoch, seq, stored, lastSeen, facts: JSON.parse(row.facts) as NodeFacts };
   }
 
-  put(node: NodeState): void {
-    this.#put.run({ ...node, facts: JSON.stringify(node.facts) });
+  async put({ name, state, lastSeen, facts, epoch, seq, stored }: NodeState): Promise<void> {
+    await this.#sql.put(NODES, [{ name, state, facts: JSON.stringify(facts), epoch, stored }]);
+    await this.progress([{ node: name, seq, lastSeen }]);
   }
 
-  progress(name: string, seq: number, lastSeen: number): void {
-    this.#progress.run(seq, lastSeen, name);
+  async progress(progress: readonly Progress[]): Promise<void> {
+    await this.#sql.put(
+      PROGRESS,
+      progress.map(({ node, seq, lastSeen }) => ({ node, seq, last_seen: lastSeen })),
+    );
   }
 
-  stored(name: string, pos: number, lastSeen: number): void {
-    this.#stored.run(pos, lastSeen, name);
+  async stored(name: string, pos: number, lastSeen: number): Promise<void> {
+    await this.#sql.run('UPDATE nodes SET stored = $1 WHERE name = $2', pos, name);
+    await this.#sql.run('UPDATE progress SET last_seen = $1 WHERE node = $2', lastSeen, name);
   }
 
-  online(): readonly string[] {
-    return this.#online.all();
+  async online(): Promise<readonly string[]> {
+    const text = `SELECT name FROM nodes WHERE state = 'online' ORDER BY name`;
+    return (await this.#sql.all<{ name: string }>(text)).map(({ name }) => name);
   }
 
-  drop(name: string): void {
-    this.#drop.run(name);
+  async drop(name: string): Promise<void> {
+    await this.#sql.run('DELETE FROM nodes WHERE name = $1', name);
+    await this.#sql.run('DELETE FROM progress WHERE node = $1', name);
   }
 }

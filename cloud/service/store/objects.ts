@@ -1,15 +1,17 @@
 /** Resources as wanted. Methods that change run inside a transaction. */
-import type { Database, Statement } from 'better-sqlite3';
-import type { DeviceModel, Device, Kind, Node } from '@limpet/dmi/manifest';
-import type { Reach } from '#protocol/api';
+import type { Json } from '@limpet/dmi';
+import type { DeviceModel, Device, FieldOwner, Kind, Node } from '@limpet/dmi/manifest';
+import { one, type Sql } from './sql.ts';
+import { LABELS, MARKS, type MarkRow, OBJECTS, type ObjectRow, OWNERS } from './tables.ts';
 
 /** A resource without `spec.desired`, `status` and server-set metadata. */
 export type StoredDoc = DeviceModel | Device | Node;
 
-/** One resource as stored; see schema.ts for rev, pos and version. `id` is `namespace/name`, or a node's name. */
+/** One resource as stored; see tables.ts. `id` is `namespace/name`, or a node's name. */
 export interface StoredObject {
   readonly kind: Kind;
   readonly id: string;
+  readonly n: number;
   readonly uid: string;
   readonly doc: StoredDoc;
   readonly rev: number;
@@ -21,123 +23,153 @@ export interface StoredObject {
   readonly created: number;
 }
 
-interface Row {
-  readonly kind: Kind;
+/** Whose a device is. */
+export interface Owned {
   readonly id: string;
-  readonly uid: string;
-  readonly doc: string;
-  readonly rev: number;
-  readonly pos: number;
-  readonly version: number;
-  readonly born: number;
-  readonly generation: number;
-  readonly created: number;
+  readonly n: number;
+  readonly node: string;
 }
 
 export class Objects {
-  readonly #get: Statement<[string, string], Row>;
-  readonly #has: Statement<[string, string], number>;
-  readonly #nodeOf: Statement<[string], string>;
-  readonly #put: Statement;
-  readonly #touch: Statement;
-  readonly #remove: Statement;
-  readonly #changed: Statement<[Record<string, string | number | null>], string>;
-  readonly #users: Statement<[string, string, number], string>;
-  readonly #ofNode: Statement<[string, number], string>;
-  readonly #nodesOfModel: Statement<[string, string], string>;
+  readonly #sql: Sql;
 
-  constructor(db: Database) {
-    this.#get = db.prepare('SELECT * FROM objects WHERE kind = ? AND id = ?');
-    this.#has = db
-      .prepare<[string, string], number>('SELECT 1 FROM objects WHERE kind = ? AND id = ?')
-      .pluck();
-    this.#nodeOf = db
-      .prepare<[string], string>(`SELECT node FROM objects WHERE kind = 'Device' AND id = ?`)
-      .pluck();
-    this.#put = db.prepare(`
-      INSERT OR REPLACE INTO objects VALUES (@kind, @id, @namespace, @name, @uid, @doc, @node, @model,
-        @rev, @pos, @version, @born, @generation, @created)`);
-    this.#touch = db.prepare('UPDATE objects SET version = ? WHERE kind = ? AND id = ?');
-    this.#remove = db.prepare('DELETE FROM objects WHERE kind = ? AND id = ?');
-    this.#changed = db
-      .prepare<[Record<string, string | number | null>], string>(
-        `SELECT id FROM (
-          SELECT id, version FROM objects WHERE kind = @kind AND version > @since
-            AND (@namespace IS NULL OR namespace = @namespace) AND (@name IS NULL OR name = @name)
-          UNION ALL SELECT id, version FROM deletions WHERE kind = @kind AND version > @since
-            AND (@namespace IS NULL OR namespace = @namespace) AND (@name IS NULL OR name = @name)
-        ) ORDER BY version LIMIT @limit`,
-      )
-      .pluck();
-    this.#users = db
-      .prepare<[string, string, number], string>(
-        `SELECT id FROM objects WHERE kind = 'Device' AND namespace = ? AND model = ? LIMIT ?`,
-      )
-      .pluck();
-    this.#ofNode = db
-      .prepare<[string, number], string>(
-        `SELECT id FROM objects WHERE kind = 'Device' AND node = ? ORDER BY pos LIMIT ?`,
-      )
-      .pluck();
-    this.#nodesOfModel = db
-      .prepare<[string, string], string>(
-        `SELECT DISTINCT node FROM objects WHERE kind = 'Device' AND namespace = ? AND model = ?`,
-      )
-      .pluck();
+  constructor(sql: Sql) {
+    this.#sql = sql;
   }
 
-  get(kind: Kind, id: string): StoredObject | undefined {
-    const row = this.#get.get(kind, id);
-    return row && { ...row, doc: JSON.parse(row.doc) as StoredDoc };
+  /** A short name that no resource has ever had. */
+  async nextNumber(): Promise<number> {
+    const row = await one(
+      this.#sql.all<{ n: number }>('UPDATE line SET objects = objects + 1 RETURNING objects n'),
+    );
+    return row?.n ?? 1;
   }
 
-  has(kind: Kind, id: string): boolean {
-    return this.#has.get(kind, id) !== undefined;
+  async get(kind: Kind, id: string): Promise<StoredObject | undefined> {
+    const row = await one(
+      this.#sql.all<ObjectRow & MarkRow>(
+        'SELECT o.*, k.version FROM objects o JOIN marks k ON k.n = o.n WHERE o.kind = $1 AND o.id = $2',
+        kind,
+        id,
+      ),
+    );
+    if (row === undefined) return undefined;
+    const { n, uid, rev, pos, version, born, generation, created } = row;
+    const doc = JSON.parse(row.doc) as StoredDoc;
+    return { kind, id, n, uid, doc, rev, pos, version, born, generation, created };
   }
 
-  put(object: StoredObject): void {
-    const { doc } = object;
+  async has(kind: Kind, id: string): Promise<boolean> {
+    const [found] = await this.#sql.find(OBJECTS, [[kind, id]]);
+    return found !== undefined;
+  }
+
+  async put(object: StoredObject): Promise<void> {
+    const { kind, id, n, uid, doc, rev, pos, version, born, generation, created } = object;
+    const { metadata } = doc;
     const device = doc.kind === 'Device' ? doc : undefined;
-    this.#put.run({
-      ...object,
-      doc: JSON.stringify(doc),
-      namespace: doc.metadata.namespace ?? '',
-      name: doc.metadata.name,
-      node: device?.spec.node ?? null,
-      model: device?.spec.model ?? null,
-    });
+    const node = device?.spec.node ?? null;
+    const model = device?.spec.model ?? null;
+    const named = { namespace: metadata.namespace ?? '', name: metadata.name, node, model };
+    const text = JSON.stringify(doc);
+    await this.#sql.put(OBJECTS, [
+      { kind, id, n, uid, doc: text, ...named, rev, pos, born, generation, created },
+    ]);
+    await this.touch(kind, n, version);
+    await this.#sql.run('DELETE FROM labels WHERE n = $1', n);
+    const labels = Object.entries(metadata.labels ?? {});
+    await this.#sql.put(
+      LABELS,
+      labels.map(([key, value]) => ({ n, key, value })),
+    );
   }
 
   /** The node of a declared device. */
-  nodeOf(device: string): string | undefined {
-    return this.#nodeOf.get(device);
+  async nodeOf(device: string): Promise<string | undefined> {
+    const [owned] = await this.owned([device]);
+    return owned?.node;
+  }
+
+  /** Of these devices those that are declared. */
+  async owned(devices: readonly string[]): Promise<readonly Owned[]> {
+    const rows = await this.#sql.find(
+      OBJECTS,
+      devices.map((id) => ['Device', id]),
+    );
+    return rows.map(({ id, n, node }) => ({ id, n, node: node ?? '' }));
+  }
+
+  async ofNode(node: string): Promise<readonly Owned[]> {
+    const text = `SELECT id, n, node FROM objects WHERE kind = 'Device' AND node = $1`;
+    return this.#sql.all<Owned>(text, node);
   }
 
   /** Something beside the document changed. */
-  touch(kind: Kind, id: string, version: number): void {
-    this.#touch.run(version, kind, id);
+  async touch(kind: Kind, n: number, version: number): Promise<void> {
+    await this.#sql.put(MARKS, [{ n, kind, version }]);
   }
 
-  remove(kind: Kind, id: string): void {
-    this.#remove.run(kind, id);
+  /** The same for many devices, each with a version of its own. */
+  async touchDevices(marks: readonly { readonly n: number; readonly version: number }[]) {
+    await this.#sql.put(
+      MARKS,
+      marks.map((mark) => ({ ...mark, kind: 'Device' })),
+    );
   }
 
-  /** Ids of resources changed or deleted after `since`, `limit` at most, in order of version. */
-  changedSince({ kind, namespace, name }: Reach, since: number, limit: number): readonly string[] {
-    const within = { namespace: namespace ?? null, name: name ?? null };
-    return this.#changed.all({ kind, ...within, since, limit });
+  async remove({ kind, id, n }: StoredObject): Promise<void> {
+    await this.#sql.run('DELETE FROM objects WHERE kind = $1 AND id = $2', kind, id);
+    await this.#sql.run('DELETE FROM marks WHERE n = $1', n);
+    await this.#sql.run('DELETE FROM labels WHERE n = $1', n);
+    await this.#sql.run('DELETE FROM owners WHERE n = $1', n);
+  }
+
+  /** Who has set which fields. False when that is what it was. */
+  async putOwners(n: number, owners: readonly FieldOwner[]): Promise<boolean> {
+    const [held] = await this.#sql.find(OWNERS, [[n]]);
+    const fields = JSON.stringify(owners);
+    if (fields === (held?.fields ?? '[]')) return false;
+    await this.#sql.run('DELETE FROM owners WHERE n = $1', n);
+    if (owners.length > 0) await this.#sql.put(OWNERS, [{ n, fields }]);
+    return true;
   }
 
   /** Ids of devices of a model, `limit` at most. */
-  devicesOfModel(namespace: string, model: string, limit: number): readonly string[] {
-    return this.#users.all(namespace, model, limit);
+  devicesOfModel(namespace: string, model: string, limit: number): Promise<readonly string[]> {
+    return this.#ids(
+      `SELECT id FROM objects WHERE kind = 'Device' AND namespace = $1 AND model = $2 LIMIT $3`,
+      namespace,
+      model,
+      limit,
+    );
   }
 
-  devicesOfNode(node: string, limit: number): readonly string[] {
-    return this.#ofNode.all(node, limit);
+  devicesOfNode(node: string, limit: number): Promise<readonly string[]> {
+    return this.#ids(
+      `SELECT id FROM objects WHERE kind = 'Device' AND node = $1 ORDER BY pos LIMIT $2`,
+      node,
+      limit,
+    );
   }
 
-  nodesOfModel(namespace: string, model: string): readonly string[] {
-    return this.#nodesOfModel.all(namespace, model);
+  nodesOfModel(namespace: string, model: string): Promise<readonly string[]> {
+    return this.#ids(
+      `SELECT DISTINCT node id FROM objects WHERE kind = 'Device' AND namespace = $1 AND model = $2`,
+      namespace,
+      model,
+    );
   }
+
+  async #ids(text: string, ...values: readonly (string | number)[]): Promise<readonly string[]> {
+    const rows = await this.#sql.all<{ id: string }>(text, ...values);
+    return rows.map(({ id }) => id);
+  }
+}
+
+/** JSON with the keys of objects in order, so that equal values are equal texts. */
+export function canonical(value: Json): string {
+  return JSON.stringify(value, (_, part: Json) => {
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
 }

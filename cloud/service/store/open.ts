@@ -7,6 +7,8 @@ import { migrate } from './schema.ts';
 
 export interface OpenDatabase {
   readonly db: Database;
+  /** Sees only what is committed, and cannot write. */
+  readonly reader: Database;
   close(): void;
 }
 
@@ -14,35 +16,34 @@ export interface OpenDatabase {
 const CHECKED_BYTES = 256 * 1024 * 1024;
 
 /**
- * `path` is a file, made with its folder when absent, or `:memory:`.
+ * `path` is a file, made with its folder when absent.
  * @throws StoreUnusable saying what to do.
  */
 export function openDatabase(path: string): OpenDatabase {
-  if (path === ':memory:') {
-    const db = new Sqlite(path);
-    migrate(db, path);
-    return { db, close: () => db.close() };
-  }
-  let lock: Database | undefined;
-  let db: Database | undefined;
+  const opened: Database[] = [];
+  const close = (): void => {
+    for (const db of opened.toReversed()) db.close();
+  };
   try {
     makeFolder(dirname(path));
-    lock = takeLock(path);
-    db = openFile(path);
-    const opened = db;
-    const held = lock;
-    return {
-      db,
-      close: () => {
-        opened.close();
-        held.close();
-      },
-    };
+    opened.push(takeLock(path));
+    const db = openFile(path);
+    opened.push(db);
+    const reader = openReader(path);
+    opened.push(reader);
+    return { db, reader, close };
   } catch (error) {
-    db?.close();
-    lock?.close();
+    close();
     throw unusable(path, error);
   }
+}
+
+/** For whoever only looks. */
+function openReader(path: string): Database {
+  const reader = new Sqlite(path, { readonly: true, timeout: 2000 });
+  reader.pragma('cache_size = -16000');
+  reader.pragma('query_only = 1');
+  return reader;
 }
 
 /** Like `mkdir -p`. Node's own recursive mkdir never returns where a parent refuses children, as in /proc. */

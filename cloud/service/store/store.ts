@@ -1,4 +1,4 @@
-/** The cloud's store: tables over one SQLite database, changed only by group commit. */
+/** The cloud's store: tables over one database, changed only by group commit. */
 import type { Clock, Log } from '@limpet/dmi';
 import { Deletions } from './deletions.ts';
 import { DesiredValues } from './desired.ts';
@@ -6,10 +6,11 @@ import type { StoreFailed } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Line } from './line.ts';
 import { Mirrors } from './mirrors.ts';
+import { Names } from './names.ts';
 import { Nodes } from './nodes.ts';
 import { Objects } from './objects.ts';
-import { type OpenDatabase, openDatabase } from './open.ts';
-import { Owners } from './owners.ts';
+import type { Engine, Sql } from './sql.ts';
+import { openSqlite } from './sqlite.ts';
 import { Tombstones } from './tombstones.ts';
 import { type Changed, Touched } from './touched.ts';
 import { View } from './view.ts';
@@ -17,7 +18,7 @@ import { Wanted } from './wanted.ts';
 import { WantedStream } from './wanted-stream.ts';
 
 export interface StoreOptions {
-  /** A file, or `:memory:`. */
+  /** A file of SQLite. */
   readonly path: string;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly log: Log;
@@ -25,13 +26,11 @@ export interface StoreOptions {
   readonly soon?: (task: () => void) => void;
 }
 
-/**
- * Reads see only what is committed, between turns. Changes go through {@link CloudStore.commit}: the parts are
- * changed only inside its work, and their changes are told to listeners in the turn that committed them.
- */
-export class CloudStore {
-  readonly commit: GroupCommit;
+/** The tables inside a transaction. */
+export interface Writing {
+  readonly now: () => number;
   readonly line: Line;
+  readonly names: Names;
   readonly objects: Objects;
   readonly deletions: Deletions;
   readonly desired: DesiredValues;
@@ -39,55 +38,72 @@ export class CloudStore {
   readonly nodes: Nodes;
   readonly tombstones: Tombstones;
   readonly wanted: Wanted;
+  readonly view: View;
+}
+
+/** The tables as committed, all as of one moment. */
+export interface Reading {
+  readonly sql: Sql;
+  readonly objects: Objects;
+  readonly desired: DesiredValues;
+  readonly mirrors: Mirrors;
+  readonly nodes: Nodes;
   readonly stream: WantedStream;
   readonly view: View;
+}
+
+/**
+ * Whoever reads sees only what is committed. Changes go through {@link CloudStore.commit}, and are told to listeners once they
+ * are on disk: a reader may see them a little earlier.
+ */
+export class CloudStore {
+  readonly commit: GroupCommit<Writing>;
   readonly now: () => number;
-  readonly #opened: OpenDatabase;
+  readonly #engine: Engine;
+  readonly #writing: Writing;
   readonly #log: Log;
-  readonly #touched = new Touched();
+  readonly #touched: Touched;
   readonly #listeners = new Set<(changed: Changed) => void>();
   #failing: string | undefined;
   #version: number;
 
   /** @throws StoreUnusable saying what to do. */
-  static open(options: StoreOptions): CloudStore {
-    return new CloudStore(openDatabase(options.path), options);
+  static async open(options: StoreOptions): Promise<CloudStore> {
+    const engine = openSqlite(options.path);
+    try {
+      const touched = new Touched();
+      return new CloudStore(
+        { engine, touched, writing: await writingOn(engine, touched, options) },
+        options,
+      );
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
   }
 
-  private constructor(opened: OpenDatabase, options: StoreOptions) {
-    const { db } = opened;
-    const { clock, log, soon = (task) => setImmediate(task) } = options;
-    const now = () => clock.now();
-    this.#opened = opened;
+  private constructor(
+    parts: { readonly engine: Engine; readonly touched: Touched; readonly writing: Writing },
+    { clock, log, soon = (task) => setImmediate(task) }: StoreOptions,
+  ) {
+    const { engine, touched, writing } = parts;
+    const { line, names, deletions, tombstones } = writing;
+    this.#engine = engine;
     this.#log = log;
-    this.now = now;
-    this.line = new Line(db, now);
-    this.objects = new Objects(db);
-    this.deletions = new Deletions(db);
-    this.desired = new DesiredValues(db);
-    this.mirrors = new Mirrors(db);
-    this.nodes = new Nodes(db);
-    const owners = new Owners(db);
-    this.tombstones = new Tombstones(db);
-    this.wanted = new Wanted({
-      now,
-      line: this.line,
-      objects: this.objects,
-      deletions: this.deletions,
-      desired: this.desired,
-      mirrors: this.mirrors,
-      owners,
-      tombstones: this.tombstones,
-      touched: this.#touched,
-    });
-    this.stream = new WantedStream(db, this.objects, this.desired);
-    this.view = new View(db, this.deletions);
-    this.#version = this.line.last();
-    this.commit = new GroupCommit(db, {
+    this.#touched = touched;
+    this.#writing = writing;
+    this.now = writing.now;
+    this.#version = line.last();
+    this.commit = new GroupCommit({
+      engine,
+      tx: writing,
       clock,
       soon,
-      beforeCommit: () => this.line.save(),
+      beforeCommit: () => line.save(),
       afterCommit: () => this.#tell(),
+      rolledBack: () => {
+        for (const part of [names, deletions, tombstones]) part.unsure();
+      },
       outcome: (failure) => this.#outcome(failure),
     });
   }
@@ -97,7 +113,11 @@ export class CloudStore {
     return this.#version;
   }
 
-  /** Told after each commit, in the same turn. Returns the way to stop. */
+  read<T>(work: (reading: Reading) => Promise<T>): Promise<T> {
+    return this.#engine.read((sql) => work(readingOn(sql, this.#writing.names)));
+  }
+
+  /** Told after each commit. Returns the way to stop. */
   onChange(listener: (changed: Changed) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -108,13 +128,13 @@ export class CloudStore {
     return this.#failing;
   }
 
-  close(): void {
-    this.commit.close();
-    this.#opened.close();
+  async close(): Promise<void> {
+    await this.commit.close();
+    await this.#engine.close();
   }
 
   #tell(): void {
-    this.#version = this.line.last();
+    this.#version = this.#writing.line.last();
     const changed = this.#touched.take();
     if (changed.resources.length === 0 && changed.nodes !== 'all' && changed.nodes.size === 0) {
       return;
@@ -124,9 +144,9 @@ export class CloudStore {
 
   #outcome(failure: StoreFailed | undefined): void {
     if (failure) {
-      this.line.unsaved();
+      this.#writing.line.unsaved();
       this.#touched.take();
-    }
+    } else this.#writing.names.committed();
     if (failure?.code === this.#failing) return;
     if (failure) {
       const { code, message } = failure;
@@ -136,4 +156,40 @@ export class CloudStore {
     }
     this.#failing = failure?.code;
   }
+}
+
+async function writingOn(
+  { writer }: Engine,
+  touched: Touched,
+  { clock }: StoreOptions,
+): Promise<Writing> {
+  const now = (): number => clock.now();
+  const names = await Names.open(writer);
+  const parts = {
+    now,
+    names,
+    line: await Line.open(writer, now),
+    objects: new Objects(writer),
+    deletions: new Deletions(writer),
+    desired: new DesiredValues(writer),
+    mirrors: new Mirrors(writer, names),
+    nodes: new Nodes(writer),
+    tombstones: new Tombstones(writer),
+    view: new View(writer),
+  };
+  return { ...parts, wanted: new Wanted({ ...parts, touched }) };
+}
+
+function readingOn(sql: Sql, names: Names): Reading {
+  const objects = new Objects(sql);
+  const desired = new DesiredValues(sql);
+  return {
+    sql,
+    objects,
+    desired,
+    mirrors: new Mirrors(sql, names),
+    nodes: new Nodes(sql),
+    stream: new WantedStream(sql, objects, desired),
+    view: new View(sql),
+  };
 }

@@ -1,6 +1,7 @@
 /** What a node still has to let go of: devices deleted or moved away, models deleted. */
-import type { Database, Statement } from 'better-sqlite3';
 import type { WantedResource } from '#protocol';
+import { one, type Sql } from './sql.ts';
+import { TOMBSTONES } from './tables.ts';
 
 /** `node` is `*` for models, which any node may hold. */
 export interface Tombstone {
@@ -18,62 +19,65 @@ export const ANY_NODE = '*';
 const MAX_TOMBSTONES = 100_000;
 
 export class Tombstones {
-  readonly #put: Statement;
-  readonly #drop: Statement;
-  readonly #passed: Statement<[string, number], string>;
-  readonly #prune: Statement;
-  readonly #pruneAny: Statement;
-  readonly #oldest: Statement;
-  readonly #count: Statement<[], number>;
-  #kept: number;
+  readonly #sql: Sql;
+  /** At least how many there are; unknown at the start, and after something was rolled back. */
+  #kept: number | undefined;
   /** Dropped by the ceiling since the start. */
   dropped = 0;
 
-  constructor(db: Database) {
-    this.#put = db.prepare(
-      'INSERT OR REPLACE INTO tombstones VALUES (@node, @kind, @id, @rev, @pos)',
-    );
-    this.#drop = db.prepare('DELETE FROM tombstones WHERE kind = ? AND id = ? AND node IN (?, ?)');
-    this.#passed = db
-      .prepare<[string, number], string>(
-        `SELECT id FROM tombstones WHERE node = ? AND pos <= ? AND kind = 'Device'`,
-      )
-      .pluck();
-    this.#prune = db.prepare('DELETE FROM tombstones WHERE node = ? AND pos <= ?');
-    this.#pruneAny = db.prepare(
-      `DELETE FROM tombstones WHERE node = '${ANY_NODE}' AND pos <= (SELECT min(stored) FROM nodes)`,
-    );
-    this.#oldest = db.prepare(`DELETE FROM tombstones WHERE (node, kind, id) IN
-      (SELECT node, kind, id FROM tombstones ORDER BY pos LIMIT ?)`);
-    this.#count = db.prepare<[], number>('SELECT count(*) FROM tombstones').pluck();
-    this.#kept = this.#count.get() ?? 0;
+  constructor(sql: Sql) {
+    this.#sql = sql;
   }
 
-  put(tombstone: Tombstone): void {
-    this.#put.run(tombstone);
-    this.#kept++;
-    if (this.#kept <= MAX_TOMBSTONES) return;
-    this.#kept = this.#count.get() ?? 0;
+  /** Something was rolled back. */
+  unsure(): void {
+    this.#kept = undefined;
+  }
+
+  async put({ node, kind, id, rev, pos }: Tombstone): Promise<void> {
+    await this.#sql.put(TOMBSTONES, [{ node, kind, id, rev, pos }]);
+    if (this.#kept !== undefined && ++this.#kept <= MAX_TOMBSTONES) return;
+    this.#kept = await countIn(this.#sql);
     const tooMany = this.#kept - MAX_TOMBSTONES;
     if (tooMany <= 0) return;
-    this.dropped += this.#oldest.run(tooMany).changes;
+    this.dropped += await this.#sql.run(
+      `DELETE FROM tombstones WHERE (node, kind, id) IN
+        (SELECT node, kind, id FROM tombstones ORDER BY pos LIMIT $1)`,
+      tooMany,
+    );
     this.#kept = MAX_TOMBSTONES;
   }
 
   /** The resource is wanted there again. */
-  drop(kind: Tombstone['kind'], id: string, node: string): void {
-    this.#kept -= this.#drop.run(kind, id, node, ANY_NODE).changes;
+  async drop(kind: Tombstone['kind'], id: string, node: string): Promise<void> {
+    await this.#sql.run(
+      'DELETE FROM tombstones WHERE kind = $1 AND id = $2 AND node IN ($3, $4)',
+      kind,
+      id,
+      node,
+      ANY_NODE,
+    );
   }
 
   /** The node has stored up to `pos`. Returns the devices it has thereby let go of. */
-  passed(node: string, pos: number): readonly string[] {
-    const devices = this.#passed.all(node, pos);
-    this.#kept -= this.#prune.run(node, pos).changes;
-    return devices;
+  async passed(node: string, pos: number): Promise<readonly string[]> {
+    const gone = await this.#sql.all<{ kind: string; id: string }>(
+      'DELETE FROM tombstones WHERE node = $1 AND pos <= $2 RETURNING kind, id',
+      node,
+      pos,
+    );
+    return gone.filter(({ kind }) => kind === 'Device').map(({ id }) => id);
   }
 
   /** Drops what every node has stored past. */
-  pruneAny(): void {
-    this.#kept -= this.#pruneAny.run().changes;
+  async pruneAny(): Promise<void> {
+    await this.#sql.run(
+      `DELETE FROM tombstones WHERE node = '${ANY_NODE}' AND pos <= (SELECT min(stored) FROM nodes)`,
+    );
   }
+}
+
+async function countIn(sql: Sql): Promise<number> {
+  const row = await one(sql.all<{ count: number }>('SELECT count(*) count FROM tombstones'));
+  return row?.count ?? 0;
 }

@@ -11,8 +11,7 @@ import type { DesiredValues } from './desired.ts';
 import type { Line } from './line.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { Deletions } from './deletions.ts';
-import type { Objects, StoredDoc, StoredObject } from './objects.ts';
-import type { Owners } from './owners.ts';
+import type { Objects, Owned, StoredDoc, StoredObject } from './objects.ts';
 import type { Touched } from './touched.ts';
 import { ANY_NODE, type Tombstones } from './tombstones.ts';
 
@@ -23,7 +22,6 @@ export interface WantedParts {
   readonly deletions: Deletions;
   readonly desired: DesiredValues;
   readonly mirrors: Mirrors;
-  readonly owners: Owners;
   readonly tombstones: Tombstones;
   readonly touched: Touched;
 }
@@ -47,119 +45,132 @@ export class Wanted {
   }
 
   /** Creates or replaces a resource. */
-  put(id: string, doc: StoredDoc, rev?: number): StoredObject {
+  async put(id: string, doc: StoredDoc, rev?: number): Promise<StoredObject> {
     const { line, objects, deletions, desired, now } = this.#parts;
-    const old = objects.get(doc.kind, id);
+    const old = await objects.get(doc.kind, id);
     const pos = line.next();
+    const lasting = old ?? {
+      n: await objects.nextNumber(),
+      uid: randomUUID(),
+      born: pos,
+      created: now(),
+    };
     const object: StoredObject = {
+      ...lasting,
       kind: doc.kind,
       id,
       doc,
       pos,
       version: pos,
       rev: rev ?? pos,
-      uid: old?.uid ?? randomUUID(),
-      born: old?.born ?? pos,
-      created: old?.created ?? now(),
       generation: nextGeneration(old, doc),
     };
-    objects.put(object);
-    deletions.drop(doc.kind, id);
+    await objects.put(object);
+    await deletions.drop(doc.kind, id);
     this.#parts.touched.resource(doc.kind, id);
     if (doc.kind === 'Device') {
       // An edge brings back a device that was only forgotten; a user begins anew.
-      if (!old) desired.dropForeign(id, doc.spec.node, rev === undefined ? 'dropped' : 'kept');
-      this.#placed(id, doc, old);
+      const kept = rev === undefined ? 'dropped' : 'kept';
+      if (!old) await desired.dropForeign(id, doc.spec.node, kept);
+      await this.#placed(object, doc, old);
     }
-    if (doc.kind === 'DeviceModel') this.#modelChanged(id, doc);
+    if (doc.kind === 'DeviceModel') await this.#modelChanged(id, doc);
     return object;
   }
 
   /** Who has set which fields of it: shown by the API, told to no edge. */
-  own(kind: Kind, id: string, owners: readonly FieldOwner[]): void {
-    if (this.#parts.owners.put(kind, id, owners)) this.observed(kind, id);
+  async own(kind: Kind, id: string, owners: readonly FieldOwner[]): Promise<void> {
+    const { objects, line, touched } = this.#parts;
+    const object = await objects.get(kind, id);
+    if (object === undefined || !(await objects.putOwners(object.n, owners))) return;
+    await objects.touch(kind, object.n, line.next());
+    touched.resource(kind, id);
   }
 
   /** Deletes a resource; its node lets go of it. */
-  remove(object: StoredObject, rev?: number): number {
-    const { line, objects, owners, deletions, desired, mirrors, tombstones, touched } = this.#parts;
+  async remove(object: StoredObject, rev?: number): Promise<number> {
+    const { line, objects, deletions, desired, mirrors, tombstones, touched } = this.#parts;
     const { kind, id, uid, doc } = object;
     const version = line.next();
     const gone = rev ?? version;
-    objects.remove(kind, id);
-    owners.drop(kind, id);
-    for (const device of deletions.keep({ kind, id, uid, doc, rev: gone, version })) {
-      if (!objects.has('Device', device)) desired.drop(device);
+    await objects.remove(object);
+    for (const device of await deletions.keep({ kind, id, uid, doc, rev: gone, version })) {
+      if (!(await objects.has('Device', device))) await desired.drop(device);
     }
     touched.resource(kind, id);
     if (doc.kind === 'Device') {
-      desired.withdraw(id, gone, this.#parts.now());
-      mirrors.drop(id);
-      this.bury(doc.spec.node, 'Device', id, gone);
+      await desired.withdraw(id, gone, this.#parts.now());
+      await mirrors.drop(object.n);
+      await this.bury(doc.spec.node, 'Device', id, gone);
     } else if (doc.kind === 'DeviceModel') {
-      tombstones.put({ node: ANY_NODE, kind: 'DeviceModel', id, rev: gone, pos: line.next() });
+      const kindless = { node: ANY_NODE, id, rev: gone, pos: line.next() };
+      await tombstones.put({ ...kindless, kind: 'DeviceModel' });
       touched.everyNode();
     }
     return version;
   }
 
   /** The node is to let go of this resource. */
-  bury(node: string, kind: 'Device' | 'DeviceModel', id: string, rev: number): void {
-    this.#parts.tombstones.put({ node, kind, id, rev, pos: this.#parts.line.next() });
+  async bury(node: string, kind: 'Device' | 'DeviceModel', id: string, rev: number) {
+    await this.#parts.tombstones.put({ node, kind, id, rev, pos: this.#parts.line.next() });
     this.#parts.touched.node(node);
   }
 
-  order({ device, property, node, value, rev, accepted, expires }: NewOrder): number {
+  async order({ device, property, node, value, rev, accepted, expires }: NewOrder) {
     const { line, objects, desired, touched } = this.#parts;
     const pos = line.next();
-    desired.put({
-      device,
-      property,
-      node,
-      value,
-      pos,
-      accepted,
-      rev: rev ?? pos,
-      ...(expires !== undefined && { expires }),
-    });
-    objects.touch('Device', device, pos);
+    const order = { device, property, node, value, pos, accepted, rev: rev ?? pos };
+    await desired.put({ ...order, ...(expires !== undefined && { expires }) });
+    const [owned] = await objects.owned([device]);
+    if (owned) await objects.touch('Device', owned.n, pos);
     touched.resource('Device', device);
     touched.node(node);
-    return rev ?? pos;
+    return order.rev;
   }
 
-  /** Something beside the wanted part of a resource changed: its status. */
-  observed(kind: Kind, id: string): void {
-    this.#parts.objects.touch(kind, id, this.#parts.line.next());
-    this.#parts.touched.resource(kind, id);
+  /** Something beside the wanted part of a node changed: its status. */
+  async observed(name: string): Promise<void> {
+    const { objects, line, touched } = this.#parts;
+    const node = await objects.get('Node', name);
+    if (node === undefined) return;
+    await objects.touch('Node', node.n, line.next());
+    touched.resource('Node', name);
+  }
+
+  /** The same of devices. */
+  async observedDevices(devices: readonly Pick<Owned, 'id' | 'n'>[]): Promise<void> {
+    const { objects, line, touched } = this.#parts;
+    await objects.touchDevices(devices.map(({ n }) => ({ n, version: line.next() })));
+    for (const { id } of devices) touched.resource('Device', id);
   }
 
   /** The node came or went, and what its devices show goes with it. */
-  presence(node: string): void {
+  async presence(node: string): Promise<void> {
     // Each with a version of its own: who has seen a version has seen all of it.
-    const ids = this.#parts.objects.devicesOfNode(node, Number.MAX_SAFE_INTEGER);
-    for (const id of ids) this.observed('Device', id);
-    this.observed('Node', node);
+    await this.observedDevices(await this.#parts.objects.ofNode(node));
+    await this.observed(node);
   }
 
-  #placed(id: string, doc: Device, old: StoredObject | undefined): void {
-    const { desired, tombstones, touched } = this.#parts;
+  async #placed({ id, n, rev }: StoredObject, doc: Device, old: StoredObject | undefined) {
+    const { desired, tombstones, touched, mirrors } = this.#parts;
     const { node } = doc.spec;
-    tombstones.drop('Device', id, node);
+    await tombstones.drop('Device', id, node);
     const before = old?.doc.kind === 'Device' ? old.doc.spec.node : undefined;
-    if (before !== node) desired.move(id, node);
-    if (before !== undefined && before !== node) {
-      // The rev of the move itself, so that the former node's copy loses and coming back wins.
-      this.bury(before, 'Device', id, this.#parts.objects.get('Device', id)?.rev ?? 0);
+    if (before !== node) {
+      await desired.move(id, node);
+      if (before !== undefined) await mirrors.leave({ n, id, node: before });
+      await mirrors.enter({ n, id, node });
     }
+    // The rev of the move itself, so that the former node's copy loses and coming back wins.
+    if (before !== undefined && before !== node) await this.bury(before, 'Device', id, rev);
     touched.node(node);
   }
 
-  #modelChanged(id: string, doc: StoredDoc): void {
+  async #modelChanged(id: string, doc: StoredDoc): Promise<void> {
     const { objects, tombstones, touched } = this.#parts;
-    tombstones.drop('DeviceModel', id, ANY_NODE);
+    await tombstones.drop('DeviceModel', id, ANY_NODE);
     const { namespace = 'default', name } = doc.metadata;
-    for (const node of objects.nodesOfModel(namespace, name)) touched.node(node);
+    for (const node of await objects.nodesOfModel(namespace, name)) touched.node(node);
   }
 }
 
