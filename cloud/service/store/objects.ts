@@ -2,7 +2,16 @@
 import type { Json } from '@limpet/dmi';
 import type { DeviceModel, Device, FieldOwner, Kind, Node } from '@limpet/dmi/manifest';
 import { one, type Sql } from './sql.ts';
-import { LABELS, MARKS, type MarkRow, OBJECTS, type ObjectRow, OWNERS } from './tables.ts';
+import {
+  type DocRow,
+  DOCS,
+  LABELS,
+  MARKS,
+  type MarkRow,
+  OBJECTS,
+  type ObjectRow,
+  OWNERS,
+} from './tables.ts';
 
 /** A resource without `spec.desired`, `status` and server-set metadata. */
 export type StoredDoc = DeviceModel | Device | Node;
@@ -47,8 +56,9 @@ export class Objects {
 
   async get(kind: Kind, id: string): Promise<StoredObject | undefined> {
     const row = await one(
-      this.#sql.all<ObjectRow & MarkRow>(
-        'SELECT o.*, k.version FROM objects o JOIN marks k ON k.n = o.n WHERE o.kind = $1 AND o.id = $2',
+      this.#sql.all<ObjectRow & DocRow & MarkRow>(
+        `SELECT o.*, d.doc, k.version FROM objects o JOIN docs d ON d.n = o.n JOIN marks k ON k.n = o.n
+          WHERE o.kind = $1 AND o.id = $2`,
         kind,
         id,
       ),
@@ -71,10 +81,10 @@ export class Objects {
     const node = device?.spec.node ?? null;
     const model = device?.spec.model ?? null;
     const named = { namespace: metadata.namespace ?? '', name: metadata.name, node, model };
-    const text = JSON.stringify(doc);
     await this.#sql.put(OBJECTS, [
-      { kind, id, n, uid, doc: text, ...named, rev, pos, born, generation, created },
+      { n, kind, id, uid, ...named, rev, pos, born, generation, created },
     ]);
+    await this.#sql.put(DOCS, [{ n, doc: JSON.stringify(doc) }]);
     await this.touch(kind, n, version);
     await this.#sql.run('DELETE FROM labels WHERE n = $1', n);
     const labels = Object.entries(metadata.labels ?? {});
@@ -119,9 +129,9 @@ export class Objects {
 
   async remove({ kind, id, n }: StoredObject): Promise<void> {
     await this.#sql.run('DELETE FROM objects WHERE kind = $1 AND id = $2', kind, id);
-    await this.#sql.run('DELETE FROM marks WHERE n = $1', n);
-    await this.#sql.run('DELETE FROM labels WHERE n = $1', n);
-    await this.#sql.run('DELETE FROM owners WHERE n = $1', n);
+    for (const table of ['docs', 'marks', 'labels', 'owners']) {
+      await this.#sql.run(`DELETE FROM ${table} WHERE n = $1`, n);
+    }
   }
 
   /** Who has set which fields. False when that is what it was. */

@@ -10,11 +10,12 @@ const SCHEMA = `
   INSERT INTO line VALUES (1, 0, 0, 0);
 
   CREATE TABLE objects (
-    kind TEXT NOT NULL, id TEXT NOT NULL, n INTEGER NOT NULL UNIQUE, namespace TEXT NOT NULL, name TEXT NOT NULL,
-    uid TEXT NOT NULL, doc TEXT NOT NULL, node TEXT, model TEXT, rev INTEGER NOT NULL, pos INTEGER NOT NULL,
+    n INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
+    uid TEXT NOT NULL, node TEXT, model TEXT, rev INTEGER NOT NULL, pos INTEGER NOT NULL,
     born INTEGER NOT NULL, generation INTEGER NOT NULL, created INTEGER NOT NULL,
-    PRIMARY KEY (kind, id)
+    UNIQUE (kind, id)
   );
+  CREATE TABLE docs (n INTEGER PRIMARY KEY, doc TEXT NOT NULL);
   CREATE INDEX objects_pos ON objects (kind, node, pos);
   CREATE INDEX objects_model ON objects (namespace, model, node) WHERE kind = 'Device';
 
@@ -33,7 +34,7 @@ const SCHEMA = `
     at INTEGER, reason TEXT, rev INTEGER, verdict TEXT, verdict_reason TEXT, stored INTEGER, sent INTEGER,
     confirmed INTEGER, PRIMARY KEY (dev, prop)
   ) WITHOUT ROWID;
-  CREATE INDEX mirrors_num ON mirrors (prop, num, dev);
+  CREATE INDEX mirrors_num ON mirrors (prop, num, dev, quality);
   CREATE INDEX mirrors_text ON mirrors (prop, text, dev) WHERE text IS NOT NULL;
   CREATE INDEX mirrors_quality ON mirrors (prop, quality, dev) WHERE quality <> 'good';
   CREATE INDEX mirrors_verdict ON mirrors (prop, verdict, dev) WHERE verdict <> 'applied';
@@ -148,8 +149,9 @@ const SECOND = `
   ${SCHEMA}
   UPDATE line SET (last, forgotten, objects) =
     (SELECT last, forgotten, (SELECT coalesce(max(rowid), 0) FROM old_objects) FROM old_line);
-  INSERT INTO objects SELECT kind, id, rowid, namespace, name, uid, doc, node, model, rev, pos, born, generation, created
+  INSERT INTO objects SELECT rowid, kind, id, namespace, name, uid, node, model, rev, pos, born, generation, created
     FROM old_objects;
+  INSERT INTO docs SELECT rowid, doc FROM old_objects;
   INSERT INTO marks SELECT rowid, kind, version FROM old_objects;
   INSERT INTO labels SELECT o.rowid, l.key, l.value FROM old_objects o, json_each(o.doc, '$.metadata.labels') l;
   INSERT INTO names (name) SELECT DISTINCT property FROM old_mirrors;

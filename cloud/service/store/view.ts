@@ -3,7 +3,7 @@ import type { DeviceModel, Kind, Resource } from '@limpet/dmi/manifest';
 import { compose, type NamedMirror, type ViewRow, withMetadata } from './compose.ts';
 import { deletionOf } from './deletions.ts';
 import { among, one, type Sql } from './sql.ts';
-import { type DeletionRow, type DesiredRow, OBJECTS } from './tables.ts';
+import type { DeletionRow, DesiredRow } from './tables.ts';
 
 /** Which objects to list; what is absent does not restrict. */
 export interface ViewFilter {
@@ -23,10 +23,10 @@ export interface Seen {
 }
 
 const SELECT = `
-  SELECT o.kind, o.id, o.n, o.namespace, o.model, o.uid, o.doc, k.version, o.generation, o.created, o.pos, o.born,
+  SELECT o.kind, o.id, o.n, o.namespace, o.model, o.uid, d.doc, k.version, o.generation, o.created, o.pos, o.born,
     c.state, c.reason, c.last_seen, n.state node_state, p.last_seen node_seen,
     CASE o.kind WHEN 'Node' THEN n.facts END facts, w.fields owners
-  FROM objects o JOIN marks k ON k.n = o.n
+  FROM objects o JOIN docs d ON d.n = o.n JOIN marks k ON k.n = o.n
   LEFT JOIN conditions c ON c.n = o.n
   LEFT JOIN owners w ON w.n = o.n
   LEFT JOIN nodes n ON n.name = CASE o.kind WHEN 'Device' THEN o.node WHEN 'Node' THEN o.name END
@@ -119,9 +119,10 @@ export class View {
         WHERE ${among(dialect, 'm.dev', '$1', 'integer')}`,
       JSON.stringify(devices.map(({ n }) => n)),
     );
-    const documents = await this.#sql.find(
-      OBJECTS,
-      [...models].map((id) => ['DeviceModel', id]),
+    const documents = await this.#sql.all<{ id: string; doc: string }>(
+      `SELECT o.id, d.doc FROM objects o JOIN docs d ON d.n = o.n
+        WHERE o.kind = 'DeviceModel' AND ${among(dialect, 'o.id', '$1', 'text')}`,
+      JSON.stringify([...models]),
     );
     return {
       orders: Map.groupBy(orders, ({ device }) => device),
