@@ -1,0 +1,71 @@
+/** The scale bench at the size of a toy, so that it measures when it is needed: what it finds is not judged here. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { asked } from './arguments.ts';
+import { bench } from './bench.ts';
+import { Histogram } from './histogram.ts';
+import { computed } from './scale-page.ts';
+import { at, leastSquares } from './slopes.ts';
+import { table } from './table.ts';
+
+const TOY = { properties: 1_000, updatesPerS: 100, seconds: 0.4, generators: 2, say: () => {} };
+
+test('fifty nodes connect, are mirrored, acknowledged, queried, and come back after a crash', async () => {
+  const result = await bench({ ...TOY, nodes: [50] });
+  for (const { properties, fill, load, fleetWatch, restart } of result.steps) {
+    assert.equal(properties, 1_000);
+    assert.ok(fill.propertiesPerS > 0);
+    assert.ok(load.acknowledgedPerS > 0);
+    assert.equal(load.freshness.unseen, 0);
+    assert.deepEqual(load.failed, {});
+    assert.ok((load.acknowledgement?.count ?? 0) > 0);
+    assert.ok((load.freshness.get?.count ?? 0) > 0);
+    assert.ok((load.freshness.watch?.count ?? 0) > 0);
+    assert.ok((load.answers['get']?.count ?? 0) > 0);
+    assert.ok((fleetWatch.lag?.count ?? 0) > 0);
+    assert.ok(restart.flowingMs > 0);
+  }
+  assert.match(table(result), /updates acknowledged/);
+  assert.match(computed(result), /1,000,000 nodes \| \d/);
+});
+
+test('a plane through points that lie on it is found exactly', () => {
+  const plane = { fixed: 60e6, perNode: 21_000, perProperty: 90, perUpdate: 1_500 };
+  const sizes = [0, 1_000, 5_000, 10_000].flatMap((nodes) => [
+    { nodes, properties: 0, updates: 0 },
+    { nodes, properties: 100 * nodes, updates: 0 },
+    { nodes, properties: 100 * nodes, updates: nodes / 2 },
+  ]);
+  const found = leastSquares(sizes.map((size) => ({ ...size, value: at(plane, size) })));
+  for (const key of ['fixed', 'perNode', 'perProperty', 'perUpdate'] as const) {
+    assert.ok(Math.abs(found[key] / plane[key] - 1) < 1e-6, `${key}: ${found[key]}`);
+  }
+  assert.ok(found.worst < 1e-6);
+});
+
+test('what no point tells apart costs nothing rather than anything', () => {
+  const found = leastSquares([
+    { nodes: 0, properties: 0, updates: 0, value: 10 },
+    { nodes: 5, properties: 0, updates: 0, value: 20 },
+  ]);
+  assert.ok(Math.abs(found.perNode - 2) < 1e-9);
+  assert.equal(found.perUpdate, 0);
+});
+
+test('merged histograms tell quantiles within two percent', () => {
+  const [left, right, both] = [new Histogram(), new Histogram(), new Histogram()];
+  for (let i = 1; i <= 1_000; i++) (i % 2 === 0 ? left : right).add(i);
+  both.merge(left.take());
+  both.merge(right.take());
+  assert.equal(both.count, 1_000);
+  assert.ok(Math.abs((both.quantile(0.5) ?? 0) / 500 - 1) < 0.021);
+  assert.ok(Math.abs((both.quantile(0.99) ?? 0) / 990 - 1) < 0.021);
+  assert.equal(left.quantile(0.5), undefined);
+});
+
+test('a slip on the command line is told before anything starts', () => {
+  assert.throws(() => asked(['--nodes', '10,many']), /--nodes must be a whole number/);
+  assert.throws(() => asked(['--store', 'postgres://x', '--nodes', '1,2']), /tries one fleet/);
+  assert.throws(() => asked(['--nodes', '10', '--scale-page']), /at least two fleets/);
+  assert.deepEqual(asked(['--quick']).nodes, [1_000]);
+});

@@ -1,0 +1,72 @@
+/** What is asked of the API under load. A query that this cloud does not know yet is left out. */
+import type { Asked, Prober, Question } from './probes.ts';
+import { deviceName } from './plant.ts';
+
+export interface Size {
+  readonly nodes: number;
+  readonly devices: number;
+}
+
+const API = '/apis/limpet.dev/v1';
+const PAGE_ITEMS = 100;
+
+export function devicePath(name: string): string {
+  return `${API}/namespaces/default/devices/${name}`;
+}
+
+/** Quick ones, often. */
+export async function pointQuestions(prober: Prober, size: Size): Promise<readonly Question[]> {
+  const plain: readonly Question[] = [
+    { name: 'get', everyMs: 20, ask: () => ({ path: devicePath(anyDevice(size)) }) },
+    { name: 'health', everyMs: 50, ask: () => ({ path: '/healthz' }) },
+    {
+      name: 'list',
+      everyMs: 500,
+      ask: () => ({ path: `${API}/devices?limit=${PAGE_ITEMS}` }),
+    },
+  ];
+  if (!(await knowsQueries(prober))) return plain;
+  const point = (): Asked =>
+    query(
+      `SELECT device, temperature FROM devices WHERE device = 'default/${anyDevice(size)}' LIMIT 1`,
+    );
+  const top = query(
+    "SELECT device, temperature FROM devices WHERE model = 'meter-3' AND temperature > 80 ORDER BY temperature DESC LIMIT 20",
+  );
+  return [
+    ...plain,
+    { name: 'query', everyMs: 50, ask: point },
+    { name: 'top', everyMs: 500, ask: () => top },
+  ];
+}
+
+/** Those that read everything, one after the other. */
+export async function aggregateQuestions(prober: Prober): Promise<readonly Question[]> {
+  if (!(await knowsQueries(prober))) return [];
+  const asked = {
+    'aggregate of one property': 'SELECT avg(temperature), count(*) FROM devices',
+    'aggregate of all properties': 'SELECT property, count(*) FROM properties GROUP BY property',
+    'aggregate by model':
+      'SELECT model, avg(temperature), max(pressure) FROM devices GROUP BY model',
+  };
+  return Object.entries(asked).map(([name, text]) => ({
+    name,
+    everyMs: 2000,
+    ask: () => query(text),
+  }));
+}
+
+export function query(text: string): Asked {
+  return { path: `${API}/query`, body: { query: text } };
+}
+
+export async function knowsQueries(prober: Prober): Promise<boolean> {
+  const { status, text } = await prober.ask(query('SELECT count(*) FROM nodes'));
+  if (status === 404 || status === 405) return false;
+  if (status === 200) return true;
+  throw new Error(`a query that counts nodes was answered ${status}: ${text}`);
+}
+
+function anyDevice({ nodes, devices }: Size): string {
+  return deviceName(Math.floor(Math.random() * nodes), Math.floor(Math.random() * devices));
+}

@@ -1,0 +1,87 @@
+/** What the bench found: plain numbers, so that a result can be kept and compared. Milliseconds, bytes, shares of one core. */
+import type { Histogram } from './histogram.ts';
+
+export interface Latency {
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** Of the cloud, all its processes together. */
+export interface Weight {
+  readonly privateBytes: number;
+  readonly rssBytes: number;
+  /** 1 is one core. */
+  readonly cpu: number;
+}
+
+export interface StepResult {
+  readonly nodes: number;
+  readonly properties: number;
+  /** Started, with nothing in it. */
+  readonly empty: Weight;
+  readonly connect: {
+    readonly ms: number;
+    readonly faults: Readonly<Record<string, number>>;
+    /** All connected, none with devices, nothing to tell. */
+    readonly weight: Weight;
+  };
+  readonly fill: {
+    readonly ms: number;
+    readonly propertiesPerS: number;
+    readonly databaseBytes: number | undefined;
+    readonly writtenBytes: number;
+    readonly weight: Weight;
+  };
+  readonly load: {
+    readonly askedPerS: number;
+    readonly offeredPerS: number;
+    readonly acknowledgedPerS: number;
+    readonly supersededPerS: number;
+    /** From a change to its acknowledgement. */
+    readonly acknowledgement: Latency | undefined;
+    readonly writtenPerS: number;
+    readonly weight: Weight;
+    /** By question. */
+    readonly answers: Readonly<Record<string, Latency | undefined>>;
+    readonly failed: Readonly<Record<string, number>>;
+    readonly freshness: {
+      readonly get: Latency | undefined;
+      readonly query: Latency | undefined;
+      readonly watch: Latency | undefined;
+      readonly unseen: number;
+    };
+  };
+  /** While the load goes on. */
+  readonly aggregates: Readonly<Record<string, Latency | undefined>>;
+  readonly fleetWatch: { readonly eventsPerS: number; readonly lag: Latency | undefined };
+  /** The cloud was killed under load and started again at once. */
+  readonly restart: {
+    readonly startMs: number;
+    /** From its first answer to the last node's welcome. */
+    readonly backMs: number;
+    /** From its first answer until what had gathered is acknowledged and no more than a second's changes are on their way. */
+    readonly flowingMs: number;
+    readonly faults: Readonly<Record<string, number>>;
+  };
+}
+
+export interface Result {
+  readonly machine: string;
+  readonly at: string;
+  readonly commit: string;
+  readonly store: string;
+  readonly steps: readonly StepResult[];
+}
+
+export function latencyOf(histogram: Histogram | undefined): Latency | undefined {
+  const p50 = histogram?.quantile(0.5);
+  const p99 = histogram?.quantile(0.99);
+  if (histogram === undefined || p50 === undefined || p99 === undefined) return undefined;
+  return { count: histogram.count, p50: round(p50), p99: round(p99), max: round(histogram.max) };
+}
+
+export function round(value: number, digits = 2): number {
+  return Number(value.toFixed(digits));
+}

@@ -1,0 +1,148 @@
+/** Puts a result, and what follows from its slopes for larger fleets, into cloud/SCALE.md, between two marks. */
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Result, StepResult } from './result.ts';
+import { at, type Slope, type Slopes, slopes } from './slopes.ts';
+import { markdown, whole } from './table.ts';
+
+const PAGE = path.resolve(import.meta.dirname, '../../../cloud/SCALE.md');
+const BEGIN = '<!-- written by npm run bench:cloud -- --scale-page: do not edit below -->';
+const END = '<!-- do not edit above -->';
+
+/** Fleets to compute, each node with what the largest measured target has: 100 properties, half an update per second. */
+const FLEETS = [10_000, 100_000, 1_000_000];
+const PROPERTIES_PER_NODE = 100;
+const UPDATES_PER_NODE = 0.5;
+/** Of its core a service may use so much over the day; the rest is for queries and for nodes that come back together. */
+const CORE = 0.6;
+const SECONDS_PER_DAY = 86_400;
+
+export async function writeScalePage(result: Result): Promise<void> {
+  const text = await readFile(PAGE, 'utf8');
+  const [before, rest] = text.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined) {
+    throw new Error(`${PAGE} must have the lines ${BEGIN} and ${END}`);
+  }
+  await writeFile(PAGE, `${before}${BEGIN}\n\n${computed(result)}\n\n${END}${after}`);
+}
+
+export function computed(result: Result): string {
+  const found = slopes(result.steps);
+  return [
+    `Measured ${result.at} at ${result.commit}: ${result.machine}; ${result.store}.`,
+    markdown(result),
+    '### What one more costs',
+    costs(found, result.steps),
+    '### What larger fleets need',
+    `Each node with ${PROPERTIES_PER_NODE} properties and ${UPDATES_PER_NODE} updates/s.`,
+    needs(found, result.steps),
+  ].join('\n\n');
+}
+
+function costs(found: Slopes, steps: readonly StepResult[]): string {
+  const { privateBytes, cpu } = found;
+  const disk = perProperty(steps);
+  const rows = [
+    ['', 'private memory', 'CPU', 'database'],
+    ['---', '--:', '--:', '--:'],
+    [
+      'the service itself',
+      `${mb(privateBytes.fixed)} MB`,
+      `${percent(cpu.fixed)} % of a core`,
+      '-',
+    ],
+    ['a connected node', `${kb(privateBytes.perNode)} kB`, `${micro(cpu.perNode)} µs/s`, '-'],
+    [
+      'a mirrored property',
+      `${whole(privateBytes.perProperty)} B`,
+      `${micro(cpu.perProperty)} µs/s`,
+      `${whole(disk)} B`,
+    ],
+    [
+      'an update per second',
+      `${kb(privateBytes.perUpdate)} kB`,
+      `${micro(cpu.perUpdate)} µs`,
+      `${kb(perUpdate(steps))} kB written`,
+    ],
+    ['furthest from the plane', `${percent(privateBytes.worst)} %`, `${percent(cpu.worst)} %`, '-'],
+  ];
+  return lines(rows);
+}
+
+function needs({ privateBytes, cpu }: Slopes, steps: readonly StepResult[]): string {
+  const rows = FLEETS.map((nodes) => {
+    const size = {
+      nodes,
+      properties: nodes * PROPERTIES_PER_NODE,
+      updates: nodes * UPDATES_PER_NODE,
+    };
+    const cores = at(cpu, size);
+    const processes = Math.max(partitions(cpu, size), Math.ceil(nodes / most(steps)));
+    const memory = at(privateBytes, size) + (processes - 1) * privateBytes.fixed;
+    return [
+      `${whole(nodes)} nodes`,
+      `${(memory / 1e9).toFixed(1)} GB`,
+      cores.toFixed(1),
+      `${((size.properties * perProperty(steps)) / 1e9).toFixed(1)} GB`,
+      `${((size.updates * perUpdate(steps)) / 1e6).toFixed(0)} MB/s, ${((size.updates * perUpdate(steps) * SECONDS_PER_DAY) / 1e12).toFixed(1)} TB/day`,
+      whole(processes),
+    ];
+  });
+  return lines([
+    ['', 'private memory', 'cores', 'database', 'written', 'services of their own'],
+    ['---', '--:', '--:', '--:', '--:', '--:'],
+    ...rows,
+  ]);
+}
+
+/** A service is one event loop: how many are needed so that each stays below its share of a core. */
+function partitions(
+  cpu: Slope,
+  size: { nodes: number; properties: number; updates: number },
+): number {
+  const moving = at({ ...cpu, fixed: 0 }, size);
+  return Math.max(1, Math.ceil(moving / (CORE - cpu.fixed)));
+}
+
+/** Nobody has measured more than this in one service. */
+function most(steps: readonly StepResult[]): number {
+  return Math.max(...steps.map(({ nodes }) => nodes));
+}
+
+/** Of the largest fleet: the database has a fixed part that a small one would spread over few. */
+function perProperty(steps: readonly StepResult[]): number {
+  const { fill, properties } = largest(steps);
+  return (fill.databaseBytes ?? Number.NaN) / properties;
+}
+
+function perUpdate(steps: readonly StepResult[]): number {
+  const { load } = largest(steps);
+  return load.writtenPerS / load.acknowledgedPerS;
+}
+
+function largest(steps: readonly StepResult[]): StepResult {
+  const [found] = steps.toSorted((a, b) => b.properties - a.properties);
+  if (found === undefined) throw new Error('nothing was measured');
+  return found;
+}
+
+function lines(rows: readonly (readonly string[])[]): string {
+  return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}
+
+function kb(bytes: number): string {
+  return (bytes / 1e3).toFixed(1);
+}
+
+function micro(share: number): string {
+  return (share * 1e6).toFixed(1);
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(0);
+}

@@ -1,0 +1,220 @@
+/** One size of fleet against one fresh cloud, from the first connection to a restart. */
+import { pause } from '../../rig/until.ts';
+import { Fleet } from './fleet.ts';
+import { watchFleet } from './fleet-watch.ts';
+import { FreshnessProbe } from './freshness.ts';
+import { models, PROPERTIES } from './plant.ts';
+import { Prober } from './probes.ts';
+import { aggregateQuestions, pointQuestions } from './questions.ts';
+import { latencyOf, round, type StepResult, type Weight } from './result.ts';
+import type { Subject, Usage } from './subject.ts';
+
+export interface StepOptions {
+  readonly nodes: number;
+  /** Of all nodes; rounded to whole devices. */
+  readonly properties: number;
+  readonly updatesPerS: number;
+  readonly generators: number;
+  /** How long things are watched; all the times of the step follow from it. */
+  readonly seconds: number;
+  readonly say: (what: string) => void;
+}
+
+/** An hour is longer than anything that still goes on. */
+const LONGEST_MS = 3_600_000;
+const LOOK_MS = 100;
+
+export async function runStep(subject: Subject, options: StepOptions): Promise<StepResult> {
+  const { nodes, generators, say, seconds } = options;
+  const devices = Math.max(1, Math.round(options.properties / nodes / PROPERTIES.length));
+  await subject.start();
+  const fleet = await Fleet.start(generators);
+  const run = new Step(subject, fleet, { ...options, devices });
+  try {
+    for (const model of models()) await subject.api.create(model);
+    const empty = await run.weigh(Math.min(seconds, 5));
+    say(`${nodes} nodes connect`);
+    const connect = await run.connect();
+    say(`${nodes * devices * PROPERTIES.length} properties are told for the first time`);
+    const fill = await run.fill();
+    say(`${options.updatesPerS} updates/s`);
+    const load = await run.load();
+    const aggregates = await run.aggregates();
+    const fleetWatch = await run.fleetWatch();
+    say('the cloud is killed and starts again');
+    const restart = await run.restart();
+    const properties = nodes * devices * PROPERTIES.length;
+    return { nodes, properties, empty, connect, fill, load, aggregates, fleetWatch, restart };
+  } catch (error) {
+    throw new Error(`with ${nodes} nodes: the cloud said last:\n${subject.lastLines}`, {
+      cause: error,
+    });
+  } finally {
+    run.close();
+    await fleet.close();
+    await subject.stop();
+  }
+}
+
+class Step {
+  readonly #subject: Subject;
+  readonly #fleet: Fleet;
+  readonly #options: StepOptions & { readonly devices: number };
+  readonly #prober: Prober;
+
+  constructor(subject: Subject, fleet: Fleet, options: StepOptions & { readonly devices: number }) {
+    this.#subject = subject;
+    this.#fleet = fleet;
+    this.#options = options;
+    this.#prober = new Prober(subject.url);
+  }
+
+  close(): void {
+    this.#prober.close();
+  }
+
+  /** Its least memory, which is nearest to what it needs, and its CPU, over so long. */
+  async weigh(seconds: number): Promise<Weight> {
+    const before = this.#subject.usage();
+    const start = performance.now();
+    const seen: Usage[] = [];
+    while (performance.now() - start < seconds * 1000) {
+      await pause(500);
+      seen.push(this.#subject.usage());
+    }
+    return weight(before, seen, (performance.now() - start) / 1000);
+  }
+
+  async connect(): Promise<StepResult['connect']> {
+    const { nodes, seconds } = this.#options;
+    this.#fleet.connect(this.#subject.hub, nodes);
+    const ms = await this.#until(({ connected }) => connected === nodes);
+    const { faults } = await this.#fleet.counts();
+    // Long enough for heartbeats, which are most of what an idle connection costs.
+    return { ms: round(ms), faults, weight: await this.weigh(Math.max(2 * seconds, 1)) };
+  }
+
+  async fill(): Promise<StepResult['fill']> {
+    const { nodes, devices, seconds } = this.#options;
+    const properties = nodes * devices * PROPERTIES.length;
+    const before = this.#subject.usage();
+    this.#fleet.declare(devices);
+    const ms = await this.#until(({ acknowledged }) => acknowledged >= properties);
+    await this.#until(({ pending }) => pending === 0);
+    await this.#fleet.counts();
+    const settled = await this.weigh(seconds);
+    return {
+      ms: round(ms),
+      propertiesPerS: Math.round((properties / ms) * 1000),
+      databaseBytes: this.#subject.databaseBytes(),
+      writtenBytes: this.#subject.usage().writtenBytes - before.writtenBytes,
+      weight: settled,
+    };
+  }
+
+  async load(): Promise<StepResult['load']> {
+    const { updatesPerS, seconds, nodes, devices } = this.#options;
+    const probe = new FreshnessProbe(this.#subject.hub, this.#subject.api, this.#prober);
+    await probe.start();
+    this.#fleet.change(updatesPerS);
+    await pause(seconds * 500);
+    const questions = await pointQuestions(this.#prober, { nodes, devices });
+    const before = await this.#fleet.counts();
+    const used = this.#subject.usage();
+    const start = performance.now();
+    const [answers, fresh, seen] = await Promise.all([
+      this.#prober.run(questions, 2 * seconds * 1000),
+      probe.run(2 * seconds * 1000),
+      this.weigh(2 * seconds),
+    ]);
+    const took = (performance.now() - start) / 1000;
+    const after = await this.#fleet.counts();
+    const written = this.#subject.usage().writtenBytes - used.writtenBytes;
+    await probe.stop();
+    const perS = (of: 'offered' | 'acknowledged' | 'superseded'): number =>
+      Math.round((after[of] - before[of]) / took);
+    const failed: Record<string, number> = {};
+    for (const [name, { failed: each }] of answers) {
+      for (const [code, times] of Object.entries(each)) failed[`${name}: ${code}`] = times;
+    }
+    return {
+      askedPerS: updatesPerS,
+      offeredPerS: perS('offered'),
+      acknowledgedPerS: perS('acknowledged'),
+      supersededPerS: perS('superseded'),
+      acknowledgement: latencyOf(after.latency),
+      writtenPerS: Math.round(written / took),
+      weight: seen,
+      answers: latencies(answers),
+      failed,
+      freshness: {
+        get: latencyOf(fresh.get),
+        query: latencyOf(fresh.query),
+        watch: latencyOf(fresh.watch),
+        unseen: fresh.unseen,
+      },
+    };
+  }
+
+  async aggregates(): Promise<StepResult['aggregates']> {
+    const { seconds } = this.#options;
+    const questions = await aggregateQuestions(this.#prober);
+    const answers = await this.#prober.run(questions, seconds * 1000);
+    return latencies(answers);
+  }
+
+  async fleetWatch(): Promise<StepResult['fleetWatch']> {
+    const { seconds } = this.#options;
+    const { events, seconds: took, lag } = await watchFleet(this.#subject.api, seconds * 1000);
+    return { eventsPerS: Math.round(events / took), lag: latencyOf(lag) };
+  }
+
+  async restart(): Promise<StepResult['restart']> {
+    const { nodes, updatesPerS } = this.#options;
+    const { faults: before } = await this.#fleet.counts();
+    await this.#subject.kill();
+    const startMs = await this.#subject.start();
+    const started = performance.now();
+    await this.#until(({ connected }) => connected === nodes);
+    const backMs = performance.now() - started;
+    await this.#until(({ pending }) => pending <= updatesPerS);
+    const flowingMs = performance.now() - started;
+    const { faults } = await this.#fleet.counts();
+    this.#fleet.change(0);
+    return {
+      startMs: round(startMs),
+      backMs: round(backMs),
+      flowingMs: round(flowingMs),
+      faults: Object.fromEntries(
+        Object.entries(faults).map(([code, times]) => [code, times - (before[code] ?? 0)]),
+      ),
+    };
+  }
+
+  /** Resolves with how long it took. */
+  async #until(holds: (counts: Awaited<ReturnType<Fleet['counts']>>) => boolean): Promise<number> {
+    const start = performance.now();
+    for (;;) {
+      const counts = await this.#fleet.counts();
+      const took = performance.now() - start;
+      if (holds(counts)) return took;
+      if (took > LONGEST_MS) throw new Error(`still not so: ${JSON.stringify(counts)}`);
+      await pause(LOOK_MS);
+    }
+  }
+}
+
+function weight(before: Usage, seen: readonly Usage[], seconds: number): Weight {
+  const last = seen.at(-1) ?? before;
+  return {
+    privateBytes: Math.min(...seen.map((each) => each.private)),
+    rssBytes: Math.min(...seen.map(({ rss }) => rss)),
+    cpu: round((last.cpuS - before.cpuS) / seconds, 3),
+  };
+}
+
+function latencies(
+  answers: Awaited<ReturnType<Prober['run']>>,
+): Readonly<Record<string, ReturnType<typeof latencyOf>>> {
+  return Object.fromEntries([...answers].map(([name, { latency }]) => [name, latencyOf(latency)]));
+}
