@@ -8,6 +8,8 @@ export interface CloudOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tokenFile?: string;
+  readonly history?: string;
+  readonly historyBytes?: string;
   readonly json?: true;
 }
 
@@ -20,6 +22,8 @@ export function declareCloud(program: Command, act: Act): void {
     .option('--tls-cert <file>', 'certificate, in PEM: needed beyond loopback')
     .option('--tls-key <file>', 'its private key, in PEM')
     .option('--token-file <file>', 'file with the token that edges and users must show')
+    .option('--history <age>', 'how long the past is kept, like 30d; or off')
+    .option('--history-bytes <size>', 'at most about so much of it, like 2Gi')
     .option('--json', 'the first line of output, which tells the address, as JSON')
     .addHelpText(
       'after',

@@ -11,7 +11,8 @@ import workspace from '../../package.json' with { type: 'json' };
 import { CloudBackend } from './backend.ts';
 import { Hub } from './hub/hub.ts';
 import { leaveAll } from './hub/presence.ts';
-import { checkSettings, type CloudSettings, type Listening } from './settings.ts';
+import { HistoryKeeper } from './history/keeper.ts';
+import { checkSettings, type CloudSettings, type Listening, retentionOf } from './settings.ts';
 import { StoreUnusable } from './store/errors.ts';
 import { CloudStore } from './store/store.ts';
 
@@ -66,9 +67,10 @@ export async function startCloud(options: CloudOptions): Promise<CloudService> {
   }
 }
 
-async function openStore({ data, log }: CloudOptions): Promise<CloudStore> {
+async function openStore({ data, log, ...settings }: CloudOptions): Promise<CloudStore> {
+  const history = retentionOf({ data, ...settings });
   try {
-    return await CloudStore.open({ path: path.join(data, 'cloud.db'), clock, log });
+    return await CloudStore.open({ path: path.join(data, 'cloud.db'), clock, log, history });
   } catch (error) {
     if (!(error instanceof StoreUnusable) || error.exit !== 78) throw error;
     throw new Misconfigured(error.code, error.message, { cause: error });
@@ -84,6 +86,7 @@ async function serve(
   const server = tls
     ? createTlsServer({ ...SERVER_OPTIONS, ...tls, minVersion: 'TLSv1.2' })
     : createServer(SERVER_OPTIONS);
+  const keeper = new HistoryKeeper(store, { clock, log });
   const hub = new Hub({
     store,
     clock,
@@ -104,6 +107,7 @@ async function serve(
   front.attach(server);
   hub.attach(server);
   await listen(server, host, port);
+  keeper.start();
   const { port: bound } = server.address() as AddressInfo;
   const url = `http${tls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${bound}`;
   let stopped: Promise<void> | undefined;
@@ -115,6 +119,7 @@ async function serve(
     const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
     await closed;
     clearTimeout(cut);
+    await keeper.stop();
     await store.close();
     log.info('cloud stopped');
   };
@@ -159,6 +164,8 @@ if (import.meta.main) {
       'tls-cert': { type: 'string' },
       'tls-key': { type: 'string' },
       'token-file': { type: 'string' },
+      history: { type: 'string' },
+      'history-bytes': { type: 'string' },
     },
   });
   const stop = new AbortController();
@@ -171,6 +178,8 @@ if (import.meta.main) {
       tlsCert: values['tls-cert'],
       tlsKey: values['tls-key'],
       tokenFile: values['token-file'],
+      history: values.history,
+      historyBytes: values['history-bytes'],
       log,
       signal: stop.signal,
     });

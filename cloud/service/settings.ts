@@ -2,6 +2,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { type Log, Misconfigured } from '@limpet/dmi';
+import { duration, parseQuantity } from '@limpet/dmi/manifest';
+import type { Retention } from './history/slices.ts';
 
 export interface CloudSettings {
   /** Folder of the database; made when absent. */
@@ -13,6 +15,10 @@ export interface CloudSettings {
   readonly tlsKey?: string | undefined;
   /** File with one or more tokens, one a line. */
   readonly tokenFile?: string | undefined;
+  /** How long the past is kept, such as `30d`; `off`: not at all. Default 30d. */
+  readonly history?: string | undefined;
+  /** At most about so many bytes of it, such as `2Gi`. Default 2Gi. */
+  readonly historyBytes?: string | undefined;
 }
 
 export interface Listening {
@@ -45,6 +51,28 @@ export function checkSettings(settings: CloudSettings, log: Log): Listening {
     tls,
     tokens: tokenFile === undefined ? undefined : tokensOf(tokenFile, log),
   };
+}
+
+const HISTORY = { age: '30d', bytes: '2Gi' };
+/** Less would be more bookkeeping than history. */
+const LEAST = { ageMs: 60_000, bytes: 2 ** 20 };
+
+/** Undefined: none is kept. @throws Misconfigured CLOUD_HISTORY */
+export function retentionOf({ history, historyBytes }: CloudSettings): Retention | undefined {
+  if (history === 'off') return undefined;
+  const age = history ?? HISTORY.age;
+  const ageMs = duration(age);
+  if (ageMs === undefined || ageMs < LEAST.ageMs) {
+    const message = `--history must be a duration from 1m on, like 12h or 30d, or off; got ${JSON.stringify(age)}.`;
+    throw new Misconfigured('CLOUD_HISTORY', message);
+  }
+  const size = historyBytes ?? HISTORY.bytes;
+  const bytes = parseQuantity(size);
+  if (bytes === undefined || bytes < LEAST.bytes) {
+    const message = `--history-bytes must be a size from 1Mi on, like 512Mi or 2Gi; got ${JSON.stringify(size)}.`;
+    throw new Misconfigured('CLOUD_HISTORY', message);
+  }
+  return { ageMs, bytes };
 }
 
 /** Whether a host name or address can only mean this machine. */

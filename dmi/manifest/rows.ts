@@ -64,19 +64,23 @@ export interface DeviceRow {
 export type StateRow = PropertyRow | DeviceRow | (ResourceRow & { readonly seq: number });
 
 /**
- * Something of a property's past; times are ms after the `since` it comes with. A sample as `[at, value]`, with its
- * quality when that was not good; or a gap with its cause, `to` being null while it goes on.
+ * Something of a property's past; `at` and `n` count from the `since` and `n` it comes with. A sample as `[at, n, value]`,
+ * with its quality when that was not good; or a gap with its cause, `to` being null while it goes on.
  */
 export type PastItem =
-  | readonly [at: number, value: Json]
-  | readonly [at: number, value: Json, quality: Quality]
+  | readonly [at: number, n: number, value: Json]
+  | readonly [at: number, n: number, value: Json, quality: Quality]
   | { readonly gap: string; readonly from: number; readonly to: number | null };
 
-/** The past of one property, in the order in which the edge recorded it. `since`: ms since 1970, edge clock. */
+/**
+ * The past of one property, in the order in which the edge recorded it. `since`: ms since 1970, edge clock. `n`: a position in
+ * the edge's history; a sample is known by its property, time and position, however often it is told.
+ */
 export interface SeriesPast {
   readonly device: Id;
   readonly property: string;
   readonly since: number;
+  readonly n: number;
   readonly items: readonly PastItem[];
 }
 

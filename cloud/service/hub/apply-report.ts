@@ -7,6 +7,7 @@ import { MAX_REV } from '../store/line.ts';
 import { type Condition, type Mirror, type Spot, spotKey, WHOLE } from '../store/mirrors.ts';
 import type { Owned } from '../store/objects.ts';
 import type { Writing } from '../store/store.ts';
+import type { Said } from '../history/past.ts';
 import { applyResource, type Changes } from './apply-resource.ts';
 import { mergeProperty } from './merge.ts';
 
@@ -64,6 +65,8 @@ class Draft implements Changes {
   #dirty = new Map<string, readonly [Spot, Mirror]>();
   #conditions = new Map<number, Condition>();
   #changed = new Map<Id, Owned>();
+  /** What of it is news for history, in the order in which it came. */
+  #said: Said[] = [];
 
   constructor(tx: Writing) {
     this.tx = tx;
@@ -118,6 +121,10 @@ class Draft implements Changes {
     this.#changed.set(owned.id, owned);
   }
 
+  said(said: Said): void {
+    if (this.tx.past) this.#said.push(said);
+  }
+
   putCondition(owned: Owned, condition: Condition): void {
     this.#conditions.set(owned.n, condition);
     this.#changed.set(owned.id, owned);
@@ -125,15 +132,18 @@ class Draft implements Changes {
 
   /** Before a resource changes: what was said of devices until now is on its way to disk. */
   async flush(): Promise<void> {
-    const { mirrors, wanted } = this.tx;
+    const { mirrors, wanted, past } = this.tx;
     const dirty = [...this.#dirty.values()];
     const conditions = [...this.#conditions];
     const changed = [...this.#changed.values()];
+    const said = this.#said;
+    this.#said = [];
     this.#dirty = new Map();
     this.#conditions = new Map();
     this.#changed = new Map();
     await mirrors.put(dirty);
     await mirrors.putConditions(conditions);
+    await past?.said(said);
     await wanted.observedDevices(changed);
   }
 
@@ -201,8 +211,16 @@ class PageReader {
       return;
     }
     const spot = { dev: owned.n, prop };
-    const merged = this.#merge(row, this.#draft.mirror(spot));
-    if (merged.changed) this.#draft.putMirror(owned, spot, merged.mirror);
+    const held = this.#draft.mirror(spot);
+    const merged = this.#merge(row, held);
+    if (merged.changed) {
+      this.#draft.putMirror(owned, spot, merged.mirror);
+      const { reported } = merged.mirror;
+      const { property, seq } = row;
+      const { model } = owned;
+      if (reported)
+        this.#draft.said({ ...spot, property, model, reported, before: held?.reported, seq });
+    }
     if (merged.adopted) await this.#adopt(row, merged.adopted);
   }
 

@@ -100,9 +100,9 @@ function isPastItem(item: unknown): boolean {
   return typeof item === 'object' && item !== null && isGap(item);
 }
 
-function isSample([at, value, quality, ...rest]: readonly unknown[]): boolean {
+function isSample([at, n, value, quality, ...rest]: readonly unknown[]): boolean {
   const known = quality === undefined || quality === 'stale' || quality === 'bad';
-  if (!known || rest.length > 0 || !isMoment(at)) return false;
+  if (!known || rest.length > 0 || !isMoment(at) || !Number.isSafeInteger(n)) return false;
   return Number.isFinite(value) || isJson(value, MAX_VALUE_BYTES);
 }
 
@@ -115,6 +115,7 @@ const Past = v.object({
   device: Id,
   property: PropertyName,
   since: v.custom<number>(isMoment, 'expected ms since 1970'),
+  n: Counter,
   items: v.pipe(
     v.array(v.custom<PastItem>(isPastItem, 'expected a sample or a gap')),
     v.minLength(1),

@@ -50,6 +50,8 @@ interface Life {
   readonly calls: NodeCalls;
   /** A report is being written. */
   reporting: boolean;
+  /** History: not taken, awaited, or a page of it is being written. */
+  past: 'no' | 'awaited' | 'writing';
 }
 
 type Phase =
@@ -94,7 +96,7 @@ export class CloudSession {
       case 'report':
         return this.#report(phase.life, message.to, message.rows);
       case 'past':
-        return this.refuse('SYNC_CONFUSED', 'a `past` that was not asked for');
+        return this.#past(phase.life, message);
       case 'stored':
         return this.#stored(phase.life, message.rev);
       case 'facts':
@@ -167,17 +169,23 @@ export class CloudSession {
     const offered = hello.offers?.includes('call') === true;
     const calls = new NodeCalls({ node, send, after, offered });
     this.#phase = { kind: 'joining', node, epoch };
+    const told = hello.offers?.includes('past') === true;
     store.commit.add(
-      (tx) => join(tx, hello),
+      async (tx) => {
+        const joined = await join(tx, hello);
+        if (!told || !tx.past) return { ...joined, past: undefined };
+        return { ...joined, past: (await tx.past.cursor(node)) ?? null };
+      },
       (outcome) => {
         if (this.#phase.kind !== 'joining') return;
         if (!outcome.ok) return this.#unable(outcome.error);
-        const { seq, cursor, strays } = outcome.value;
+        const { seq, cursor, strays, past } = outcome.value;
         const pages = new DesirePages(store, node, cursor);
         const life = { node, epoch, calls, pages, strays: MAX_STRAYS - strays };
         const begun = { paging: 'no', again: false, reporting: false } as const;
-        this.#phase = { kind: 'live', life: { ...life, ...begun } };
-        this.#options.send({ type: 'welcome', seq });
+        const awaited = past === undefined ? 'no' : 'awaited';
+        this.#phase = { kind: 'live', life: { ...life, ...begun, past: awaited } };
+        this.#options.send({ type: 'welcome', seq, ...(past !== undefined && { past }) });
         this.wantedChanged();
       },
     );
@@ -218,6 +226,29 @@ export class CloudSession {
         this.#count(node, outcome.value.ignored);
       },
     });
+  }
+
+  #past(life: Life, { run, n, series }: Extract<FromEdge, { readonly type: 'past' }>): void {
+    if (life.past !== 'awaited') {
+      return this.refuse('SYNC_CONFUSED', 'a `past` that was not waited for');
+    }
+    life.past = 'writing';
+    const { store, send, log } = this.#options;
+    store.commit.add(
+      // What this conversation says must not be written after another began.
+      async ({ past }) => {
+        if (this.#phase.kind !== 'live') return undefined;
+        return past?.take(life.node, { run, n, series });
+      },
+      (outcome) => {
+        if (this.#phase.kind !== 'live') return;
+        if (!outcome.ok) return this.#unable(outcome.error);
+        life.past = 'awaited';
+        send({ type: 'pastAck', n });
+        const { unknown = 0, late = 0 } = outcome.value ?? {};
+        if (unknown + late > 0) log.debug('history not taken', { node: life.node, unknown, late });
+      },
+    );
   }
 
   #stored(life: Life, rev: number): void {

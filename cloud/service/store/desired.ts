@@ -1,5 +1,6 @@
 /** Desired values: one row per device and property; a withdrawn one stays as `null`, so that its rev still counts. */
 import type { Json } from '@limpet/dmi';
+import type { Past } from '../history/past.ts';
 import { canonical } from './objects.ts';
 import type { Sql } from './sql.ts';
 import { DESIRED, type DesiredRow } from './tables.ts';
@@ -20,9 +21,11 @@ export interface Order {
 
 export class DesiredValues {
   readonly #sql: Sql;
+  readonly #past: Past | undefined;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, past?: Past) {
     this.#sql = sql;
+    this.#past = past;
   }
 
   async get(device: string, property: string): Promise<Order | undefined> {
@@ -47,6 +50,7 @@ export class DesiredValues {
     const { device, property, node, value, rev, pos, accepted, expires = null } = order;
     const row = { device, property, node, value: canonical(value), rev, pos, accepted, expires };
     await this.#sql.put(DESIRED, [row]);
+    await this.#past?.orders(device);
   }
 
   /**
@@ -67,10 +71,12 @@ export class DesiredValues {
       device,
       rev,
     );
+    await this.#past?.orders(device);
   }
 
   async move(device: string, node: string): Promise<void> {
     await this.#sql.run('UPDATE desired SET node = $1 WHERE device = $2', node, device);
+    await this.#past?.orders(device);
   }
 
   /** What other nodes wanted of a device before anybody declared it. `kept`: orders without a node stay. */
@@ -81,10 +87,12 @@ export class DesiredValues {
       node,
       kept === 'kept' ? ANY_NODE : node,
     );
+    await this.#past?.orders(device);
   }
 
   async drop(device: string): Promise<void> {
     await this.#sql.run('DELETE FROM desired WHERE device = $1', device);
+    await this.#past?.orders(device);
   }
 }
 

@@ -4,8 +4,9 @@
  */
 import type { Json } from '@limpet/dmi';
 import type { DeviceState, Quality, Reason, Reported, Stages, Verdict } from '@limpet/dmi/manifest';
+import type { Past } from '../history/past.ts';
 import type { Names } from './names.ts';
-import { canonical } from './objects.ts';
+import { canonical, type Owned } from './objects.ts';
 import { one, type Sql } from './sql.ts';
 import {
   type ConditionRow,
@@ -50,10 +51,12 @@ const INDEXED_TEXT = 256;
 export class Mirrors {
   readonly #sql: Sql;
   readonly #names: Names;
+  readonly #past: Past | undefined;
 
-  constructor(sql: Sql, names: Names) {
+  constructor(sql: Sql, names: Names, past?: Past) {
     this.#sql = sql;
     this.#names = names;
+    this.#past = past;
   }
 
   /** The mirror of a declared device's property. */
@@ -83,13 +86,15 @@ export class Mirrors {
       MIRRORS,
       mirrors.map(([spot, mirror]) => mirrorRow(spot, mirror)),
     );
+    await this.#past?.judged(
+      mirrors.map(([{ dev, prop }, { judged }]) => ({ dev, prop, ...judgedColumns(judged) })),
+    );
   }
 
   async putConditions(conditions: readonly (readonly [number, Condition])[]): Promise<void> {
-    await this.#sql.put(
-      CONDITIONS,
-      conditions.map(([n, condition]) => conditionRow(n, condition)),
-    );
+    const rows = conditions.map(([n, condition]) => conditionRow(n, condition));
+    await this.#sql.put(CONDITIONS, rows);
+    await this.#past?.conditions(rows);
   }
 
   /** The device is gone. */
@@ -119,7 +124,7 @@ export class Mirrors {
   }
 
   /** The device is this node's from now on: what it has said so far counts. */
-  async enter({ n, id, node }: { readonly n: number; readonly id: string; readonly node: string }) {
+  async enter({ n, id, node, model }: Owned): Promise<void> {
     const rows = await this.#sql.all<StrayRow>(
       'SELECT * FROM strays WHERE node = $1 AND device = $2',
       node,
@@ -131,7 +136,13 @@ export class Mirrors {
         continue;
       }
       const prop = await this.#names.number(property);
-      if (prop !== undefined) await this.put([[{ dev: n, prop }, JSON.parse(row) as Mirror]]);
+      if (prop === undefined) continue;
+      const mirror = JSON.parse(row) as Mirror;
+      const spot = { dev: n, prop };
+      await this.put([[spot, mirror]]);
+      const { reported } = mirror;
+      if (reported === undefined) continue;
+      await this.#past?.said([{ ...spot, property, model, reported, before: undefined, seq: 0 }]);
     }
     await this.dropStrays(id, node);
   }

@@ -1,5 +1,6 @@
 /** What the cloud knows of each node: facts, and how far its two streams have come. */
 import type { NodeFacts } from '@limpet/dmi/manifest';
+import type { Past } from '../history/past.ts';
 import { one, type Sql } from './sql.ts';
 import { type NodeRow, NODES, PROGRESS, type ProgressRow } from './tables.ts';
 
@@ -25,9 +26,11 @@ export interface Progress {
 
 export class Nodes {
   readonly #sql: Sql;
+  readonly #past: Past | undefined;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, past?: Past) {
     this.#sql = sql;
+    this.#past = past;
   }
 
   async get(name: string): Promise<NodeState | undefined> {
@@ -44,7 +47,9 @@ export class Nodes {
   }
 
   async put({ name, state, lastSeen, facts, epoch, seq, stored }: NodeState): Promise<void> {
-    await this.#sql.put(NODES, [{ name, state, facts: JSON.stringify(facts), epoch, stored }]);
+    const text = JSON.stringify(facts);
+    await this.#sql.put(NODES, [{ name, state, facts: text, epoch, stored }]);
+    await this.#past?.node({ name, state, facts: text, last_seen: lastSeen });
     await this.progress([{ node: name, seq, lastSeen }]);
   }
 
@@ -68,5 +73,6 @@ export class Nodes {
   async drop(name: string): Promise<void> {
     await this.#sql.run('DELETE FROM nodes WHERE name = $1', name);
     await this.#sql.run('DELETE FROM progress WHERE node = $1', name);
+    await this.#past?.nodeGone(name);
   }
 }

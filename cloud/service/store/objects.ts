@@ -1,6 +1,7 @@
 /** Resources as wanted. Methods that change run inside a transaction. */
 import type { Json } from '@limpet/dmi';
 import type { DeviceModel, Device, FieldOwner, Kind, Node } from '@limpet/dmi/manifest';
+import type { Past } from '../history/past.ts';
 import { one, type Sql } from './sql.ts';
 import {
   type DocRow,
@@ -37,13 +38,17 @@ export interface Owned {
   readonly id: string;
   readonly n: number;
   readonly node: string;
+  /** `namespace/name`. */
+  readonly model: string;
 }
 
 export class Objects {
   readonly #sql: Sql;
+  readonly #past: Past | undefined;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, past?: Past) {
     this.#sql = sql;
+    this.#past = past;
   }
 
   /** A short name that no resource has ever had. */
@@ -81,10 +86,11 @@ export class Objects {
     const node = device?.spec.node ?? null;
     const model = device?.spec.model ?? null;
     const named = { namespace: metadata.namespace ?? '', name: metadata.name, node, model };
-    await this.#sql.put(OBJECTS, [
-      { n, kind, id, uid, ...named, rev, pos, born, generation, created },
-    ]);
-    await this.#sql.put(DOCS, [{ n, doc: JSON.stringify(doc) }]);
+    const row = { n, kind, id, uid, ...named, rev, pos, born, generation, created };
+    await this.#sql.put(OBJECTS, [row]);
+    const text = JSON.stringify(doc);
+    await this.#sql.put(DOCS, [{ n, doc: text }]);
+    await this.#past?.object({ ...row, doc: text });
     await this.touch(kind, n, version);
     await this.#sql.run('DELETE FROM labels WHERE n = $1', n);
     const labels = Object.entries(metadata.labels ?? {});
@@ -106,11 +112,14 @@ export class Objects {
       OBJECTS,
       devices.map((id) => ['Device', id]),
     );
-    return rows.map(({ id, n, node }) => ({ id, n, node: node ?? '' }));
+    return rows.map(({ id, n, node, namespace, model }) => {
+      return { id, n, node: node ?? '', model: `${namespace}/${model}` };
+    });
   }
 
   async ofNode(node: string): Promise<readonly Owned[]> {
-    const text = `SELECT id, n, node FROM objects WHERE kind = 'Device' AND node = $1`;
+    const text = `SELECT id, n, node, namespace || '/' || model AS model FROM objects
+      WHERE kind = 'Device' AND node = $1`;
     return this.#sql.all<Owned>(text, node);
   }
 
@@ -132,6 +141,7 @@ export class Objects {
     for (const table of ['docs', 'marks', 'labels', 'owners']) {
       await this.#sql.run(`DELETE FROM ${table} WHERE n = $1`, n);
     }
+    await this.#past?.objectGone(kind, n);
   }
 
   /** Who has set which fields. False when that is what it was. */

@@ -1,5 +1,7 @@
 /** The tables of the cloud's database, and how an older database becomes a present one. */
 import type { Database } from 'better-sqlite3';
+import { REVISIONS_SCHEMA } from '../history/revisions.ts';
+import { HISTORY_SCHEMA } from '../history/tables.ts';
 import { StoreUnusable } from './errors.ts';
 
 /** The present schema, as SQLite spells it; see tables.ts for what it holds. */
@@ -70,6 +72,8 @@ const SCHEMA = `
     doc TEXT NOT NULL, rev INTEGER NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (kind, id)
   ) WITHOUT ROWID;
   CREATE INDEX deletions_version ON deletions (version);
+
+  ${HISTORY_SCHEMA} ${REVISIONS_SCHEMA}
 `;
 
 /** The first schema, which older databases have. */

@@ -1,5 +1,8 @@
 /** The cloud's store: tables over one database, changed only by group commit. */
 import type { Clock, Log } from '@limpet/dmi';
+import { beginHistory, endHistory } from '../history/begin.ts';
+import { Past, type PastOptions } from '../history/past.ts';
+import type { Retention } from '../history/slices.ts';
 import { Deletions } from './deletions.ts';
 import { DesiredValues } from './desired.ts';
 import type { StoreFailed } from './errors.ts';
@@ -9,7 +12,7 @@ import { Mirrors } from './mirrors.ts';
 import { Names } from './names.ts';
 import { Nodes } from './nodes.ts';
 import { Objects } from './objects.ts';
-import type { Engine, Sql } from './sql.ts';
+import type { Engine, Sql, Writer } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
 import { Tombstones } from './tombstones.ts';
 import { type Changed, Touched } from './touched.ts';
@@ -22,6 +25,8 @@ export interface StoreOptions {
   readonly path: string;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly log: Log;
+  /** How much of the past is kept; without it, none. */
+  readonly history?: Retention | undefined;
   /** Runs a task after everything that is ready now. Default `setImmediate`. */
   readonly soon?: (task: () => void) => void;
 }
@@ -39,6 +44,8 @@ export interface Writing {
   readonly tombstones: Tombstones;
   readonly wanted: Wanted;
   readonly view: View;
+  /** Where history is kept. */
+  readonly past: Past | undefined;
 }
 
 /** The tables as committed, all as of one moment. */
@@ -87,7 +94,7 @@ export class CloudStore {
     { clock, log, soon = (task) => setImmediate(task) }: StoreOptions,
   ) {
     const { engine, touched, writing } = parts;
-    const { line, names, deletions, tombstones } = writing;
+    const { line, names, deletions, tombstones, past } = writing;
     this.#engine = engine;
     this.#log = log;
     this.#touched = touched;
@@ -102,7 +109,7 @@ export class CloudStore {
       beforeCommit: () => line.save(),
       afterCommit: () => this.#tell(),
       rolledBack: () => {
-        for (const part of [names, deletions, tombstones]) part.unsure();
+        for (const part of [names, deletions, tombstones, past]) part?.unsure();
       },
       outcome: (failure) => this.#outcome(failure),
     });
@@ -161,23 +168,42 @@ export class CloudStore {
 async function writingOn(
   { writer }: Engine,
   touched: Touched,
-  { clock }: StoreOptions,
+  { clock, history }: StoreOptions,
 ): Promise<Writing> {
   const now = (): number => clock.now();
   const names = await Names.open(writer);
+  const past = await pastOn(writer, { names, now, retention: history });
   const parts = {
     now,
     names,
     line: await Line.open(writer, now),
-    objects: new Objects(writer),
+    past,
+    objects: new Objects(writer, past),
     deletions: new Deletions(writer),
-    desired: new DesiredValues(writer),
-    mirrors: new Mirrors(writer, names),
-    nodes: new Nodes(writer),
+    desired: new DesiredValues(writer, past),
+    mirrors: new Mirrors(writer, names, past),
+    nodes: new Nodes(writer, past),
     tombstones: new Tombstones(writer),
     view: new View(writer),
   };
   return { ...parts, wanted: new Wanted({ ...parts, touched }) };
+}
+
+/** Begins history where there was none, and ends it where none is wanted. */
+async function pastOn(
+  writer: Writer,
+  parts: Omit<PastOptions, 'sql' | 'retention'> & { readonly retention: Retention | undefined },
+): Promise<Past | undefined> {
+  const { retention } = parts;
+  await writer.begin();
+  try {
+    await (retention === undefined ? endHistory(writer) : beginHistory(writer, parts.now()));
+    await writer.commit();
+  } catch (error) {
+    await writer.rollback();
+    throw error;
+  }
+  return retention && Past.open({ ...parts, retention, sql: writer });
 }
 
 function readingOn(sql: Sql, names: Names): Reading {

@@ -159,7 +159,8 @@ export class Wanted {
     if (before !== node) {
       await desired.move(id, node);
       if (before !== undefined) await mirrors.leave({ n, id, node: before });
-      await mirrors.enter({ n, id, node });
+      const model = `${doc.metadata.namespace ?? 'default'}/${doc.spec.model}`;
+      await mirrors.enter({ n, id, node, model });
     }
     // The rev of the move itself, so that the former node's copy loses and coming back wins.
     if (before !== undefined && before !== node) await this.bury(before, 'Device', id, rev);

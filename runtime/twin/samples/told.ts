@@ -11,7 +11,7 @@ import { decode } from './samples-file.ts';
 /** Rows that one page looks at, however small they are. */
 const MOST_ROWS = 4_000;
 /** What an item takes on the wire beside its value, and a series beside its names. */
-const ITEM_BYTES = 16;
+const ITEM_BYTES = 20;
 const SERIES_BYTES = 60;
 
 /** The first page above the cursor, of about so many bytes and at least one item; undefined when there is nothing. */
@@ -71,7 +71,10 @@ function rowsAfter(db: Database, position: number): IterableIterator<Row> {
 
 class Draft {
   bytes = 0;
-  readonly #rows = new Map<number, { readonly since: number; readonly items: PastItem[] }>();
+  readonly #rows = new Map<
+    number,
+    Omit<SeriesPast, 'device' | 'property' | 'items'> & { items: PastItem[] }
+  >();
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -80,7 +83,7 @@ class Draft {
 
   add(row: Row): void {
     const { series, at, cause, to } = row;
-    const held = this.#rows.get(series) ?? { since: at, items: [] };
+    const held = this.#rows.get(series) ?? { since: at, n: row.n, items: [] };
     if (held.items.length === 0) {
       this.#rows.set(series, held);
       this.bytes += SERIES_BYTES;
@@ -93,7 +96,8 @@ class Draft {
     }
     const { value, quality } = decode(row.kind, row.value);
     if (typeof row.value === 'string') this.bytes += row.value.length;
-    items.push(quality === 'good' ? [at - since, value] : [at - since, value, quality]);
+    const n = row.n - held.n;
+    items.push(quality === 'good' ? [at - since, n, value] : [at - since, n, value, quality]);
   }
 
   series(): readonly SeriesPast[] {
