@@ -1,0 +1,13 @@
+/** `#protocol/query`: the query language, without any input or output. LANGUAGE.md is its specification. */
+export { type Catalog, catalogOf, type CatalogProperty, type Declared } from './catalog.ts';
+export { check, type CheckContext } from './check.ts';
+export { faultOf, type QueryCode, QueryError, type QueryFault, type Span } from './error.ts';
+export { evaluateSelect, type PageOf, type PageRows } from './evaluate.ts';
+export type { Fleet } from './fleet.ts';
+export { QUERY_LIMITS } from './limits.ts';
+export { parse } from './parse.ts';
+export type { Checked, CheckedSelect, CheckedUpdate, Column, Source } from './typed.ts';
+export { type SqlCatalog } from './sql/catalog.ts';
+export { compileSelect, type CompiledQuery, type CompileOptions } from './sql/compile.ts';
+export { type Candidate, candidatesFor } from './sql/starts.ts';
+export { mirrored } from './value.ts';
