@@ -6,12 +6,14 @@ import type { SqlValue } from './sql/dialect.ts';
 import { catalogOf } from './catalog.ts';
 import { DECLARED, type RawDevice, type RawFleet, shownModel } from './random-fleet.fixture.ts';
 
+type RowOf = Readonly<Record<string, SqlValue>>;
+
 export type TableRows = Readonly<Record<string, readonly Readonly<Record<string, SqlValue>>[]>>;
 
 const CREATED = Date.UTC(2026, 10, 1) + 123;
 
 export function rowsOfFleet({ devices, nodes, models }: RawFleet): TableRows {
-  const objects = [
+  const objects: readonly RowOf[] = [
     ...devices.map((device) => object(device.n, 'Device', { ...device, doc: deviceDoc(device) })),
     ...nodes.map(({ n, name, labels }) => {
       const metadata = { name, labels };
@@ -27,7 +29,8 @@ export function rowsOfFleet({ devices, nodes, models }: RawFleet): TableRows {
   ];
   const told = nodes.filter((node) => node.told !== undefined);
   return {
-    objects,
+    objects: objects.map(({ doc: _doc, ...row }) => row),
+    docs: objects.map(({ n = null, doc = null }) => ({ n, doc })),
     labels: [...devices, ...nodes].flatMap(({ n, labels }) => {
       return Object.entries(labels).map(([key, value]) => ({ n, key, value }));
     }),
@@ -89,8 +92,6 @@ function deviceDoc({ namespace, name, labels, model, node }: RawDevice): unknown
 const reasonText = (code: string | undefined): string | null =>
   code === undefined ? null : JSON.stringify({ code, message: '' });
 
-type RowOf = Readonly<Record<string, SqlValue>>;
-
 function mirrorsOf({ n: dev, twins }: RawDevice): readonly RowOf[] {
   return [...twins].flatMap(([name, twin]) => {
     const { reported, judged } = twin;
@@ -133,28 +134,3 @@ export function sqlCatalogOf({ devices, models, nodes }: RawFleet): SqlCatalog {
     rows: { devices: devices.length, properties, nodes: nodes.length, models: models.length },
   };
 }
-
-/** The store's tables, as SQLite spells them. */
-export const SCHEMA = `
-  CREATE TABLE objects (kind TEXT NOT NULL, id TEXT NOT NULL, n INTEGER NOT NULL UNIQUE, namespace TEXT NOT NULL, name TEXT NOT NULL,
-    uid TEXT NOT NULL, doc TEXT NOT NULL, node TEXT, model TEXT, rev INTEGER NOT NULL, pos INTEGER NOT NULL,
-    born INTEGER NOT NULL, generation INTEGER NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (kind, id));
-  CREATE INDEX objects_pos ON objects (kind, node, pos);
-  CREATE INDEX objects_model ON objects (namespace, model, node) WHERE kind = 'Device';
-  CREATE TABLE labels (n INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (n, key)) WITHOUT ROWID;
-  CREATE INDEX labels_value ON labels (key, value, n);
-  CREATE TABLE names (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-  CREATE TABLE mirrors (dev INTEGER NOT NULL, prop INTEGER NOT NULL, value TEXT, num REAL, text TEXT, type TEXT, quality TEXT,
-    at INTEGER, reason TEXT, rev INTEGER, verdict TEXT, verdict_reason TEXT, stored INTEGER, sent INTEGER,
-    confirmed INTEGER, PRIMARY KEY (dev, prop)) WITHOUT ROWID;
-  CREATE INDEX mirrors_num ON mirrors (prop, num, dev);
-  CREATE INDEX mirrors_text ON mirrors (prop, text, dev) WHERE text IS NOT NULL;
-  CREATE INDEX mirrors_quality ON mirrors (prop, quality, dev) WHERE quality <> 'good';
-  CREATE INDEX mirrors_verdict ON mirrors (prop, verdict, dev) WHERE verdict <> 'applied';
-  CREATE TABLE conditions (n INTEGER PRIMARY KEY, state TEXT NOT NULL, reason TEXT, last_seen INTEGER);
-  CREATE TABLE desired (device TEXT NOT NULL, property TEXT NOT NULL, node TEXT NOT NULL, value TEXT NOT NULL, rev INTEGER NOT NULL,
-    pos INTEGER NOT NULL, accepted INTEGER NOT NULL, expires INTEGER, PRIMARY KEY (device, property)) WITHOUT ROWID;
-  CREATE INDEX desired_property ON desired (property, device);
-  CREATE TABLE nodes (name TEXT PRIMARY KEY, state TEXT NOT NULL, facts TEXT NOT NULL, epoch TEXT NOT NULL, stored INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE progress (node TEXT PRIMARY KEY, seq INTEGER NOT NULL, last_seen INTEGER NOT NULL) WITHOUT ROWID;
-`;

@@ -10,4 +10,4 @@ export type { Checked, CheckedSelect, CheckedUpdate, Column, Source } from './ty
 export { type SqlCatalog } from './sql/catalog.ts';
 export { compileSelect, type CompiledQuery, type CompileOptions } from './sql/compile.ts';
 export { type Candidate, candidatesFor } from './sql/starts.ts';
-export { mirrored } from './value.ts';
+export { canonical, mirrored } from './value.ts';

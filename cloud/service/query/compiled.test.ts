@@ -8,7 +8,7 @@ import {
   type Found,
   isSameAnswer,
 } from '#cloud/protocol/query/answers.fixture.ts';
-import { rowsOfFleet, SCHEMA, sqlCatalogOf } from '#cloud/protocol/query/fleet-rows.fixture.ts';
+import { rowsOfFleet, sqlCatalogOf } from '#cloud/protocol/query/fleet-rows.fixture.ts';
 import { randomQuery } from '#cloud/protocol/query/random-query.fixture.ts';
 import {
   fleetOf,
@@ -17,6 +17,7 @@ import {
   type RawFleet,
 } from '#cloud/protocol/query/random-fleet.fixture.ts';
 import { Random } from '#cloud/protocol/query/random.fixture.ts';
+import { migrate } from '../store/schema.ts';
 
 const opened: Database.Database[] = [];
 after(() => {
@@ -26,7 +27,7 @@ after(() => {
 function databaseOf(raw: RawFleet): Asked {
   const db = new Database(':memory:');
   opened.push(db);
-  db.exec(SCHEMA);
+  migrate(db, ':memory:');
   for (const [table, rows] of Object.entries(rowsOfFleet(raw))) {
     for (const row of rows) {
       const columns = Object.keys(row);

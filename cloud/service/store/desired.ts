@@ -1,7 +1,7 @@
 /** Desired values: one row per device and property; a withdrawn one stays as `null`, so that its rev still counts. */
 import type { Json } from '@limpet/dmi';
+import { canonical } from '#protocol/query';
 import type { Past } from '../history/past.ts';
-import { canonical } from './objects.ts';
 import type { Sql } from './sql.ts';
 import { DESIRED, type DesiredRow } from './tables.ts';
 import { ANY_NODE } from './tombstones.ts';

@@ -4,9 +4,10 @@
  */
 import type { Json } from '@limpet/dmi';
 import type { DeviceState, Quality, Reason, Reported, Stages, Verdict } from '@limpet/dmi/manifest';
+import { mirrored } from '#protocol/query';
 import type { Past } from '../history/past.ts';
 import type { Names } from './names.ts';
-import { canonical, type Owned } from './objects.ts';
+import type { Owned } from './objects.ts';
 import { one, type Sql } from './sql.ts';
 import {
   type ConditionRow,
@@ -45,8 +46,6 @@ export interface Spot {
 
 /** What `strays` of a device as a whole have for a property. */
 const WHOLE = '';
-/** Of a text so much is indexed. */
-const INDEXED_TEXT = 256;
 
 export class Mirrors {
   readonly #sql: Sql;
@@ -191,7 +190,7 @@ function mirrorRow({ dev, prop }: Spot, { reported, judged }: Mirror): MirrorRow
 
 function reportedColumns(reported: Reported<number> | undefined) {
   return {
-    ...valueColumns(reported?.value ?? null),
+    ...mirrored(reported?.value ?? null),
     quality: reported?.quality ?? null,
     at: reported?.at ?? null,
     reason: reported?.reason === undefined ? null : JSON.stringify(reported.reason),
@@ -208,18 +207,6 @@ function judgedColumns(judged: Judged | undefined) {
     sent,
     confirmed,
   };
-}
-
-/** What a value is compared by, beside itself. */
-function valueColumns(value: Json): Pick<MirrorRow, 'value' | 'num' | 'text' | 'type'> {
-  if (value === null) return { value: null, num: null, text: null, type: null };
-  const text = canonical(value);
-  if (typeof value === 'number') return { value: text, num: value, text: null, type: 'n' };
-  if (typeof value === 'boolean') return { value: text, num: Number(value), text: null, type: 'b' };
-  if (typeof value !== 'string') return { value: text, num: null, text: null, type: 'j' };
-  // Integers beyond 2^53 are strings of digits.
-  const num = /^-?\d{16,20}$/.test(value) ? Number(value) : null;
-  return { value: text, num, text: value.slice(0, INDEXED_TEXT), type: 't' };
 }
 
 export function mirrorOf(row: MirrorRow): Mirror {

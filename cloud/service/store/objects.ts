@@ -1,5 +1,4 @@
 /** Resources as wanted. Methods that change run inside a transaction. */
-import type { Json } from '@limpet/dmi';
 import type { DeviceModel, Device, FieldOwner, Kind, Node } from '@limpet/dmi/manifest';
 import type { Past } from '../history/past.ts';
 import { one, type Sql } from './sql.ts';
@@ -184,12 +183,4 @@ export class Objects {
     const rows = await this.#sql.all<{ id: string }>(text, ...values);
     return rows.map(({ id }) => id);
   }
-}
-
-/** JSON with the keys of objects in order, so that equal values are equal texts. */
-export function canonical(value: Json): string {
-  return JSON.stringify(value, (_, part: Json) => {
-    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  });
 }

@@ -102,12 +102,12 @@ type Column = (context: LeafContext) => string;
 const doc =
   (...path: string[]): Column =>
   ({ params, tables }) =>
-    jsonAt(params, `${tables.object()}.doc`, path).text();
+    jsonAt(params, tables.doc(), path).text();
 
 const modelDoc =
   (...path: string[]): Column =>
   ({ params, tables }) =>
-    jsonAt(params, `${tables.model()}.doc`, path).text();
+    jsonAt(params, tables.modelDoc(), path).text();
 
 const own =
   (column: string): Column =>
@@ -122,7 +122,7 @@ const READ: Readonly<Record<string, Column>> = {
   created: ({ tables }) => `(${tables.object()}.created / 1000 * 1000)`,
   description: doc('spec', 'description'),
   labels: ({ params, tables }) =>
-    `COALESCE(${jsonAt(params, `${tables.object()}.doc`, ['metadata', 'labels']).json()}, '{}')`,
+    `COALESCE(${jsonAt(params, tables.doc(), ['metadata', 'labels']).json()}, '{}')`,
   model: (context) => own(context.source === 'models' ? 'name' : 'model')(context),
   node: (context) => own(context.source === 'nodes' ? 'name' : 'node')(context),
   state: ({ source, tables }) => {
@@ -162,7 +162,8 @@ function properties({ params }: LeafContext): string {
   return `(SELECT '{' || COALESCE(${members}, '') || '}' ${from})`;
 }
 
-function propertyCount({ params }: LeafContext): string {
-  if (params.dialect === 'sqlite') return "json_array_length(o.doc, '$.spec.properties')";
-  return "json_array_length(o.doc::json #> '{spec,properties}')";
+function propertyCount({ params, tables }: LeafContext): string {
+  const doc = tables.doc();
+  if (params.dialect === 'sqlite') return `json_array_length(${doc}, '$.spec.properties')`;
+  return `json_array_length(${doc}::json #> '{spec,properties}')`;
 }

@@ -55,10 +55,20 @@ export class Tables {
     return this.#join('pr', `LEFT JOIN progress pr ON pr.node = ${this.#nodeName()}`);
   }
 
+  /** The device's model as an object. */
   model(): string {
     const o = this.object();
     const on = `m.kind = 'DeviceModel' AND m.id = ${o}.namespace || '/' || ${o}.model`;
     return this.#join('m', `LEFT JOIN objects m ON ${on}`);
+  }
+
+  /** The resource's document, and its model's. */
+  doc(): string {
+    return `${this.#join('od', `LEFT JOIN docs od ON od.n = ${this.object()}.n`)}.doc`;
+  }
+
+  modelDoc(): string {
+    return `${this.#join('md', `LEFT JOIN docs md ON md.n = ${this.model()}.n`)}.doc`;
   }
 
   propertyName(): string {
