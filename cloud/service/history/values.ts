@@ -1,7 +1,7 @@
 /** A past value as a row has it: numbers as numbers, the rest as text. */
 import type { Json } from '@limpet/dmi';
 import type { Quality } from '@limpet/dmi/manifest';
-import { canonical } from '../store/objects.ts';
+import { canonical } from '#protocol/query';
 import type { SampleRow } from './tables.ts';
 
 const QUALITIES: readonly Quality[] = ['good', 'stale', 'bad'];
