@@ -2,6 +2,7 @@
 import process from 'node:process';
 import { Misconfigured } from '@limpet/dmi';
 import { type CloudService, startCloud } from '../cloud/service/main.ts';
+import { StoreUnusable } from '../cloud/service/store/errors.ts';
 import { systemClock } from '../runtime/kernel/clock.ts';
 import { createLog } from '../runtime/kernel/log.ts';
 import { CliError } from './cli-error.ts';
@@ -31,6 +32,9 @@ async function start(
   } catch (error) {
     if (error instanceof Misconfigured) {
       throw new CliError(78, error.code, error.message, { cause: error });
+    }
+    if (error instanceof StoreUnusable) {
+      throw new CliError(error.exit, error.code, error.message, { cause: error });
     }
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw error;

@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import type { Act } from './verb.ts';
 
 export interface CloudOptions {
-  readonly data: string;
+  readonly data?: string;
+  readonly store?: string;
+  readonly storePasswordFile?: string;
   readonly listen: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -17,7 +19,9 @@ export function declareCloud(program: Command, act: Act): void {
   program
     .command('cloud')
     .description('run the cloud service: hub for edges, and the API')
-    .requiredOption('--data <folder>', 'where it keeps its database')
+    .option('--data <folder>', 'where it keeps its database, a SQLite file')
+    .option('--store <url>', 'keeps it in PostgreSQL instead: postgres://USER@HOST/DATABASE')
+    .option('--store-password-file <file>', 'file with the password for --store')
     .option('--listen <address>', 'HOST:PORT; port 0 picks a free one', '127.0.0.1:8440')
     .option('--tls-cert <file>', 'certificate, in PEM: needed beyond loopback')
     .option('--tls-key <file>', 'its private key, in PEM')
@@ -31,7 +35,13 @@ export function declareCloud(program: Command, act: Act): void {
 Examples:
   limpet cloud --data ./cloud-data
   limpet cloud --data /var/lib/limpet --listen 0.0.0.0:8440 \\
-    --tls-cert cert.pem --tls-key key.pem --token-file token`,
+    --tls-cert cert.pem --tls-key key.pem --token-file token
+  limpet cloud --store postgres:///limpet
+  limpet cloud --store postgres://limpet@db.example.com/limpet --store-password-file password
+
+--store takes what psql takes (PGPASSWORD and ~/.pgpass too): ?host=/SOCKET/FOLDER, ?sslmode=disable|require|verify-ca|
+verify-full (verify-full beyond loopback), ?sslrootcert=FILE, ?sslcert=FILE&sslkey=FILE; and ?schema=NAME, by default limpet.
+One service at a time writes a schema; it takes 5 connections.`,
     )
     .action((options: CloudOptions) =>
       act(async () => (await import('../run-cloud.ts')).runCloud(options)),

@@ -7,7 +7,7 @@ import type { Json } from '@limpet/dmi';
 import type { Device, Resource } from '@limpet/dmi/manifest';
 import { ApiError, type Awaitable, type Document, merging, type Sight } from '#protocol/api';
 import { CloudBackend } from './backend.ts';
-import { BOILER, BOILER_1, clockAt, silent, type Writes, writesTo } from './testing.ts';
+import { BOILER, BOILER_1, clockAt, placeOf, silent, type Writes, writesTo } from './testing.ts';
 import type { Owned } from './store/objects.ts';
 import { CloudStore } from './store/store.ts';
 
@@ -27,7 +27,7 @@ let files = 0;
 beforeEach(async (t) => {
   clock = clockAt(Date.UTC(2026, 10, 21));
   files += 1;
-  store = await CloudStore.open({ path: join(folder, `${files}.db`), clock, log: silent });
+  store = await CloudStore.open({ path: placeOf(join(folder, `${files}.db`)), clock, log: silent });
   backend = new CloudBackend(store);
   writes = writesTo(backend);
   (t as { after(task: () => Promise<void>): void }).after(() => store.close());

@@ -9,7 +9,7 @@ import { WebSocket } from 'ws';
 import type { FromCloud, FromEdge } from '#protocol';
 import { ApiClient, ApiError } from '#protocol/api';
 import { startCloud } from './main.ts';
-import { BOILER, BOILER_1, FACTS, silent } from './testing.ts';
+import { BOILER, BOILER_1, FACTS, silent, urlOf } from './testing.ts';
 
 const target = { kind: 'Device', namespace: 'default', name: 'boiler-1' } as const;
 const asked = { method: 'ignite', input: { power: 3 }, timeoutMs: 5_000 };
@@ -23,7 +23,12 @@ const IGNITE = {
 async function cloud(t: TestContext) {
   const data = mkdtempSync(path.join(tmpdir(), 'limpet-calls-'));
   t.after(() => rmSync(data, { recursive: true, force: true }));
-  const service = await startCloud({ data, listen: '127.0.0.1:0', log: silent });
+  const service = await startCloud({
+    data,
+    store: urlOf(data),
+    listen: '127.0.0.1:0',
+    log: silent,
+  });
   t.after(() => service.close());
   const client = new ApiClient({ url: service.url });
   await client.create({ ...BOILER, spec: { ...BOILER.spec, methods: [IGNITE] } });

@@ -10,7 +10,7 @@ import type { Device } from '@limpet/dmi/manifest';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { FromCloud, FromEdge } from '#protocol';
 import { type CloudOptions, startCloud } from './main.ts';
-import { BOILER, BOILER_1, FACTS, silent } from './testing.ts';
+import { BOILER, BOILER_1, FACTS, silent, urlOf } from './testing.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'limpet-cloud-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,7 +19,8 @@ let folders = 0;
 async function cloud(t: TestContext, options: Partial<CloudOptions> = {}): Promise<string> {
   folders += 1;
   const log = silent;
-  const rest = { data: path.join(folder, `${folders}`), listen: '127.0.0.1:0', log, ...options };
+  const data = path.join(folder, `${folders}`);
+  const rest = { data, store: urlOf(data), listen: '127.0.0.1:0', log, ...options };
   const service = await startCloud(rest);
   t.after(() => service.close());
   return service.url;
@@ -192,7 +193,8 @@ test('an edge that answers no heartbeat, or never says hello, is let go and show
   const state = async (name: string) =>
     (await ask<{ status: { state: string } }>(`${url}/apis/limpet.dev/v1/nodes/${name}`)).status
       .state;
-  assert.equal(await state('gateway-1'), 'offline');
+  // Shown as soon as it is on the disk.
+  while ((await state('gateway-1')) !== 'offline') await new Promise(setImmediate);
   assert.equal(await state('gateway-2'), 'online');
   alive.socket.close();
 });
@@ -330,7 +332,7 @@ test(
       await dying;
       service = await run();
       const device = await ask<Device>(`${service.url}${devices}/boiler-1`);
-      const kept = Number(device.metadata.annotations?.['wanted']);
+      const kept = Number(device.metadata.annotations?.['wanted'] ?? 0);
       assert.ok(kept >= answered, `answered ${answered}, kept ${kept}`);
       answered = kept;
       const value = Number(device.status?.twin['temperature']?.reported?.value);

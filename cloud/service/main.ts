@@ -2,7 +2,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Clock, type Log, Misconfigured } from '@limpet/dmi';
@@ -12,7 +11,13 @@ import { CloudBackend } from './backend.ts';
 import { Hub } from './hub/hub.ts';
 import { leaveAll } from './hub/presence.ts';
 import { HistoryKeeper } from './history/keeper.ts';
-import { checkSettings, type CloudSettings, type Listening, retentionOf } from './settings.ts';
+import {
+  checkSettings,
+  type CloudSettings,
+  type Listening,
+  placeOf,
+  retentionOf,
+} from './settings.ts';
 import { StoreUnusable } from './store/errors.ts';
 import { CloudStore } from './store/store.ts';
 
@@ -67,10 +72,11 @@ export async function startCloud(options: CloudOptions): Promise<CloudService> {
   }
 }
 
-async function openStore({ data, log, ...settings }: CloudOptions): Promise<CloudStore> {
-  const history = retentionOf({ data, ...settings });
+async function openStore(options: CloudOptions): Promise<CloudStore> {
+  const { log } = options;
+  const history = retentionOf(options);
   try {
-    return await CloudStore.open({ path: path.join(data, 'cloud.db'), clock, log, history });
+    return await CloudStore.open({ path: placeOf(options, log), clock, log, history });
   } catch (error) {
     if (!(error instanceof StoreUnusable) || error.exit !== 78) throw error;
     throw new Misconfigured(error.code, error.message, { cause: error });
@@ -160,6 +166,8 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       data: { type: 'string' },
+      store: { type: 'string' },
+      'store-password-file': { type: 'string' },
       listen: { type: 'string', default: '127.0.0.1:8440' },
       'tls-cert': { type: 'string' },
       'tls-key': { type: 'string' },
@@ -173,7 +181,9 @@ if (import.meta.main) {
   const log = lineLog({});
   try {
     await startCloud({
-      data: values.data ?? 'cloud-data',
+      data: values.data ?? (values.store === undefined ? 'cloud-data' : undefined),
+      store: values.store,
+      storePasswordFile: values['store-password-file'],
       listen: values.listen,
       tlsCert: values['tls-cert'],
       tlsKey: values['tls-key'],

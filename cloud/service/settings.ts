@@ -1,13 +1,20 @@
 /** What the operator asked for, checked before anything is opened. */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
 import { createSecureContext } from 'node:tls';
 import { type Log, Misconfigured } from '@limpet/dmi';
 import { duration, parseQuantity } from '@limpet/dmi/manifest';
 import type { Retention } from './history/slices.ts';
+import { parseTarget, type Target } from './store/postgres/target.ts';
 
 export interface CloudSettings {
-  /** Folder of the database; made when absent. */
-  readonly data: string;
+  /** Folder of the database; made when absent. Not used with `store`. */
+  readonly data?: string | undefined;
+  /** `postgres://…`: the database is there. */
+  readonly store?: string | undefined;
+  /** File with the password for it. */
+  readonly storePasswordFile?: string | undefined;
   /** `HOST:PORT`, `[::1]:PORT` for IPv6; port 0 picks a free one. */
   readonly listen: string;
   /** PEM files; both or none. */
@@ -73,6 +80,28 @@ export function retentionOf({ history, historyBytes }: CloudSettings): Retention
     throw new Misconfigured('CLOUD_HISTORY', message);
   }
   return { ageMs, bytes };
+}
+
+/**
+ * Where the database is: a file of SQLite, or PostgreSQL.
+ * @throws Misconfigured CLOUD_STORE, StoreUnusable STORE_URL
+ */
+export function placeOf(
+  { data, store, storePasswordFile }: CloudSettings,
+  log: Log,
+): string | Target {
+  const file = data === undefined ? undefined : path.join(data, 'cloud.db');
+  if (store !== undefined) {
+    if (file !== undefined && existsSync(file)) log.warn('database in --data not used', { file });
+    return parseTarget(store, { env: process.env, passwordFile: storePasswordFile });
+  }
+  if (storePasswordFile !== undefined) {
+    throw new Misconfigured('CLOUD_STORE', '--store-password-file goes with --store postgres://…');
+  }
+  if (file !== undefined) return file;
+  const message =
+    'Say where the database is: --data FOLDER, or --store postgres://USER@HOST/DATABASE.';
+  throw new Misconfigured('CLOUD_STORE', message);
 }
 
 /** Whether a host name or address can only mean this machine. */

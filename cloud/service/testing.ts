@@ -1,4 +1,6 @@
 /** What the tests of this room share: a boiler, a clock that is told the time, a silent log. */
+import { createHash } from 'node:crypto';
+import process from 'node:process';
 import type { Clock, Log } from '@limpet/dmi';
 import type { Device, DeviceModel, NodeFacts, Resource } from '@limpet/dmi/manifest';
 import {
@@ -10,6 +12,7 @@ import {
   replacement,
   type Target,
 } from '#protocol/api';
+import { parseTarget, type Target as Database } from './store/postgres/target.ts';
 
 export const BOILER: DeviceModel = {
   apiVersion: 'limpet.dev/v1',
@@ -62,6 +65,19 @@ export const silent: Log = {
   error: () => {},
   with: () => silent,
 };
+
+/** Of a store under test: a schema of the PostgreSQL that `LIMPET_TEST_STORE` names, the same for the same file. */
+export function urlOf(file: string): string | undefined {
+  const url = process.env['LIMPET_TEST_STORE'];
+  if (!url) return undefined;
+  return `${url}&schema=test_${createHash('sha256').update(file).digest('hex').slice(0, 20)}`;
+}
+
+/** Where a store under test is: the file, or what stands in its place. */
+export function placeOf(file: string): string | Database {
+  const url = urlOf(file);
+  return url === undefined ? file : parseTarget(url, { env: {} });
+}
 
 /** A clock whose hands the test moves. */
 export function clockAt(ms: number): Pick<Clock, 'now' | 'monotonic'> & {

@@ -1,6 +1,7 @@
 /** The cloud: the real store and sessions, on a disk, with a hub small enough to foresee. */
 import { Reports } from '#cloud/service/hub/reports.ts';
 import { CloudStore, type Reading, type Writing } from '#cloud/service/store/store.ts';
+import { placeOf } from '#cloud/service/testing.ts';
 import type { FromCloud } from '#protocol';
 import type { Log } from '@limpet/dmi';
 import type { CloudEnd, Connection } from './connection.ts';
@@ -141,7 +142,7 @@ export class SimCloud {
   async #open(): Promise<void> {
     const { disk, clock, log, variant } = this.#options;
     const soon = (task: () => void): void => void this.#tasks.push(task);
-    const store = await CloudStore.open({ path: disk.path, clock, log, soon });
+    const store = await CloudStore.open({ path: placeOf(disk.path), clock, log, soon });
     store.onChange(({ nodes }) => {
       for (const [node, session] of this.#live) {
         if (nodes === 'all' || nodes.has(node)) session.wantedChanged();

@@ -3,13 +3,22 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, beforeEach } from 'node:test';
+import { after, afterEach, beforeEach } from 'node:test';
 import type { Device, Kind } from '@limpet/dmi/manifest';
 import type { FromCloud, FromEdge, StateRow, WantedRow } from '#protocol';
 import type { Document } from '#protocol/api';
 import { CloudBackend } from '../backend.ts';
 import { CloudStore } from '../store/store.ts';
-import { BOILER, BOILER_1, clockAt, FACTS, silent, type Writes, writesTo } from '../testing.ts';
+import {
+  BOILER,
+  BOILER_1,
+  clockAt,
+  FACTS,
+  placeOf,
+  silent,
+  type Writes,
+  writesTo,
+} from '../testing.ts';
 import { Reports } from './reports.ts';
 import { CloudSession } from './session.ts';
 
@@ -32,15 +41,17 @@ let sessions: Map<string, CloudSession>;
 /** Runs what waits for its turn, as the event loop would. */
 export async function turn(): Promise<void> {
   for (const task of tasks.splice(0)) task();
-  await new Promise((resolve) => setImmediate(resolve));
+  do await new Promise((resolve) => setImmediate(resolve));
+  while (store.busy);
 }
 
+afterEach(() => store.close());
 beforeEach(async () => {
   clock = clockAt(T0);
   tasks = [];
   sessions = new Map();
   store = await CloudStore.open({
-    path: join(folder, `${(files += 1)}.db`),
+    path: placeOf(join(folder, `${(files += 1)}.db`)),
     clock,
     log: silent,
     soon: (task) => void tasks.push(task),

@@ -2,7 +2,17 @@
 
 /** The disk refused (full, IO error) or a ceiling was reached: nothing of this write is kept; trying later may work. */
 export class StoreFailed extends Error {
-  readonly code: 'DISK_FULL' | 'DISK_IO' | 'STORE_BUSY' | 'STORE_CORRUPT' | 'STORE_CLOSED';
+  readonly code:
+    | 'DISK_FULL'
+    | 'DISK_IO'
+    | 'STORE_AWAY'
+    | 'STORE_BUSY'
+    | 'STORE_CLOSED'
+    | 'STORE_CORRUPT'
+    | 'STORE_DENIED'
+    | 'STORE_MISSING'
+    | 'STORE_READ_ONLY'
+    | 'STORE_TAKEN';
 
   constructor(code: StoreFailed['code'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -11,21 +21,40 @@ export class StoreFailed extends Error {
   }
 }
 
+/** May be different in a minute, or wants somebody at the database: not a matter of the command line. */
+const PASSING: ReadonlySet<string> = new Set([
+  'STORE_AWAY',
+  'STORE_CORRUPT',
+  'STORE_DISK',
+  'STORE_LOCKED',
+  'STORE_READ_ONLY',
+  'STORE_TAKEN',
+]);
+
 /** The database cannot be opened. `exit` is the code the process should end with. */
 export class StoreUnusable extends Error {
   readonly code:
-    | 'STORE_NEWER'
-    | 'STORE_LOCKED'
+    | 'STORE_AWAY'
     | 'STORE_CORRUPT'
+    | 'STORE_DENIED'
+    | 'STORE_DISK'
+    | 'STORE_LOCKED'
+    | 'STORE_MISSING'
+    | 'STORE_NEWER'
     | 'STORE_NOT_OURS'
-    | 'STORE_UNREADABLE';
+    | 'STORE_OLD'
+    | 'STORE_READ_ONLY'
+    | 'STORE_TAKEN'
+    | 'STORE_TLS'
+    | 'STORE_UNREADABLE'
+    | 'STORE_URL';
   readonly exit: 1 | 78;
 
   constructor(code: StoreUnusable['code'], message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'StoreUnusable';
     this.code = code;
-    this.exit = code === 'STORE_CORRUPT' || code === 'STORE_LOCKED' ? 1 : 78;
+    this.exit = PASSING.has(code) ? 1 : 78;
   }
 }
 

@@ -71,6 +71,11 @@ export class GroupCommit<Tx> {
     });
   }
 
+  /** A transaction is under way. */
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Works that wait for their transaction. */
   get waiting(): number {
     return this.#waiting.length;

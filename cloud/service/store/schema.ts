@@ -3,6 +3,7 @@ import type { Database } from 'better-sqlite3';
 import { REVISIONS_SCHEMA } from '../history/revisions.ts';
 import { HISTORY_SCHEMA } from '../history/tables.ts';
 import { StoreUnusable } from './errors.ts';
+import type { Tables } from './postgres/edition.ts';
 
 /** The present schema, as SQLite spells it; see tables.ts for what it holds. */
 const SCHEMA = `
@@ -185,6 +186,18 @@ const SECOND = `
 `;
 
 const MIGRATIONS: readonly string[] = [FIRST, SECOND];
+
+/**
+ * The same for PostgreSQL, which never had the first schema. Texts are ordered by their bytes, as in SQLite.
+ */
+export const POSTGRES_TABLES: Tables = {
+  version: MIGRATIONS.length,
+  create: SCHEMA.replaceAll(' INTEGER', ' BIGINT')
+    .replaceAll(' REAL', ' DOUBLE PRECISION')
+    .replaceAll(' TEXT', ' TEXT COLLATE "C"')
+    .replaceAll(' WITHOUT ROWID', ''),
+  upgrades: new Map(),
+};
 
 /** 'Limp' in ASCII: tells our database from somebody else's. */
 const APPLICATION_ID = 0x4c696d70;

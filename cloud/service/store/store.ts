@@ -6,14 +6,15 @@ import type { Retention } from '../history/slices.ts';
 import { Deletions } from './deletions.ts';
 import { DesiredValues } from './desired.ts';
 import type { StoreFailed } from './errors.ts';
+import { openEngine } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Line } from './line.ts';
 import { Mirrors } from './mirrors.ts';
 import { Names } from './names.ts';
 import { Nodes } from './nodes.ts';
 import { Objects } from './objects.ts';
+import type { Target } from './postgres/target.ts';
 import type { Engine, Sql, Writer } from './sql.ts';
-import { openSqlite } from './sqlite.ts';
 import { Tombstones } from './tombstones.ts';
 import { type Changed, Touched } from './touched.ts';
 import { View } from './view.ts';
@@ -21,8 +22,8 @@ import { Wanted } from './wanted.ts';
 import { WantedStream } from './wanted-stream.ts';
 
 export interface StoreOptions {
-  /** A file of SQLite. */
-  readonly path: string;
+  /** A file of SQLite, or a database of PostgreSQL. */
+  readonly path: string | Target;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly log: Log;
   /** How much of the past is kept; without it, none. */
@@ -73,10 +74,11 @@ export class CloudStore {
   readonly #listeners = new Set<(changed: Changed) => void>();
   #failing: string | undefined;
   #version: number;
+  #reading = 0;
 
   /** @throws StoreUnusable saying what to do. */
   static async open(options: StoreOptions): Promise<CloudStore> {
-    const engine = openSqlite(options.path);
+    const engine = await openEngine(options.path, options.log);
     try {
       const touched = new Touched();
       return new CloudStore(
@@ -120,8 +122,18 @@ export class CloudStore {
     return this.#version;
   }
 
-  read<T>(work: (reading: Reading) => Promise<T>): Promise<T> {
-    return this.#engine.read((sql) => work(readingOn(sql, this.#writing.names)));
+  async read<T>(work: (reading: Reading) => Promise<T>): Promise<T> {
+    this.#reading++;
+    try {
+      return await this.#engine.read((sql) => work(readingOn(sql, this.#writing.names)));
+    } finally {
+      this.#reading--;
+    }
+  }
+
+  /** A transaction or a read is under way. */
+  get busy(): boolean {
+    return this.commit.busy || this.#reading > 0;
   }
 
   /** Told after each commit. Returns the way to stop. */

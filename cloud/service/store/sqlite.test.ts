@@ -1,0 +1,127 @@
+/** What is special to the store on a file of SQLite. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, beforeEach, test } from 'node:test';
+import Sqlite from 'better-sqlite3';
+import { BOILER, BOILER_1, clockAt, silent } from '../testing.ts';
+import { StoreUnusable } from './errors.ts';
+import { GroupCommit } from './group-commit.ts';
+import { one, type Sql } from './sql.ts';
+import { openSqlite } from './sqlite.ts';
+import { CloudStore } from './store.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'limpet-store-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const clock = clockAt(Date.UTC(2026, 10, 21));
+let file: string;
+let files = 0;
+beforeEach(() => {
+  files += 1;
+  file = path.join(folder, `${files}`, 'cloud.db');
+});
+
+const open = (): Promise<CloudStore> => CloudStore.open({ path: file, clock, log: silent });
+
+async function refusal(): Promise<StoreUnusable> {
+  try {
+    await (await open()).close();
+  } catch (error) {
+    assert.ok(error instanceof StoreUnusable, String(error));
+    return error;
+  }
+  throw new Error('it opened');
+}
+
+test('a database in use by another process is refused, and free again once that was killed', async () => {
+  await (await open()).close();
+  const script = `const D = require('better-sqlite3'); new D(${JSON.stringify(`${file}.lock`)}).exec('BEGIN EXCLUSIVE');
+    console.log('held'); setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(holder.stdout, 'readable');
+  const error = await refusal();
+  assert.deepEqual([error.code, error.exit], ['STORE_LOCKED', 1]);
+  holder.kill('SIGKILL');
+  await once(holder, 'exit');
+  await (await open()).close();
+});
+
+test('a database from a newer program is refused and left as it is', async () => {
+  await (await open()).close();
+  const db = new Sqlite(file);
+  db.pragma('user_version = 99');
+  db.close();
+  const error = await refusal();
+  assert.deepEqual([error.code, error.exit], ['STORE_NEWER', 78]);
+  assert.match(error.message, /schema 99/);
+});
+
+test('a database of another program is refused', async () => {
+  await (await open()).close();
+  rmSync(file);
+  const db = new Sqlite(file);
+  db.exec('CREATE TABLE theirs (a)');
+  db.close();
+  assert.equal((await refusal()).code, 'STORE_NOT_OURS');
+});
+
+test('a damaged database is left where it is, and the message says how to restore', async () => {
+  await (await open()).close();
+  writeFileSync(file, Buffer.alloc(8192, 'x'));
+  const error = await refusal();
+  assert.deepEqual([error.code, error.exit], ['STORE_CORRUPT', 1]);
+  assert.match(error.message, /newest\s+copy/);
+});
+
+test('whoever is told that work is done finds it on the disk', async () => {
+  const store = await open();
+  const other = new Sqlite(file, { readonly: true });
+  const count = other.prepare('SELECT count(*) FROM objects').pluck();
+  const seen: unknown[] = [];
+  store.commit.add(
+    ({ wanted }) => wanted.put('default/boiler', BOILER),
+    () => seen.push(count.get()),
+  );
+  store.commit.add(
+    ({ wanted }) => wanted.put('default/boiler-1', BOILER_1),
+    () => seen.push(count.get()),
+  );
+  store.onChange(() => seen.push(count.get()));
+  await store.commit.run(async () => seen.push(`before: ${String(count.get())}`));
+  assert.deepEqual(seen, ['before: 0', 2, 2, 2]);
+  other.close();
+  await store.close();
+});
+
+test('a full disk fails everything of that transaction, says so once, and ends when there is room', async () => {
+  const engine = openSqlite(file);
+  const { writer } = engine;
+  const count = async () => one(writer.all<{ n: number }>('SELECT count(*) n FROM names'));
+  await writer.all('PRAGMA max_page_count = 50');
+  const outcomes: (string | undefined)[] = [];
+  const commit = new GroupCommit({
+    engine,
+    tx: writer,
+    clock,
+    soon: (task) => void setImmediate(task),
+    beforeCommit: async () => undefined,
+    rolledBack: () => undefined,
+    afterCommit: () => undefined,
+    outcome: (failure) => outcomes.push(failure?.code),
+  });
+  const insert = (name: string) => (sql: Sql) =>
+    sql.run('INSERT INTO names (name) VALUES ($1)', name);
+  const small = commit.run(insert('small'));
+  const large = commit.run(insert('x'.repeat(1_000_000)));
+  await assert.rejects(small, { code: 'DISK_FULL' });
+  await assert.rejects(large, { code: 'DISK_FULL' });
+  assert.deepEqual(await count(), { n: 0 });
+  await writer.all('PRAGMA max_page_count = 100000');
+  await commit.run(insert('again'));
+  assert.deepEqual(outcomes, ['DISK_FULL', undefined]);
+  await engine.close();
+});
