@@ -3,7 +3,17 @@ import type { ApiClient } from '../cloud/protocol/api/client.ts';
 
 export type Api = Pick<
   ApiClient,
-  'list' | 'get' | 'create' | 'patch' | 'delete' | 'watch' | 'samples' | 'call' | 'capture' | 'why'
+  | 'list'
+  | 'get'
+  | 'create'
+  | 'patch'
+  | 'delete'
+  | 'watch'
+  | 'samples'
+  | 'call'
+  | 'capture'
+  | 'why'
+  | 'load'
 >;
 
 export type { Select } from '../cloud/protocol/api/client.ts';

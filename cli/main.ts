@@ -16,6 +16,7 @@ import { declareMapper } from './verbs/mapper.ts';
 import { declareOpcua } from './verbs/opcua.ts';
 import { declareSamples } from './verbs/samples.ts';
 import { declareSet } from './verbs/set.ts';
+import { declareTop } from './verbs/top.ts';
 import type { Act } from './verbs/verb.ts';
 import { declareVersion } from './verbs/version.ts';
 import { declareWhy } from './verbs/why.ts';
@@ -70,6 +71,7 @@ function declare(act: Act): Command {
   declareReplay(program, act);
   declareSamples(program, act);
   declareWhy(program, act);
+  declareTop(program, act);
   declareBudget(program, act);
   declareDelete(program, act);
   declareMapper(program, act);

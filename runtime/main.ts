@@ -6,6 +6,7 @@ import { type CallDoor, formatFaults, type NodeFacts } from '@limpet/dmi/manifes
 import packageJson from '../package.json' with { type: 'json' };
 import type { FrontCounts } from '#protocol/api';
 import { readArguments, USAGE } from './arguments.ts';
+import { askedDoors } from './asked.ts';
 import { LocalApi } from './api/local-api.ts';
 import { LocalBackend } from './api/local-backend.ts';
 import { Broker } from './bus/broker.ts';
@@ -25,12 +26,12 @@ import { createLog } from './kernel/log.ts';
 import { Scope } from './kernel/scope.ts';
 import { ManifestFolder, type ManifestLimits } from './manifest-folder.ts';
 import { type MapperTable, MapperHost } from './mapper/host.ts';
+import { type AskedDoors } from './sync/asked.ts';
 import { CloudLink } from './sync/link.ts';
 import { cloudUrl } from './sync/target.ts';
 import { dialWebSocket } from './sync/wire.ts';
 import { HistoryDoor } from './twin/history.ts';
 import { StoreError, TwinStore } from './twin/store.ts';
-import { whyDoor } from './why.ts';
 
 const clock = systemClock;
 const { version } = packageJson;
@@ -85,15 +86,8 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
 
   const { bus, broker } = await openBus(config, store, { log, scope });
   const { call, capture } = devices;
-  let link: CloudLink | undefined;
-  const explain = whyDoor({
-    store,
-    devices,
-    mappers: () => host.status(),
-    link: () => link,
-    clock,
-  });
-  const backend = new LocalBackend({ node, store, facts, clock, history, call, capture, explain });
+  const { doors, linked } = askedDoors({ node, store, devices, host, facts, lag, clock });
+  const backend = new LocalBackend({ node, store, facts, clock, history, call, capture, ...doors });
   scope.add(() => backend.close());
   budgets.onMapperState(() => backend.nodeChanged());
   const socket = path.join(config.data, 'limpet.sock');
@@ -102,10 +96,22 @@ async function wire({ config, log, mappers }: EdgeOptions, scope: Scope): Promis
   scope.add(() => api.close());
   if (url === undefined) bus?.start('none');
   else
-    link = joinCloud(
-      url,
-      { config, store, facts, budgets, bus, call, history, files: refilled ? files : undefined },
-      { log, scope },
+    linked(
+      joinCloud(
+        url,
+        {
+          config,
+          store,
+          facts,
+          budgets,
+          bus,
+          call,
+          doors,
+          history,
+          files: refilled ? files : undefined,
+        },
+        { log, scope },
+      ),
     );
   log.info('edge started', { node, data: config.data, bus: config.bus ?? 'off', cloud: url?.host });
 }
@@ -232,12 +238,13 @@ interface Joining {
   readonly budgets: Budgets;
   readonly bus: EventBus | undefined;
   readonly call: CallDoor;
+  readonly doors: AskedDoors;
   readonly history: HistoryDoor;
   readonly files: ManifestFolder | undefined;
 }
 
 function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): CloudLink {
-  const { config, store, facts, budgets, bus, call, history, files } = joining;
+  const { config, store, facts, budgets, bus, call, doors, history, files } = joining;
   const dial = dialWebSocket({
     url,
     clock,
@@ -251,6 +258,7 @@ function joinCloud(url: URL, joining: Joining, { log, scope }: Surroundings): Cl
     facts,
     dial,
     call,
+    asked: doors,
     clock,
     log,
   });

@@ -66,7 +66,7 @@ function node(t: TestContext) {
   const explain = whyDoor({
     store,
     devices,
-    mappers: () => [world.mapper],
+    host: { status: () => [world.mapper] },
     link: () => ({ look: () => world.link, progress }),
     clock,
   });

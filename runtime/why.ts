@@ -24,7 +24,7 @@ import { type TwinStore } from './twin/store.ts';
 export interface WhyParts {
   readonly store: TwinStore;
   readonly devices: Pick<Devices, 'explain'>;
-  readonly mappers: () => readonly MapperStatus[];
+  readonly host: { status(): readonly MapperStatus[] };
   /** Absent without a cloud, and before it is known. */
   readonly link: () => Pick<CloudLink, 'look' | 'progress'> | undefined;
   readonly clock: Clock;
@@ -73,7 +73,7 @@ function unitOf(store: TwinStore, device: Id, property: string): string | undefi
 
 /** What this node itself finds: the mapper first, for without it no device answers. */
 function local(
-  { store, mappers }: WhyParts,
+  { store, host }: WhyParts,
   device: Id,
   { known, refused }: { known: DeviceExplained | undefined; refused: Reason | undefined },
 ): Found[] {
@@ -82,7 +82,7 @@ function local(
     return [{ stage: 'manifest', effect: 'stops', ...refused, todo }];
   }
   const protocol = store.modelOf(device)?.spec.protocol;
-  const status = mappers().find((mapper) => mapper.protocol === protocol);
+  const status = host.status().find((mapper) => mapper.protocol === protocol);
   const mapper = status && mapperFinding(status);
   if (known === undefined) {
     const message = 'the device is known, and is being started';

@@ -1,5 +1,6 @@
 /** `#protocol`: what both halves of Limpet import. */
 export type {
+  Asked,
   DesiredRow,
   DeviceRow,
   FromCloud,
@@ -12,6 +13,7 @@ export type {
   ResourceRow,
   SeriesPast,
   StateRow,
+  Told,
   WantedResource,
   WantedRow,
 } from './messages.ts';

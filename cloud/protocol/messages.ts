@@ -16,7 +16,9 @@
 import type {
   Arguments,
   CallOutcome,
+  Explanation,
   NodeFacts,
+  NodeLoad,
   PastCursor,
   SeriesPast,
   StateRow,
@@ -40,6 +42,16 @@ export type {
 
 export const PROTOCOL = 1;
 
+/** What the cloud asks a node that it keeps nowhere, because only the node knows, and only now. */
+export type Asked =
+  | { readonly kind: 'why'; readonly device: string; readonly property: string }
+  | { readonly kind: 'load' };
+
+/** The answer. `explanation`: null when the node does not have the device. */
+export type Told =
+  | { readonly kind: 'why'; readonly explanation: Explanation | null }
+  | { readonly kind: 'load'; readonly load: NodeLoad };
+
 export type FromEdge =
   | {
       readonly type: 'hello';
@@ -51,9 +63,9 @@ export type FromEdge =
       readonly facts: NodeFacts;
       /**
        * What it can do beyond the rest of this protocol; older edges say nothing. `call`: run methods of devices. `past`:
-       * tell its history.
+       * tell its history. `ask`: tell what it is asked.
        */
-      readonly offers?: readonly ('call' | 'past')[];
+      readonly offers?: readonly ('call' | 'past' | 'ask')[];
     }
   | { readonly type: 'report'; readonly to: number; readonly rows: readonly StateRow[] }
   /** What was recorded after the cursor before, up to and with `n` of this run. */
@@ -65,6 +77,8 @@ export type FromEdge =
     }
   | { readonly type: 'stored'; readonly rev: number }
   | { readonly type: 'facts'; readonly facts: NodeFacts }
+  /** The answer to an `ask`, at once. */
+  | { readonly type: 'answer'; readonly id: number; readonly told: Told }
   /** The answer to a `call`: said once, unless the conversation ends before. */
   | { readonly type: 'called'; readonly id: number; readonly outcome: CallOutcome };
 
@@ -86,6 +100,8 @@ export type FromCloud =
       readonly input: Arguments;
       readonly ttl: number;
     }
+  /** Asks what is known in memory; only an edge that offers it. */
+  | { readonly type: 'ask'; readonly id: number; readonly about: Asked }
   /** Nobody waits for the call any more. */
   | { readonly type: 'uncall'; readonly id: number }
   /** Said before closing. `retryAfter` in ms. */

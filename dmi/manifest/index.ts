@@ -16,6 +16,7 @@ export { checkResource, idOf } from './check-resource.ts';
 export { duration, formatDuration } from './duration.ts';
 export { type Fault, faultsOf, formatFaults, type Position } from './fault.ts';
 export { isJson, jsonFault } from './json.ts';
+export type { LinkLoad, LoadDoor, NodeLoad, PortLoad } from './load.ts';
 export { nearest, suggestion } from './nearest.ts';
 export { checkDocument, type Located, parseManifests } from './parse.ts';
 export { formatQuantity, parseQuantity, quantity } from './quantity.ts';

@@ -10,8 +10,10 @@ import {
   type ExplainDoor,
   type Explanation,
   type Kind,
+  type LoadDoor,
   type Node,
   type NodeFacts,
+  type NodeLoad,
   type Resource,
 } from '@limpet/dmi/manifest';
 import {
@@ -56,6 +58,8 @@ export interface LocalBackendOptions {
   readonly call?: CallDoor;
   /** Records what goes over the wires of devices. */
   readonly capture?: CaptureDoor;
+  /** What the node is busy with. */
+  readonly load?: LoadDoor;
   /** Why values are as they are. */
   readonly explain?: ExplainDoor;
 }
@@ -137,6 +141,13 @@ export class LocalBackend implements Backend {
       if (!(error instanceof DmiError)) throw error;
       throw new ApiError('ServiceUnavailable', `${error.message} (${error.code})`);
     }
+  }
+
+  load(target: Target): NodeLoad {
+    const { load } = this.#options;
+    this.get(target);
+    if (load === undefined) throw methodNotAllowed('no load is known here');
+    return load();
   }
 
   explain(target: Target, property: string): Explanation {

@@ -7,6 +7,7 @@ import { type CallOutcome, type Id } from '@limpet/dmi/manifest';
 import { Caller, type CallAsked } from './caller.ts';
 import { type Absence, leaveAlone } from './comeback.ts';
 import { type LifeFacts } from './explain-facts.ts';
+import { type Oldest } from './last-readings.ts';
 import { type DevicePlan, type Plans } from './plan.ts';
 import { type Ports } from './ports.ts';
 import { isPeersCut, reactionTo, reasonOf } from './reaction.ts';
@@ -120,6 +121,12 @@ export class DeviceLife {
       raw: last?.value,
       port: this.#place?.seat.queue,
     };
+  }
+
+  /** Of what is polled, what was read longest ago in terms of its period. */
+  oldest(): Oldest | undefined {
+    const { clock } = this.#around;
+    return this.#reporter.last.oldest(this.#session?.polled ?? [], clock.monotonic());
   }
 
   #doing(wall: (ms: number) => number): Pick<LifeFacts, 'doing' | 'untilMs'> {

@@ -13,6 +13,12 @@ export interface LastReading {
   readonly value?: number;
 }
 
+export interface Oldest {
+  readonly property: string;
+  readonly ageMs: number;
+  readonly everyMs: number;
+}
+
 const NEVER = Number.NEGATIVE_INFINITY;
 
 export class LastReadings {
@@ -36,6 +42,20 @@ export class LastReadings {
     this.#readMs[index] = nowMs;
     if (this.#numbers.length === 0) return;
     this.#numbers[index] = said.ok && typeof said.value === 'number' ? said.value : Number.NaN;
+  }
+
+  /** Of these, the one that was read longest ago in terms of its period. */
+  oldest(properties: Iterable<PlannedProperty>, nowMs: number): Oldest | undefined {
+    let most = 0;
+    let oldest: Oldest | undefined;
+    for (const planned of properties) {
+      const { index, everyMs, property } = planned;
+      const ageMs = nowMs - (this.#readMs[index] ?? NEVER);
+      if (ageMs === Infinity || ageMs / everyMs <= most) continue;
+      most = ageMs / everyMs;
+      oldest = { property: property.name, ageMs, everyMs };
+    }
+    return oldest;
   }
 
   /** `undefined`: not read yet. */

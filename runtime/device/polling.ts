@@ -59,6 +59,10 @@ export class Polling {
     this.#fresh = false;
   }
 
+  get properties(): readonly PlannedProperty[] {
+    return this.#properties;
+  }
+
   /** When this one is read next, on the monotonic clock; `undefined` when it is not polled. */
   nextOf(planned: PlannedProperty): number | undefined {
     if (!this.#properties.includes(planned)) return undefined;

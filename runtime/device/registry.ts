@@ -8,6 +8,7 @@ import {
   type Finding,
   type Id,
 } from '@limpet/dmi/manifest';
+import { type Oldest } from './last-readings.ts';
 import { KeyedQueue } from '../kernel/keyed-queue.ts';
 import { DeviceLife } from './device.ts';
 import { explainValue } from './explain.ts';
@@ -109,6 +110,19 @@ export class Devices {
       superseded += life.superseded;
     }
     return { states, readings, missedCycles, failed, superseded, ports: this.#ports.figures() };
+  }
+
+  /** Of everything that is polled, what was read longest ago in terms of its period; looks at all of it. */
+  oldest(): (Oldest & { readonly device: Id }) | undefined {
+    let found: (Oldest & { readonly device: Id }) | undefined;
+    for (const [device, life] of this.#lives) {
+      const own = life.oldest();
+      if (own === undefined) continue;
+      if (found === undefined || own.ageMs / own.everyMs > found.ageMs / found.everyMs) {
+        found = { device, ...own };
+      }
+    }
+    return found;
   }
 
   /** Runs a method of a device of this node. */

@@ -101,6 +101,10 @@ export class Session {
     return this.#watching.superseded;
   }
 
+  get polled(): readonly PlannedProperty[] {
+    return this.#polling.properties;
+  }
+
   /** Whether and when a property is polled, for {@link DeviceLife.look}. */
   nextOf(planned: PlannedProperty): number | undefined {
     return this.#polling.nextOf(planned);

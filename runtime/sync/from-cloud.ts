@@ -80,6 +80,14 @@ const Message = v.variant('type', [
   }),
   v.object({ type: v.literal('uncall'), id: Counter }),
   v.object({
+    type: v.literal('ask'),
+    id: Counter,
+    about: v.variant('kind', [
+      v.object({ kind: v.literal('why'), device: Id, property: Name }),
+      v.object({ kind: v.literal('load') }),
+    ]),
+  }),
+  v.object({
     type: v.literal('desire'),
     to: Counter,
     rows: v.array(v.variant('kind', [Resource, Desired])),

@@ -5,6 +5,7 @@
 import type { Clock, Log } from '@limpet/dmi';
 import type { CallDoor, NodeFacts } from '@limpet/dmi/manifest';
 import { Backoff } from '../kernel/backoff.ts';
+import type { AskedDoors } from './asked.ts';
 import { diagnose, type Fault } from './diagnose.ts';
 import { FactsTeller } from './facts-teller.ts';
 import { readFromCloud } from './from-cloud.ts';
@@ -51,6 +52,8 @@ export interface LinkOptions {
   readonly dial: Dial;
   /** Runs methods of this node's devices; without it, the cloud is told that there are no calls. */
   readonly call?: CallDoor;
+  /** Tells what the cloud asks; without it, the cloud is told that it may not. */
+  readonly asked?: AskedDoors;
   /** History; without it, the cloud is told none. */
   readonly past?: LinkedPast;
   readonly clock: Clock;
@@ -145,12 +148,13 @@ export class CloudLink {
   #connect(): void {
     this.#attempts++;
     this.#nextTryMs = undefined;
-    const { node, twins, dial, facts, clock, call, past } = this.#options;
+    const { node, twins, dial, facts, clock, call, past, asked } = this.#options;
     let hello: NodeFacts | undefined;
     const session = new SyncSession({
       node,
       twins,
       call,
+      asked,
       past: past && { of: past, monotonic: () => clock.monotonic() },
       progress: this.progress,
       send: (message) => connection.wire?.send(JSON.stringify(message)),

@@ -15,6 +15,7 @@ import {
   type WantedRow,
 } from '#protocol';
 import type { CallDoor, NodeFacts } from '@limpet/dmi/manifest';
+import { type AskedDoors, toldOf } from './asked.ts';
 import { RelayedCalls } from './calls.ts';
 import { PastStream, type SyncedPast } from './past.ts';
 import type { Progress } from './progress.ts';
@@ -52,6 +53,8 @@ export interface SessionOptions {
   readonly send: (message: FromEdge) => void;
   /** Runs methods of this node's devices. */
   readonly call?: CallDoor | undefined;
+  /** Tells what the cloud asks. */
+  readonly asked?: AskedDoors | undefined;
   /** What was, for a cloud that takes it; with a monotonic clock that paces it. */
   readonly past?: { readonly of: SyncedPast; readonly monotonic: () => number } | undefined;
   /** Asked once, when the conversation cannot go on. */
@@ -96,6 +99,7 @@ export class SyncSession {
     const able = [
       ...(this.#calls === undefined ? [] : (['call'] as const)),
       ...(this.#options.past === undefined ? [] : (['past'] as const)),
+      ...(this.#options.asked === undefined ? [] : (['ask'] as const)),
     ];
     const offers = able.length === 0 ? {} : { offers: able };
     send({ type: 'hello', protocol: PROTOCOL, node, epoch, rev: twins.rev(), facts, ...offers });
@@ -115,6 +119,8 @@ export class SyncSession {
         return this.#desire(message.rows, message.to);
       case 'call':
         return this.#live(() => void this.#calls?.call(message));
+      case 'ask':
+        return this.#live(() => this.#tell(message));
       case 'uncall':
         return this.#calls?.cancel(message.id);
       case 'refuse': {
@@ -203,6 +209,13 @@ export class SyncSession {
     }
     send({ type: 'stored', rev: to });
     this.changed();
+  }
+
+  /** At once, from memory: so nothing of it waits here. */
+  #tell({ id, about }: Extract<FromCloud, { readonly type: 'ask' }>): void {
+    const { asked, send } = this.#options;
+    if (asked === undefined) return;
+    send({ type: 'answer', id, told: toldOf(asked, about) });
   }
 
   #confused(what: string): void {

@@ -18,6 +18,7 @@ import type {
   CapturePage,
   Explanation,
   Kind,
+  NodeLoad,
   Quality,
   Resource,
 } from '@limpet/dmi/manifest';
@@ -126,6 +127,8 @@ export interface Backend {
   call?(target: Target, asked: Parameters<CallDoor>[1], signal: AbortSignal): Promise<CallOutcome>;
   /** Only where devices can be reached: what went over the wires of one since it was asked last, see `CaptureDoor`. */
   capture?(target: Target, capture: string, signal: AbortSignal): Promise<CapturePage>;
+  /** What a node is busy with now. @throws NotFound; ServiceUnavailable when it is not connected */
+  load?(target: Target, signal: AbortSignal): Awaitable<NodeLoad>;
   /** Why a value is as it is, where an order of it waits. @throws NotFound with the nearest name */
   explain?(target: Target, property: string, signal: AbortSignal): Awaitable<Explanation>;
 }

@@ -8,7 +8,7 @@ import { objectLines } from './lines.ts';
 import { GROUP_VERSION, KINDS } from './kinds.ts';
 import { ApiError, errorOfStatus } from './status.ts';
 import type { WatchEvent } from './watch-events.ts';
-import type { Why } from './why.ts';
+import type { Load, Why } from './why.ts';
 
 /** Where the API is: `url`, or the unix socket of an edge. */
 export interface ApiClientOptions {
@@ -169,6 +169,12 @@ export class ApiClient {
     const silentMs = timeoutMs + GIVING_UP_MS;
     const sent = { method: 'POST', path, body: { input }, type: JSON_TYPE, silentMs, signal };
     return (await this.#ask(sent))['output'] as Document;
+  }
+
+  /** What a node is busy with now. */
+  async load(node: string, signal?: AbortSignal): Promise<Load> {
+    const path = `${item({ kind: 'Node', name: node })}/load`;
+    return (await this.#ask({ method: 'GET', path, signal })) as unknown as Load;
   }
 
   /** Why a value is as it is. */

@@ -50,7 +50,7 @@ export interface FrontCounts {
 /** What does more than to look. */
 type Doing = Exclude<
   Route,
-  { verb: 'options' | 'read' | 'list' | 'watch' | 'get' | 'samples' | 'why' }
+  { verb: 'options' | 'read' | 'list' | 'watch' | 'get' | 'samples' | 'why' | 'load' }
 >;
 
 export class ApiFront {
@@ -155,6 +155,7 @@ export class ApiFront {
       case 'samples':
         return answer.json(200, await this.#samples(asked));
       case 'why':
+      case 'load':
         return answerWhy(backend, asked, answer);
     }
   }
@@ -327,6 +328,7 @@ const LOOKING: ReadonlySet<string> = new Set([
   'get',
   'samples',
   'why',
+  'load',
 ]);
 
 function isDoing(asked: Route): asked is Doing {

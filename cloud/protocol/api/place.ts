@@ -21,6 +21,8 @@ export type Place =
   | { readonly at: 'method'; readonly target: Target; readonly method: string }
   /** A capture of a device's wires. */
   | { readonly at: 'capture'; readonly target: Target; readonly capture: string }
+  /** What a node is busy with. */
+  | { readonly at: 'load'; readonly target: Target }
   /** Why a property of a device is as it is. */
   | { readonly at: 'why'; readonly target: Target; readonly property: string }
   | { readonly at: 'document'; readonly path: string };
@@ -44,6 +46,7 @@ export function methodsAt(place: Place): readonly string[] {
     case 'document':
     case 'samples':
     case 'why':
+    case 'load':
       return ['GET', 'HEAD'];
     case 'method':
     case 'capture':
@@ -81,9 +84,13 @@ function placeUnder(parts: readonly string[]): Place | undefined {
   return more.length === 0 ? place : placeBelow(place, more);
 }
 
-/** What a device has below it: the past of its properties, its methods, and captures of its wires. */
+/** What a device has below it: the past of its properties, why they are so, its methods, captures of its wires; and a node its load. */
 function placeBelow(place: Place, [word, name, ...more]: readonly string[]): Place | undefined {
-  if (place.at !== 'item' || place.target.kind !== 'Device') return undefined;
+  if (place.at !== 'item') return undefined;
+  if (place.target.kind === 'Node' && word === 'load' && name === undefined) {
+    return { at: 'load', target: place.target };
+  }
+  if (place.target.kind !== 'Device') return undefined;
   if (name === undefined || more.length > 0) return undefined;
   const { target } = place;
   if (word === 'samples') return { at: 'samples', target, property: partIn(name, 'property') };

@@ -7,7 +7,7 @@ import { Parameters, quote } from './parameters.ts';
 import { methodsAt, type Place, placeOf, type Scope } from './place.ts';
 import { parseFieldSelector, parseLabelSelector } from './selector-syntax.ts';
 import { badRequest, expired, methodNotAllowed } from './status.ts';
-import { onWhy, type WhyRoute } from './why.ts';
+import { type LoadRoute, onWhy, type WhyRoute } from './why.ts';
 
 export interface WatchRoute {
   readonly verb: 'watch';
@@ -44,6 +44,7 @@ export type Route =
   | CallRoute
   | CaptureRoute
   | WhyRoute
+  | LoadRoute
   /** A document of its own: discovery, version, health. */
   | { readonly verb: 'read'; readonly path: string }
   /** OPTIONS: says what else the path understands. */
@@ -70,7 +71,7 @@ export function route(method: string, url: string): Route {
   return onPart(place, parameters);
 }
 
-/** Of what stands below a device. */
+/** Of what stands below a device or a node. */
 function onPart(
   place: Exclude<Place, { readonly at: 'document' | 'collection' | 'item' }>,
   parameters: Parameters,
@@ -84,6 +85,9 @@ function onPart(
       return onCapture(place, parameters);
     case 'why':
       return onWhy(place, parameters);
+    case 'load':
+      parameters.only([]);
+      return { verb: 'load', target: place.target };
   }
 }
 

@@ -1,6 +1,5 @@
-/** `GET …/devices/NAME/why/PROPERTY`: why a value is as it is, from whoever knows. */
-import type { Explanation } from '@limpet/dmi/manifest';
-import { API_VERSION, suggestion } from '@limpet/dmi/manifest';
+/** `GET …/devices/NAME/why/PROPERTY` and `GET …/nodes/NAME/load`: what only the edge itself knows, and keeps nowhere. */
+import { API_VERSION, type Explanation, type NodeLoad, suggestion } from '@limpet/dmi/manifest';
 import type { Answer } from './answer.ts';
 import type { Backend, Target } from './backend.ts';
 import { keyOf } from './backend.ts';
@@ -12,6 +11,17 @@ export interface WhyRoute {
   readonly target: Target;
   readonly property: string;
 }
+
+export interface LoadRoute {
+  readonly verb: 'load';
+  readonly target: Target;
+}
+
+/** What the API answers with. */
+export type Load = NodeLoad & {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: 'NodeLoad';
+};
 
 /** What the API answers with. The first of the findings is the answer. */
 export type Why = Explanation & {
@@ -30,20 +40,32 @@ export function onWhy(
 
 export async function answerWhy(
   backend: Backend,
-  { target, property }: WhyRoute,
+  asked: WhyRoute | LoadRoute,
   answer: Answer,
 ): Promise<void> {
-  if (backend.explain === undefined) throw methodNotAllowed('values cannot be explained here');
   const gone = new AbortController();
   const close = (): void => gone.abort(new Error('the client has gone'));
   answer.response.once('close', close);
   try {
-    const explanation = await backend.explain(target, property, gone.signal);
-    const why: Why = { apiVersion: API_VERSION, kind: 'Explanation', ...explanation };
-    answer.json(200, why);
+    answer.json(200, await told(backend, asked, gone.signal));
   } finally {
     answer.response.off('close', close);
   }
+}
+
+async function told(
+  backend: Backend,
+  asked: WhyRoute | LoadRoute,
+  signal: AbortSignal,
+): Promise<Why | Load> {
+  if (asked.verb === 'load') {
+    if (backend.load === undefined) throw methodNotAllowed('no load is known here');
+    const load = await backend.load(asked.target, signal);
+    return { apiVersion: API_VERSION, kind: 'NodeLoad', ...load };
+  }
+  if (backend.explain === undefined) throw methodNotAllowed('values cannot be explained here');
+  const explanation = await backend.explain(asked.target, asked.property, signal);
+  return { apiVersion: API_VERSION, kind: 'Explanation', ...explanation };
 }
 
 /** That a device has no such property, with the nearest name. */
