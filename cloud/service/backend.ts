@@ -1,7 +1,7 @@
 /** The cloud behind the API: checks what users send, and changes what is wanted in the store. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '@limpet/dmi';
-import type { CallOutcome, Device, DeviceModel, Resource } from '@limpet/dmi/manifest';
+import type { CallOutcome, Device, Explanation, NodeLoad, Resource } from '@limpet/dmi/manifest';
 import {
   ApiError,
   type Backend,
@@ -24,11 +24,14 @@ import {
 } from '#protocol/api';
 import { type CallAsked, callThrough, noRelay, type Relay } from './calls.ts';
 import { checkOrders, takeDocument } from './documents.ts';
+import type { Hub } from './hub/hub.ts';
+import { modelOf } from './model-of.ts';
 import { isNewOrder } from './orders.ts';
 import { StoreFailed } from './store/errors.ts';
 import type { Order } from './store/desired.ts';
 import type { StoredDoc, StoredObject } from './store/objects.ts';
 import type { CloudStore, Writing } from './store/store.ts';
+import { type Ask, explainThere, loadThere, noNodes } from './why.ts';
 
 /** Devices named in a refusal to delete what they use. */
 const NAMED = 10;
@@ -48,10 +51,12 @@ class DryRun extends Error {
 export class CloudBackend implements Backend {
   readonly #store: CloudStore;
   readonly #relay: Relay;
+  readonly #ask: Ask;
 
-  constructor(store: CloudStore, relay: Relay = noRelay) {
+  constructor(store: CloudStore, relay: Relay = noRelay, nodes: Pick<Hub, 'ask'> = noNodes) {
     this.#store = store;
     this.#relay = relay;
+    this.#ask = (...asked) => nodes.ask(...asked);
   }
 
   async list({ kind, namespace, selection }: Query, page: Page): Promise<Listed> {
@@ -90,6 +95,15 @@ export class CloudBackend implements Backend {
       return { device, model: await modelOf(objects, device) };
     });
     return callThrough(this.#relay, { ...known, asked }, signal);
+  }
+
+  explain(target: Target, property: string, signal: AbortSignal): Promise<Explanation> {
+    const parts = { store: this.#store, ask: this.#ask };
+    return explainThere(parts, { target, property }, signal);
+  }
+
+  load(target: Target, signal: AbortSignal): Promise<NodeLoad> {
+    return loadThere({ store: this.#store, ask: this.#ask }, target, signal);
   }
 
   async changes(reach: Reach, since: number, limit: number): Promise<Changes> {
@@ -159,14 +173,6 @@ async function existing(objects: Writing['objects'], target: Target): Promise<St
   const object = await objects.get(target.kind, keyOf(target));
   if (object === undefined) throw notFound(target);
   return object;
-}
-
-async function modelOf(
-  objects: Writing['objects'],
-  { metadata: { namespace = 'default' }, spec }: Device,
-): Promise<DeviceModel | undefined> {
-  const model = await objects.get('DeviceModel', `${namespace}/${spec.model}`);
-  return model?.doc.kind === 'DeviceModel' ? model.doc : undefined;
 }
 
 /** Of the versions of a resource only those count at which it or what is desired of it changed: twins move all the time. */

@@ -103,7 +103,7 @@ async function serve(
     ...(heartbeatMs !== undefined && { heartbeatMs }),
   });
   const front = new ApiFront({
-    backend: new CloudBackend(store, (...asked) => hub.call(...asked)),
+    backend: new CloudBackend(store, (...asked) => hub.call(...asked), hub),
     version: workspace.version,
     clock,
     log,

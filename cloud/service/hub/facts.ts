@@ -14,7 +14,7 @@ export const Reason = v.object({ code: Short, message: Text });
 
 const Amount = v.pipe(v.number(), v.finite(), v.minValue(0));
 
-const State = v.picklist([
+export const MapperState = v.picklist([
   'idle',
   'starting',
   'ready',
@@ -31,7 +31,7 @@ const Mapper = v.object({
   version: Short,
   hosting: v.optional(v.picklist(['inline', 'process'])),
   // A state or a table of a later version is not told on, and refuses no edge.
-  state: v.fallback(v.optional(State), undefined),
+  state: v.fallback(v.optional(MapperState), undefined),
   reason: v.optional(Reason),
   restarts: v.optional(Amount),
   since: v.optional(Short),

@@ -162,6 +162,8 @@ const Message = v.variant('type', [
   }),
   v.object({ type: v.literal('stored'), rev: Counter }),
   v.object({ type: v.literal('facts'), facts: Facts }),
+  // What is told is checked by whoever asked.
+  v.object({ type: v.literal('answer'), id: Counter, told: v.unknown() }),
   v.object({ type: v.literal('called'), id: Counter, outcome: Outcome }),
 ]);
 

@@ -7,8 +7,10 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '@limpet/dmi';
 import type { CallOutcome } from '@limpet/dmi/manifest';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Asked } from '#protocol';
 import type { Changed } from '../store/touched.ts';
 import type { CloudStore } from '../store/store.ts';
+import { type Asking, notAsked } from './asks.ts';
 import { type CallAsked, notConnected } from './calls.ts';
 import { Connection } from './connection.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
@@ -81,6 +83,14 @@ export class Hub {
     if (answer) return answer;
     const known = await this.#options.store.read(({ nodes }) => nodes.get(node));
     return notConnected(node, known?.lastSeen);
+  }
+
+  /** Asks a node what only it knows, if its edge is here now. */
+  async ask(node: string, about: Asked, signal: AbortSignal): Promise<Asking> {
+    const answer = this.#nodes.get(node)?.ask(about, signal);
+    if (answer) return answer;
+    const known = await this.#options.store.read(({ nodes }) => nodes.get(node));
+    return notAsked(node, known?.lastSeen);
   }
 
   /** Sends everyone away; edges come back at times of their own. Resolves when all are gone. */

@@ -7,10 +7,11 @@
  */
 import type { Log } from '@limpet/dmi';
 import type { CallOutcome, NodeFacts } from '@limpet/dmi/manifest';
-import { type FromCloud, type FromEdge, PROTOCOL, type StateRow } from '#protocol';
+import { type Asked, type FromCloud, type FromEdge, PROTOCOL, type StateRow } from '#protocol';
 import type { Outcome } from '../store/group-commit.ts';
 import type { CloudStore, Writing } from '../store/store.ts';
 import { type Ignored, MAX_STRAYS } from './apply-report.ts';
+import { type Asking, NodeAsks } from './asks.ts';
 import { type CallAsked, type CallsOptions, NodeCalls } from './calls.ts';
 import { type DesirePage, DesirePages } from './desire-pages.ts';
 import { join, leave } from './presence.ts';
@@ -48,6 +49,7 @@ interface Life {
   /** Something new came while a page was being read. */
   again: boolean;
   readonly calls: NodeCalls;
+  readonly asks: NodeAsks;
   /** A report is being written. */
   reporting: boolean;
   /** History: not taken, awaited, or a page of it is being written. */
@@ -103,12 +105,19 @@ export class CloudSession {
         return this.#facts(phase.life, message.facts);
       case 'called':
         return phase.life.calls.called(message.id, message.outcome);
+      case 'answer':
+        return phase.life.asks.answered(message.id, message.told);
     }
   }
 
   /** Runs a method of a device of this node; `undefined` when the node is not there yet. */
   call(asked: CallAsked, signal: AbortSignal): Promise<CallOutcome> | undefined {
     return this.#phase.kind === 'live' ? this.#phase.life.calls.call(asked, signal) : undefined;
+  }
+
+  /** Asks the node what only it knows; `undefined` when it is not there yet. */
+  ask(about: Asked, signal: AbortSignal): Promise<Asking> | undefined {
+    return this.#phase.kind === 'live' ? this.#phase.life.asks.ask(about, signal) : undefined;
   }
 
   /** There may be something new for this node. Safe to call any number of times. */
@@ -124,7 +133,7 @@ export class CloudSession {
     const phase = this.#phase;
     this.#phase = { kind: 'closed' };
     if (phase.kind !== 'joining' && phase.kind !== 'live') return;
-    if (phase.kind === 'live') phase.life.calls.end();
+    if (phase.kind === 'live') giveUp(phase.life);
     const { node, epoch } = phase.kind === 'live' ? phase.life : phase;
     const { store, log } = this.#options;
     store.commit.add(
@@ -138,7 +147,7 @@ export class CloudSession {
   /** Another connection speaks for the node now. */
   fence(): void {
     if (this.#phase.kind === 'closed') return;
-    if (this.#phase.kind === 'live') this.#phase.life.calls.end();
+    if (this.#phase.kind === 'live') giveUp(this.#phase.life);
     this.#phase = { kind: 'closed' };
     const message = 'Another connection with this node name took over. Is the name used twice?';
     this.#options.send({ type: 'refuse', code: 'SYNC_FENCED', message });
@@ -166,8 +175,9 @@ export class CloudSession {
     }
     admit(node);
     const { send, after } = this.#options;
-    const offered = hello.offers?.includes('call') === true;
-    const calls = new NodeCalls({ node, send, after, offered });
+    const offers = (what: string): boolean => hello.offers?.some((each) => each === what) === true;
+    const calls = new NodeCalls({ node, send, after, offered: offers('call') });
+    const asks = new NodeAsks({ node, send, after, offered: offers('ask') });
     this.#phase = { kind: 'joining', node, epoch };
     const told = hello.offers?.includes('past') === true;
     store.commit.add(
@@ -181,7 +191,7 @@ export class CloudSession {
         if (!outcome.ok) return this.#unable(outcome.error);
         const { seq, cursor, strays, past } = outcome.value;
         const pages = new DesirePages(store, node, cursor);
-        const life = { node, epoch, calls, pages, strays: MAX_STRAYS - strays };
+        const life = { node, epoch, calls, asks, pages, strays: MAX_STRAYS - strays };
         const begun = { paging: 'no', again: false, reporting: false } as const;
         const awaited = past === undefined ? 'no' : 'awaited';
         this.#phase = { kind: 'live', life: { ...life, ...begun, past: awaited } };
@@ -298,4 +308,10 @@ export class CloudSession {
       this.#ignored[reason] += more;
     }
   }
+}
+
+/** Nobody at the node answers any more. */
+function giveUp({ calls, asks }: Life): void {
+  calls.end();
+  asks.end();
 }
