@@ -169,7 +169,7 @@ test('what nodes tell of themselves is asked for, or refused with the way out', 
     [['get', 'mapper', 'acme'], 1, /no mapper for protocol "acme" \(there are: none\)/],
     [['get', 'mappers', '-l', 'hall=north'], 2, /mappers have no labels/],
     [['get', 'mappers', '-w'], 2, /get nodes -w/],
-    [['samples', 'boiler-1.level'], 1, /--edge/],
+    [['samples', 'boiler-1.level'], 1, /not found/],
     [
       ['budget', '--edge', '/nope/limpet.yaml'],
       78,

@@ -1,4 +1,4 @@
-/** `limpet samples`: the past of one property, from the edge that keeps it. */
+/** `limpet samples`: the past of one property, from the cloud or from the edge that records it. */
 import type { Command } from 'commander';
 import { type Act, type AskOptions, withTarget } from './verb.ts';
 
@@ -20,9 +20,12 @@ export function declareSamples(program: Command, act: Act): void {
     .addHelpText(
       'after',
       `
-Kept are the properties whose model says "history: true" or "history: { every: 10s }", on the node of the device.
+The cloud has the past of every property: exactly as its node recorded it where the model says "history: true" or
+"history: { every: 10s }", also of the time the node was away; each change that reached the cloud of the others. The node itself
+(--edge) has that of the first only.
 
 Examples:
+  limpet samples boiler-1.level
   limpet samples boiler-1.level --edge limpet.yaml
   limpet samples boiler-1.level --since 10m --json --edge limpet.yaml`,
     )

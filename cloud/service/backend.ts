@@ -17,6 +17,8 @@ import {
   type Query,
   type Reach,
   type RemoveOptions,
+  type SampleList,
+  type SamplesQuery,
   selects,
   type Target,
   tooManyRequests,
@@ -27,6 +29,7 @@ import { checkOrders, takeDocument } from './documents.ts';
 import type { Hub } from './hub/hub.ts';
 import { modelOf } from './model-of.ts';
 import { isNewOrder } from './orders.ts';
+import { samplesOf } from './samples.ts';
 import { StoreFailed } from './store/errors.ts';
 import type { Order } from './store/desired.ts';
 import type { StoredDoc, StoredObject } from './store/objects.ts';
@@ -57,6 +60,10 @@ export class CloudBackend implements Backend {
     this.#store = store;
     this.#relay = relay;
     this.#ask = (...asked) => nodes.ask(...asked);
+  }
+
+  async samples(target: Target, property: string, query: SamplesQuery): Promise<SampleList> {
+    return samplesOf(this.#store, { target, property }, query);
   }
 
   async list({ kind, namespace, selection }: Query, page: Page): Promise<Listed> {

@@ -1,18 +1,14 @@
 /** What the twin store holds, as the resources that the API shows. Pure. */
 import type { Json } from '@limpet/dmi';
 import {
-  API_VERSION,
   type Desired,
   type Device,
   type DeviceStatus,
-  type Id,
   type PropertyTwin,
   type Reported,
   type WantedResource,
 } from '@limpet/dmi/manifest';
-import type { SampleList } from '#protocol/api';
 import { iso } from '../kernel/iso.ts';
-import type { History } from '../twin/history.ts';
 import type { DeviceTwin } from '../twin/store.ts';
 
 /** The document with what is desired, its status, and its version. */
@@ -37,22 +33,6 @@ function withOrders(doc: Device, twin: DeviceTwin | undefined): Device {
 /** The document with its version and nothing else. */
 export function showDocument<Doc extends WantedResource>(doc: Doc, version: number): Doc {
   return { ...doc, metadata: { ...doc.metadata, resourceVersion: String(version) } };
-}
-
-/** A page of a property's past. */
-export function showSamples(device: Id, property: string, past: History): SampleList {
-  const { samples, gaps, next } = past;
-  return {
-    apiVersion: API_VERSION,
-    kind: 'SampleList',
-    device,
-    property,
-    samples: samples.map((sample) => ({ ...sample, at: iso(sample.at) })),
-    gaps: gaps.map(({ cause, from, to }) => {
-      return { cause, from: iso(from), ...(to !== undefined && { to: iso(to) }) };
-    }),
-    ...(next !== undefined && { next: String(next) }),
-  };
 }
 
 function statusOf(twin: DeviceTwin | undefined): DeviceStatus {

@@ -17,6 +17,7 @@ import {
   type Resource,
 } from '@limpet/dmi/manifest';
 import {
+  answerPast,
   ApiError,
   type Backend,
   type Changes,
@@ -44,7 +45,8 @@ import {
 import type { HistoryDoor } from '../twin/history.ts';
 import { placeOrders } from '../twin/order.ts';
 import type { Change, TwinStore } from '../twin/store.ts';
-import { showDevice, showDocument, showSamples } from './compose.ts';
+import { showDevice, showDocument } from './compose.ts';
+import { pastSource } from './past-source.ts';
 import { ordersOf } from './orders.ts';
 import { type Mark, Versions } from './versions.ts';
 
@@ -53,7 +55,7 @@ export interface LocalBackendOptions {
   readonly node: string;
   readonly facts: () => NodeFacts;
   readonly clock: Clock;
-  readonly history?: Pick<HistoryDoor, 'history'>;
+  readonly history?: Pick<HistoryDoor, 'history' | 'before'>;
   /** Runs methods of devices. */
   readonly call?: CallDoor;
   /** Records what goes over the wires of devices. */
@@ -115,13 +117,14 @@ export class LocalBackend implements Backend {
     throw new ApiError('NotFound', `device "${keyOf(target)}" is not run: ${refused.message}`);
   }
 
-  samples(target: Target, property: string, query: SamplesQuery): SampleList {
+  async samples(target: Target, property: string, query: SamplesQuery): Promise<SampleList> {
     const device = this.get(target) as Device;
     const id = keyOf(target);
     const { history, clock } = this.#options;
-    const { sinceMs, ...page } = query;
-    const past = history?.history(id, property, { ...page, since: clock.now() - sinceMs });
-    if (past !== undefined) return showSamples(id, property, past);
+    const source = pastSource(history, id, property);
+    if (source !== undefined) {
+      return answerPast(source, { device: id, property }, { query, now: clock.now() });
+    }
     const model = this.#store.modelOf(id);
     const known = model?.spec.properties.find(({ name }) => name === property);
     const why =

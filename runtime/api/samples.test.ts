@@ -95,6 +95,33 @@ test('the past comes in pages, with its gaps on the first one', async (t) => {
   assert.equal(late.samples.length, 6);
 });
 
+test('the past comes in buckets of time too, and between two times', async (t) => {
+  const { store, history, clock, client } = await edge(t);
+  store.applyManifest([model(true), DEVICE], 'test');
+  await history.start();
+  for (let value = 0; value < 300; value++) {
+    await clock.advance(1_000);
+    store.report(ID, new Map([['level', { value, at: clock.now(), quality: 'good' }]]));
+  }
+  await clock.advance(10_000);
+  const from = '2026-01-01T00:01:00Z';
+  const page = await client.samples(TARGET, 'level', { from, bucket: '1m', limit: '2' });
+  assert.deepEqual(page.buckets, [
+    { from: '2026-01-01T00:01:00.000Z', count: 60, min: 59, max: 118, mean: 88.5, last: 118 },
+    { from: '2026-01-01T00:02:00.000Z', count: 60, min: 119, max: 178, mean: 148.5, last: 178 },
+  ]);
+  assert.equal(page.next, String(Date.parse('2026-01-01T00:03:00Z')));
+  const to = '2026-01-01T00:01:02Z';
+  const few = await client.samples(TARGET, 'level', { from, to });
+  assert.deepEqual(
+    few.samples.map(({ value }) => value),
+    [59, 60, 61],
+  );
+  for (const wrong of [{ from: 'today' }, { from, since: '1h' }, { from, to: from }]) {
+    await assert.rejects(client.samples(TARGET, 'level', wrong), /query parameter/);
+  }
+});
+
 test('what has no past is told, with what to do', async (t) => {
   const { store, history, client } = await edge(t);
   store.applyManifest([model(true), DEVICE], 'test');

@@ -1,6 +1,7 @@
 /** The door to history: nothing of it is loaded, and no file made, until a model asks for it. */
 import { type BudgetRow, type Id, type PastCursor, type PastPage } from '@limpet/dmi/manifest';
 import { type History, type Samples, type SamplesOptions } from './samples/samples.ts';
+import { type Sample } from './samples/track.ts';
 
 export type { History } from './samples/samples.ts';
 
@@ -49,6 +50,11 @@ export class HistoryDoor {
     page: { readonly since: number; readonly after?: number | undefined; readonly limit: number },
   ): History | undefined {
     return this.#samples?.history(device, property, page);
+  }
+
+  /** The last sample before a time, as far as it is found without a long search. */
+  before(device: Id, property: string, time: number): Sample | undefined {
+    return this.#samples?.before(device, property, time);
   }
 
   /** What was recorded after the cursor, as far as it is on the disk; undefined when that is nothing. */

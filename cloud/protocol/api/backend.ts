@@ -22,6 +22,7 @@ import type {
   Quality,
   Resource,
 } from '@limpet/dmi/manifest';
+import type { Bucket } from './buckets.ts';
 import type { Selection } from './selector.ts';
 
 /** A value, or a promise of it: a write resolves once it is on the disk. */
@@ -121,7 +122,7 @@ export interface Backend {
   changes(reach: Reach, since: number, limit: number): Awaitable<Changes>;
   /** The listener is called after anything may have changed, however much it was. Returns the way to stop. */
   onChange(listener: () => void): () => void;
-  /** Only where history is kept, which is at the edge. @throws NotFound */
+  /** Only where history is kept. @throws NotFound, BadRequest */
   samples?(target: Target, property: string, query: SamplesQuery): Awaitable<SampleList>;
   /** Only where devices can be reached: runs a method of one, see `CallDoor`. @throws NotFound */
   call?(target: Target, asked: Parameters<CallDoor>[1], signal: AbortSignal): Promise<CallOutcome>;
@@ -133,14 +134,25 @@ export interface Backend {
   explain?(target: Target, property: string, signal: AbortSignal): Awaitable<Explanation>;
 }
 
-/** A page of a property's past. `sinceMs`: so long ago, before now. `after`: `next` of the page before. */
+/**
+ * A page of a property's past: since so long ago, or from a time, up to one (ms since 1970; now). `bucketMs`: in buckets of
+ * so long instead of samples. `after`: `next` of the page before.
+ */
 export interface SamplesQuery {
-  readonly sinceMs: number;
+  readonly sinceMs?: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly bucketMs?: number;
+  /** Samples, or buckets. */
   readonly limit: number;
-  readonly after?: number;
+  readonly after?: string;
 }
 
-/** Times are RFC 3339. A gap without `to` goes on; gaps come with the first page. `next`: ask again with `continue`. */
+/**
+ * Times are RFC 3339. A gap without `to` goes on; gaps come with the first page, or with the buckets they reach into. A
+ * bucket's `mean` is weighted by how long each value held; one in which none held is left out. `next`: ask again with
+ * `continue`.
+ */
 export interface SampleList {
   readonly apiVersion: typeof API_VERSION;
   readonly kind: 'SampleList';
@@ -152,6 +164,8 @@ export interface SampleList {
     readonly quality: Quality;
   }[];
   readonly gaps: readonly { readonly cause: string; readonly from: string; readonly to?: string }[];
+  /** When they were asked for, without samples. */
+  readonly buckets?: readonly (Omit<Bucket, 'from'> & { readonly from: string })[];
   readonly next?: string;
 }
 

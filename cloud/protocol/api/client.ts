@@ -64,6 +64,16 @@ interface Asked {
 }
 
 /** Methods reject with `ApiError` (the server said no) or `ApiUnreachable` (nobody said anything). */
+/** What the query of a property's past can say. */
+export interface SamplesSelect {
+  readonly since?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly bucket?: string;
+  readonly limit?: string;
+  readonly continue?: string;
+}
+
 export class ApiClient {
   readonly #options: ApiClientOptions;
   readonly #origin: URL;
@@ -146,12 +156,8 @@ export class ApiClient {
     await this.#ask({ method: 'DELETE', path: item(target), signal });
   }
 
-  /** One page of a property's past, of an edge. */
-  async samples(
-    target: Target,
-    property: string,
-    select: { readonly since?: string; readonly continue?: string } = {},
-  ): Promise<SampleList> {
+  /** One page of a property's past. `since` and `bucket` are durations, `from` and `to` times of RFC 3339. */
+  async samples(target: Target, property: string, select: SamplesSelect = {}): Promise<SampleList> {
     const path = `${item(target)}/samples/${encodeURIComponent(property)}${queryOf({ ...select })}`;
     return (await this.#ask({ method: 'GET', path })) as unknown as SampleList;
   }

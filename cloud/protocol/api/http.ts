@@ -201,7 +201,7 @@ export class ApiFront {
     if (backend.samples !== undefined) return backend.samples(target, property, query);
     throw new ApiError(
       'NotFound',
-      "history is kept on the device's node: ask its edge (limpet samples --edge PLACE)",
+      "no history is kept here: ask the device's edge (limpet samples --edge PLACE), or start the cloud without --history off",
     );
   }
 

@@ -20,6 +20,8 @@ export type {
 export { keyOf } from './backend.ts';
 export { creation, merging, ordersOf, replacement } from './edits.ts';
 export { GROUP, GROUP_VERSION, type KindNames, KINDS, kindOfPlural } from './kinds.ts';
+export type { Bucket, PastGap, PastSample } from './buckets.ts';
+export { answerPast, type PastSource, type PastTime } from './past.ts';
 export { mergePatch } from './merge-patch.ts';
 export {
   type FieldRequirement,

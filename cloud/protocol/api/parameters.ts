@@ -13,6 +13,8 @@ const TOLERATED: readonly string[] = [
   'timeout',
 ];
 
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.]\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
 /** The parameters of one request. All methods throw ApiError BadRequest. */
 export class Parameters {
   readonly #values = new Map<string, string>();
@@ -57,6 +59,17 @@ export class Parameters {
     const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
     if (Number.isSafeInteger(value)) return value;
     throw badRequest(`query parameter ${name}: expected a whole number, found ${quote(text)}`);
+  }
+
+  /** RFC 3339, as ms since 1970. */
+  time(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const ms = RFC_3339.test(text) ? Date.parse(text) : Number.NaN;
+    if (!Number.isNaN(ms)) return ms;
+    throw badRequest(
+      `query parameter ${name}: expected a time like 2026-11-22T10:00:00Z, found ${quote(text)}`,
+    );
   }
 
   durationMs(name: string): number | undefined {

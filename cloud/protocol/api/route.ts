@@ -98,14 +98,32 @@ function onSamples(
   { target, property }: { readonly target: Target; readonly property: string },
   parameters: Parameters,
 ): SamplesRoute {
-  parameters.only(['since', 'continue', 'limit']);
-  const after = parameters.whole('continue');
+  parameters.only(['since', 'from', 'to', 'bucket', 'continue', 'limit']);
+  const bucketMs = parameters.durationMs('bucket');
+  const after = parameters.text('continue');
+  if (after !== undefined && !/^-?\d{1,16}([.]-?\d{1,16})?$/.test(after)) {
+    throw badRequest('query parameter continue: expected `next` of the page before');
+  }
   const query = {
-    sinceMs: parameters.durationMs('since') ?? HOUR_MS,
+    ...timeOf(parameters),
     limit: Math.min(parameters.whole('limit') || MOST_SAMPLES, MOST_SAMPLES),
+    ...(bucketMs !== undefined && { bucketMs }),
     ...(after !== undefined && { after }),
   };
   return { verb: 'samples', target, property, query };
+}
+
+function timeOf(parameters: Parameters): Pick<SamplesQuery, 'sinceMs' | 'from' | 'to'> {
+  const sinceMs = parameters.durationMs('since');
+  const [from, to] = [parameters.time('from'), parameters.time('to')];
+  if (sinceMs !== undefined && from !== undefined) {
+    throw badRequest('query parameters since and from say the same thing twice: give one');
+  }
+  if (from !== undefined && from >= (to ?? Infinity)) {
+    throw badRequest('query parameter to: expected a time after from');
+  }
+  const begin = from === undefined ? { sinceMs: sinceMs ?? HOUR_MS } : { from };
+  return { ...begin, ...(to !== undefined && { to }) };
 }
 
 function onItem(method: string, target: Target, parameters: Parameters): Route {

@@ -55,6 +55,20 @@ interface Row {
   readonly value: unknown;
 }
 
+/** The last sample before a time, if it is among the rows before it that one page would look at. */
+export function sampleBefore(db: Database, series: number, time: number): Sample | undefined {
+  const last = edge(db, 'max');
+  if (last === null) return undefined;
+  const upTo = firstSince(db, time + 2 * CLOCK_SLACK_MS, last);
+  const row = db
+    .prepare(
+      `SELECT at, kind, value FROM sample WHERE n > ? AND n <= ? AND series = ? AND at < ?
+       ORDER BY n DESC LIMIT 1`,
+    )
+    .get(upTo - SCAN, upTo, series, time) as Row | undefined;
+  return row && { at: row.at, ...decode(row.kind, row.value) };
+}
+
 /** Gaps that reach into the time since, oldest first; one without `to` goes on. */
 export function readGaps(
   db: Database,

@@ -11,11 +11,11 @@ import { type Metered } from '../metered.ts';
 import { type Change, type TwinStore } from '../store.ts';
 import { Backlog } from './backlog.ts';
 import { used } from './make-room.ts';
-import { readGaps, readSamples, type SamplesPage } from './read.ts';
+import { readGaps, readSamples, sampleBefore, type SamplesPage } from './read.ts';
 import { type Live, Roster } from './roster.ts';
 import { isDamaged, isRefusal, removeFile, SamplesFile } from './samples-file.ts';
 import { pageAfter } from './told.ts';
-import { due, type GapCause, type Heard, released } from './track.ts';
+import { due, type GapCause, type Heard, released, type Sample } from './track.ts';
 
 export interface SamplesOptions {
   readonly path: string;
@@ -109,6 +109,14 @@ export class Samples {
       if (series === undefined) return undefined;
       const gaps = page.after === undefined ? readGaps(db, series, page.since) : [];
       return { ...readSamples(db, { series, ...page }), gaps };
+    });
+  }
+
+  /** The last sample before a time; see `sampleBefore`. */
+  before(device: Id, property: string, time: number): Sample | undefined {
+    return this.#reading(({ db }) => {
+      const series = this.#file.find(device, property)?.id;
+      return series === undefined ? undefined : sampleBefore(db, series, time);
     });
   }
 
