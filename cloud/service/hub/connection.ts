@@ -1,12 +1,17 @@
 /** One WebSocket of an edge: frames in and out, heartbeat, and the ceilings of one connection. */
+import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '@limpet/dmi';
 import type { RawData, WebSocket } from 'ws';
 import type { FromCloud } from '#protocol';
 import { readFromEdge } from './frames.ts';
+import type { Intake, IntakeMember } from './intake.ts';
 import { type CloudSession, CLOSE } from './session.ts';
 
 export interface ConnectionOptions {
   readonly webSocket: WebSocket;
+  /** What the WebSocket reads from. */
+  readonly socket: Duplex;
+  readonly intake: Intake;
   readonly session: CloudSession;
   readonly clock: Clock;
   readonly log: Log;
@@ -23,32 +28,58 @@ const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 /** For the closing handshake. */
 const CLOSE_MS = 2000;
 
-export class Connection {
+export class Connection implements IntakeMember {
   readonly session: CloudSession;
   node: string | undefined;
   readonly #options: ConnectionOptions;
   #misses = 0;
   #frames = 0;
   #spoiled = 0;
+  /** Bytes read and not done with. */
+  #held = 0;
+  /** Pages that are being written. */
+  #pages = 0;
   #cancel: () => void = () => undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.session = options.session;
-    const { webSocket, log } = options;
+    const { webSocket, socket, intake, log } = options;
+    // Before the WebSocket hears of it: it may be whole, and done with, at once.
+    socket.prependListener('data', (chunk: Buffer) => this.#took(chunk.length));
     webSocket.on('message', (content: RawData, isBinary) => this.#received(content, isBinary));
-    webSocket.on('ping', () => this.#alive());
-    webSocket.on('pong', () => this.#alive());
+    for (const sign of ['ping', 'pong'] as const) {
+      webSocket.on(sign, () => {
+        this.#alive();
+        this.#gave();
+      });
+    }
     webSocket.on('error', (error) => {
       log.warn('edge connection failed', { node: this.node, error });
     });
     webSocket.on('close', (code) => {
       this.#cancel();
+      intake.leave(this);
+      this.#pages = 0;
+      this.#gave();
       this.session.closed();
       options.closed();
       log.info('edge gone', { node: this.node, code });
     });
+    intake.join(this);
     this.#beat();
+  }
+
+  get busy(): boolean {
+    return this.#held > 0;
+  }
+
+  pause(): void {
+    this.#options.webSocket.pause();
+  }
+
+  resume(): void {
+    this.#options.webSocket.resume();
   }
 
   send(message: FromCloud): void {
@@ -61,6 +92,9 @@ export class Connection {
     }
     webSocket.send(JSON.stringify(message));
     if (message.type === 'welcome') log.info('edge joined', { node: this.node, seq: message.seq });
+    if (message.type !== 'ack' && message.type !== 'pastAck') return;
+    this.#pages--;
+    this.#gave();
   }
 
   /** After the frames already sent; cut when the edge does not answer. */
@@ -101,7 +135,23 @@ export class Connection {
       }
       this.#spoiled += frame.spoiled;
     }
+    const { type } = frame.message;
+    if (type === 'report' || type === 'past') this.#pages++;
     this.session.received(frame.message);
+    this.#gave();
+  }
+
+  #took(bytes: number): void {
+    this.#held += bytes;
+    this.#options.intake.took(bytes);
+  }
+
+  /** Unless a page is being written, which is done with when it is acknowledged. */
+  #gave(): void {
+    if (this.#pages > 0) return;
+    const bytes = this.#held;
+    this.#held = 0;
+    this.#options.intake.gave(this, bytes);
   }
 
   #alive(): void {
@@ -112,12 +162,14 @@ export class Connection {
     const { webSocket, clock, heartbeatMs, log } = this.#options;
     this.#cancel = clock.after(heartbeatMs, () => {
       this.#frames = 0;
-      if (this.#misses >= MISSES || !this.session.live()) {
+      // One that is not read has no way to show that it lives.
+      const heard = !webSocket.isPaused;
+      if (heard && (this.#misses >= MISSES || !this.session.live())) {
         log.warn('edge silent', { node: this.node, misses: this.#misses });
         this.terminate();
         return;
       }
-      this.#misses++;
+      if (heard) this.#misses++;
       webSocket.ping();
       this.#beat();
     });

@@ -4,6 +4,8 @@ import { isJson, MAX_VALUE_BYTES } from '@limpet/dmi/manifest';
 import type { FromEdge, PastItem, SeriesPast, StateRow } from '#protocol';
 import * as v from 'valibot';
 import { Facts, Reason, Short, Time } from './facts.ts';
+import { ID, LABEL, PROPERTY_NAME } from './names.ts';
+import { isUsualRow } from './usual-row.ts';
 
 /** A good message, with the rows that could not be used counted; or why the whole frame cannot be. */
 export type Frame =
@@ -11,19 +13,12 @@ export type Frame =
   | { readonly ok: false; readonly fault: string };
 
 const Counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
 const Name = v.pipe(
   v.string(),
   v.regex(new RegExp(`^${LABEL}$`), 'expected lower-case letters, digits and "-", at most 63'),
 );
-const Id = v.pipe(
-  v.string(),
-  v.regex(new RegExp(`^${LABEL}/${LABEL}$`), 'expected namespace/name'),
-);
-const PropertyName = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z_][\w-]{0,62}$/, 'expected a property name'),
-);
+const Id = v.pipe(v.string(), v.regex(ID, 'expected namespace/name'));
+const PropertyName = v.pipe(v.string(), v.regex(PROPERTY_NAME, 'expected a property name'));
 const Value = v.custom<Json>(
   (value) => isJson(value, MAX_VALUE_BYTES),
   `expected a JSON value of at most ${MAX_VALUE_BYTES} bytes`,
@@ -179,7 +174,7 @@ export function readFromEdge(text: string): Frame {
   if (!checked.success) return { ok: false, fault: faultOf(checked.issues[0]) };
   const message = checked.output;
   if (message.type === 'report') {
-    const rows = goodOf<StateRow>(Row, message.rows);
+    const rows = goodOf<StateRow>(Row, message.rows, isUsualRow);
     const spoiled = message.rows.length - rows.length;
     return { ok: true, message: { ...message, rows }, spoiled };
   }
@@ -191,9 +186,18 @@ export function readFromEdge(text: string): Frame {
   return { ok: true, message: message as FromEdge, spoiled: 0 };
 }
 
-function goodOf<T>(schema: v.GenericSchema, rows: readonly unknown[]): T[] {
+/** `known`: those that the schema need not look at. */
+function goodOf<T>(
+  schema: v.GenericSchema,
+  rows: readonly unknown[],
+  known: (row: unknown) => boolean = () => false,
+): T[] {
   const good: T[] = [];
   for (const row of rows) {
+    if (known(row)) {
+      good.push(row as T);
+      continue;
+    }
     const checked = v.safeParse(schema, row, { abortEarly: true });
     if (checked.success) good.push(checked.output as T);
   }

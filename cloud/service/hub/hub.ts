@@ -1,6 +1,6 @@
 /**
  * The WebSocket end of the cloud: takes connections at /hub, runs a session on each, and keeps one per node. Its
- * memory is bounded by what sessions allow: one desire page and one acknowledgement in flight each.
+ * memory is bounded by what sessions allow, one desire page and one acknowledgement in flight each, and by `Intake`.
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -13,6 +13,7 @@ import type { CloudStore } from '../store/store.ts';
 import { type Asking, notAsked } from './asks.ts';
 import { type CallAsked, notConnected } from './calls.ts';
 import { Connection } from './connection.ts';
+import { Intake } from './intake.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { Reports } from './reports.ts';
 import { CloudSession } from './session.ts';
@@ -45,6 +46,7 @@ export class Hub {
     maxPayload: MAX_PAYLOAD,
     clientTracking: false,
   });
+  readonly #intake = new Intake();
   readonly #connections = new Set<Connection>();
   /** The one live session of each node. */
   readonly #nodes = new Map<string, CloudSession>();
@@ -68,9 +70,15 @@ export class Hub {
     });
   }
 
-  /** Open connections, welcomed nodes, connections turned away since the start. */
-  counts(): { readonly connections: number; readonly nodes: number; readonly turnedAway: number } {
+  /** Open connections, welcomed nodes; since the start: connections turned away, times that too much came in. */
+  counts(): {
+    readonly connections: number;
+    readonly nodes: number;
+    readonly turnedAway: number;
+    readonly pauses: number;
+  } {
     return {
+      pauses: this.#intake.counts().pauses,
       connections: this.#connections.size,
       nodes: this.#nodes.size,
       turnedAway: this.#turnedAway,
@@ -117,7 +125,7 @@ export class Hub {
       return;
     }
     socket.removeListener('error', onError);
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket));
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, socket));
   }
 
   #refusal(request: IncomingMessage): Parameters<typeof refuseUpgrade>[1] | undefined {
@@ -139,7 +147,7 @@ export class Hub {
     return undefined;
   }
 
-  #open(webSocket: WebSocket): void {
+  #open(webSocket: WebSocket, socket: Duplex): void {
     const { store, clock, log, heartbeatMs = HEARTBEAT_MS } = this.#options;
     const session = new CloudSession({
       store,
@@ -161,7 +169,16 @@ export class Hub {
       if (node !== undefined && this.#nodes.get(node) === session) this.#nodes.delete(node);
       if (this.#connections.size === 0) this.#gone();
     };
-    const connection = new Connection({ webSocket, session, clock, log, heartbeatMs, closed });
+    const connection = new Connection({
+      webSocket,
+      socket,
+      intake: this.#intake,
+      session,
+      clock,
+      log,
+      heartbeatMs,
+      closed,
+    });
     this.#connections.add(connection);
   }
 
