@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Id, StateRow } from '@limpet/dmi/manifest';
 import type { Taken } from './ledger.ts';
 import { DEVICES, LOCAL, PROPERTIES } from './plant.ts';
-import { rest } from './sim-cloud.ts';
 import type { SimEdge } from './sim-edge.ts';
 import type { World } from './world.ts';
 
@@ -49,7 +48,7 @@ async function settle(world: World): Promise<void> {
     for (const edge of world.edges) {
       world.connect(edge);
       moved = world.deliver(edge) || moved;
-      await rest();
+      await world.cloud.rest();
       moved = carryOut(world, edge) || moved;
       edge.changed();
       moved = (edge.connection?.up.length ?? 1) > 0 || moved;

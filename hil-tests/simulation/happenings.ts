@@ -2,7 +2,6 @@
 import { Connection } from './connection.ts';
 import type { Taken } from './ledger.ts';
 import { device, DEVICES, LOCAL, model, NODES } from './plant.ts';
-import { rest } from './sim-cloud.ts';
 import type { SimEdge } from './sim-edge.ts';
 import { anyDevice, anyProperty, anyWish, type World } from './world.ts';
 
@@ -87,7 +86,7 @@ const cutBehindReport = async (world: World, edge: SimEdge): Promise<void> => {
     for (let i = 0; i < 4; i++) {
       await world.cloud.turn();
       world.deliver(edge);
-      await rest();
+      await world.cloud.rest();
     }
   };
   await talk();
@@ -168,9 +167,9 @@ const HAPPENINGS: readonly Happening[] = [
   ],
   [
     1.5,
-    (world) => {
+    async (world) => {
       world.note('cloud is copied');
-      world.backup = world.cloud.backup();
+      world.backup = await world.cloud.backup();
     },
   ],
   [1, restoreCloud],
@@ -196,6 +195,6 @@ export async function happen(world: World): Promise<void> {
     at -= weight;
     if (at >= 0) continue;
     await step(world, edge);
-    return rest();
+    return world.cloud.rest();
   }
 }

@@ -1,17 +1,16 @@
 /** The cloud: the real store and sessions, on a disk, with a hub small enough to foresee. */
 import { Reports } from '#cloud/service/hub/reports.ts';
 import { CloudStore, type Reading, type Writing } from '#cloud/service/store/store.ts';
-import { placeOf } from '#cloud/service/testing.ts';
 import type { FromCloud } from '#protocol';
 import type { Log } from '@limpet/dmi';
 import type { CloudEnd, Connection } from './connection.ts';
-import type { Disk } from './disk.ts';
+import type { CloudDisk } from './cloud-disk.ts';
 import { Memory } from './memory.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { Variant } from './variant.ts';
 
 export interface SimCloudOptions {
-  readonly disk: Disk;
+  readonly disk: CloudDisk;
   readonly clock: SimClock;
   readonly log: Log;
   readonly variant: Variant;
@@ -80,9 +79,15 @@ export class SimCloud {
   async turn(): Promise<boolean> {
     const tasks = this.#tasks.splice(0);
     for (const task of tasks) task();
-    await rest();
+    await this.rest();
     if (tasks.length > 0) await this.memory.look(this.store);
     return tasks.length > 0;
+  }
+
+  /** Everything that is only waiting for statements gets to its end. */
+  async rest(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (this.store.busy);
   }
 
   read<T>(work: (reading: Reading) => Promise<T>): Promise<T> {
@@ -99,7 +104,7 @@ export class SimCloud {
     });
   }
 
-  backup(): string {
+  async backup(): Promise<string> {
     return this.#options.disk.backup();
   }
 
@@ -111,8 +116,8 @@ export class SimCloud {
     for (const connection of this.#connections) connection.cloud = undefined;
     this.#connections.clear();
     this.#live.clear();
-    if (backup === undefined) disk.killed();
-    else disk.restore(backup);
+    if (backup === undefined) await disk.killed();
+    else await disk.restore(backup);
     await this.store.close();
     this.#tasks = [];
     await this.#open();
@@ -142,7 +147,7 @@ export class SimCloud {
   async #open(): Promise<void> {
     const { disk, clock, log, variant } = this.#options;
     const soon = (task: () => void): void => void this.#tasks.push(task);
-    const store = await CloudStore.open({ path: placeOf(disk.path), clock, log, soon });
+    const store = await CloudStore.open({ path: disk.place, clock, log, soon });
     store.onChange(({ nodes }) => {
       for (const [node, session] of this.#live) {
         if (nodes === 'all' || nodes.has(node)) session.wantedChanged();
@@ -151,9 +156,4 @@ export class SimCloud {
     this.store = store;
     this.#reports = new Reports(variant.cloudStore(store));
   }
-}
-
-/** Everything that is only waiting for statements gets to its end. */
-export function rest(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

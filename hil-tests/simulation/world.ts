@@ -5,6 +5,7 @@ import type { Json, Log } from '@limpet/dmi';
 import type { Id } from '@limpet/dmi/manifest';
 import type { Order } from '#cloud/service/store/desired.ts';
 import { Chance } from './chance.ts';
+import { cloudDisk } from './cloud-disk.ts';
 import { Connection } from './connection.ts';
 import { Disk } from './disk.ts';
 import { Ledger } from './ledger.ts';
@@ -74,18 +75,23 @@ export class World {
 
   async #start(variant: Variant): Promise<void> {
     const fail = (what: string): void => this.fail(what);
-    const parts = (name: string) => ({
-      disk: new Disk(this.#folder, name),
+    const parts = () => ({
       clock: new SimClock(START),
       log: silent,
       variant,
       fail,
     });
-    this.cloud = await SimCloud.start(parts('cloud'));
+    this.cloud = await SimCloud.start({
+      disk: cloudDisk(this.#folder, 'cloud'),
+      ...parts(),
+    });
     const letGo = (node: string, id: Id): void => this.#letGo(node, id);
     // Half of the lives are on a disk whose wear is spared as far as the edge goes.
     const commitMs = this.#seed % 2 === 0 ? 10 : 10_000;
-    this.edges = NODES.map((node) => new SimEdge({ node, letGo, commitMs, ...parts(node) }));
+    this.edges = NODES.map(
+      (node) =>
+        new SimEdge({ node, letGo, commitMs, disk: new Disk(this.#folder, node), ...parts() }),
+    );
   }
 
   note(what: string): void {

@@ -14,7 +14,7 @@ import { applyReports } from '../hub/apply-report.ts';
 import { join as joined, leave } from '../hub/presence.ts';
 import type { Sql } from '../store/sql.ts';
 import { CloudStore, type Writing } from '../store/store.ts';
-import { BOILER, BOILER_1, clockAt, FACTS, silent } from '../testing.ts';
+import { BOILER, BOILER_1, clockAt, FACTS, silent, placeOf } from '../testing.ts';
 import { asOf, pastSpan } from './as-of.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'limpet-as-of-'));
@@ -198,7 +198,7 @@ test(`in ${LIVES} lives the fleet as of any step is what the store said then`, a
     const clock = clockAt(1_700_000_000_000);
     const history = { ageMs: 400 * STEPS, bytes: 1e9 };
     const path = join(folder, `cloud-${seed}.db`);
-    const store = await CloudStore.open({ path, clock, log: silent, history });
+    const store = await CloudStore.open({ path: placeOf(path), clock, log: silent, history });
     const at = { seq: 0, now: clock.now() };
     const taken: { time: number; was: Snapshot }[] = [];
     for (let each = 0; each < STEPS; each++) {
@@ -217,7 +217,7 @@ test(`in ${LIVES} lives the fleet as of any step is what the store said then`, a
     assert.ok(kept.length > STEPS / 10 && kept.length < STEPS, `${kept.length} kept`);
     for (const { time, was } of kept) {
       const then: Snapshot = await store.read(({ sql }) => {
-        return snapshot(sql, asOf('sqlite', span, { time, place: '$1' }), time);
+        return snapshot(sql, asOf(sql.dialect, span, { time, place: '$1' }), time);
       });
       assert.deepEqual(then, was, `seed ${seed}, as of ${time}`);
     }

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { openEngine } from '../store/engine.ts';
 import type { Sql } from '../store/sql.ts';
-import { openSqlite } from '../store/sqlite.ts';
+import { placeOf, silent } from '../testing.ts';
 import { History } from './history.ts';
 import { Slices } from './slices.ts';
 
@@ -16,7 +17,7 @@ export interface Bench {
 
 export async function openBench(now: number): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-history-'));
-  const engine = openSqlite(join(folder, 'cloud.db'));
+  const engine = await openEngine(placeOf(join(folder, 'cloud.db')), silent);
   after(async () => {
     await engine.close();
     rmSync(folder, { recursive: true, force: true });
@@ -24,7 +25,7 @@ export async function openBench(now: number): Promise<Bench> {
   const sql = engine.writer;
   await sql.run('INSERT INTO past (one, began) VALUES (1, $1)', now);
   // Each statement is a transaction of its own here: what the disk has after each is no subject of these tests.
-  await sql.run('PRAGMA synchronous = OFF');
+  if (sql.dialect === 'sqlite') await sql.run('PRAGMA synchronous = OFF');
   const clock = { now };
   return { sql, clock, history: new History(sql, await Slices.open(sql), () => clock.now) };
 }
