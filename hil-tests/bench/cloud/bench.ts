@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
+import { inspect } from 'node:util';
 import { freePort } from '../../rig/free-port.ts';
 import { checkLimits } from './limits.ts';
 import type { Result, StepResult } from './result.ts';
@@ -26,6 +27,7 @@ export async function bench({
 }: BenchOptions): Promise<Result> {
   for (const count of nodes) checkLimits(count, each.generators);
   const steps: StepResult[] = [];
+  let fault: string | undefined;
   for (const count of nodes) {
     const folder = await mkdtemp(path.join(data ?? tmpdir(), 'limpet-load-'));
     try {
@@ -36,6 +38,11 @@ export async function bench({
         ...(profile !== undefined && { profile }),
       });
       steps.push(await runStep(subject, { ...each, nodes: count }));
+    } catch (error) {
+      // An hour's figures of smaller fleets are worth telling.
+      if (steps.length === 0) throw error;
+      fault = inspect(error);
+      break;
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -47,6 +54,7 @@ export async function bench({
     commit: commit(),
     store: store === undefined ? 'SQLite' : 'PostgreSQL',
     steps,
+    ...(fault !== undefined && { fault }),
   };
 }
 

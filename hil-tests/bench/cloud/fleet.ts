@@ -44,8 +44,8 @@ export class Fleet {
     });
   }
 
-  declare(devices: number): void {
-    for (const child of this.#children) send(child, { kind: 'declare', devices });
+  declare(devices: number, which: 'tenth' | 'rest'): void {
+    for (const child of this.#children) send(child, { kind: 'declare', devices, which });
   }
 
   change(perSecond: number): void {

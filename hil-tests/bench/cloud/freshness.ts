@@ -2,6 +2,7 @@
  * How long after its acknowledgement a change is seen by others. A node of this process changes one property at a time: the
  * clock starts when the acknowledgement is here, and stops when an answer that shows the value is here.
  */
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from '#protocol/api';
 import type { Device } from '@limpet/dmi/manifest';
@@ -10,7 +11,7 @@ import { Histogram } from './histogram.ts';
 import { LoadNode } from './load-node.ts';
 import { deviceName, PROPERTIES } from './plant.ts';
 import { type Asked, type Prober } from './probes.ts';
-import { devicePath, knowsQueries, query } from './questions.ts';
+import { devicePath, query } from './questions.ts';
 
 export interface Freshness {
   /** Acknowledged to answered by GET. */
@@ -19,7 +20,7 @@ export interface Freshness {
   readonly query: Histogram;
   /** Changed to told by a watch of this device. */
   readonly watch: Histogram;
-  /** Longest that a value was awaited in vain; then it counts as never seen. */
+  /** Values that were not acknowledged, or not seen, within half a minute. */
   readonly unseen: number;
 }
 
@@ -58,9 +59,8 @@ export class FreshnessProbe {
     this.#watching = this.#watch();
   }
 
-  async run(durationMs: number): Promise<Freshness> {
+  async run(durationMs: number, queries: boolean): Promise<Freshness> {
     const found = { get: new Histogram(), query: new Histogram(), watch: new Histogram() };
-    const queries = await knowsQueries(this.#prober);
     let unseen = 0;
     const end = performance.now() + durationMs;
     for (let turn = 0; performance.now() < end; turn++) {
@@ -85,11 +85,12 @@ export class FreshnessProbe {
       this.#watched = () => {};
     };
     this.#node.twins.change(0, PROPERTY, 1);
-    await acknowledged;
+    const late = AbortSignal.timeout(SEEN_WITHIN_MS);
+    await Promise.race([acknowledged, once(late, 'abort')]);
     const start = performance.now();
-    while (performance.now() - start < SEEN_WITHIN_MS) {
-      const { text } = await this.#prober.ask(how === 'get' ? GET : QUERY);
-      if (!this.#shows(text, how)) continue;
+    while (!late.aborted) {
+      const answer = await this.#prober.ask(how === 'get' ? GET : QUERY).catch(() => undefined);
+      if (answer?.status !== 200 || !this.#shows(answer.text, how)) continue;
       seen.add(performance.now() - start);
       return true;
     }

@@ -10,7 +10,7 @@ process.on('message', (order: Order) => {
     case 'connect':
       return generator.connect(order);
     case 'declare':
-      return generator.declare(order.devices);
+      return generator.declare(order.devices, order.which);
     case 'change':
       return generator.change(order.perSecond);
     case 'tell':

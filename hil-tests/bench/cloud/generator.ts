@@ -32,8 +32,10 @@ export class Generator {
     dial(made);
   }
 
-  declare(devices: number): void {
-    for (const { twins } of this.#nodes) twins.declare(devices);
+  declare(devices: number, which: 'tenth' | 'rest'): void {
+    this.#nodes.forEach(({ twins }, i) => {
+      if (twins.devices === 0 && (which === 'rest' || i % 10 === 0)) twins.declare(devices);
+    });
   }
 
   change(perSecond: number): void {

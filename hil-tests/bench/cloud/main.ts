@@ -13,5 +13,6 @@ if (help) {
   const say = (what: string): void => void process.stderr.write(`${what} ...\n`);
   const result = await bench({ ...rest, updatesPerS: updates, say });
   process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : table(result));
-  if (scalePage) await writeScalePage(result);
+  if (result.fault !== undefined) process.exitCode = 1;
+  else if (scalePage) await writeScalePage(result);
 }

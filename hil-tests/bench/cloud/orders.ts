@@ -10,8 +10,8 @@ export type Order =
       readonly first: number;
       readonly count: number;
     }
-  /** Each node gets so many devices. */
-  | { readonly kind: 'declare'; readonly devices: number }
+  /** Each node gets so many devices: one in ten of them, or all that have none yet. */
+  | { readonly kind: 'declare'; readonly devices: number; readonly which: 'tenth' | 'rest' }
   /** So many properties change per second, in pages of one device; 0 ends it. */
   | { readonly kind: 'change'; readonly perSecond: number }
   | { readonly kind: 'tell' };

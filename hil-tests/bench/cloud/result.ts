@@ -27,6 +27,9 @@ export interface StepResult {
     /** All connected, none with devices, nothing to tell. */
     readonly weight: Weight;
   };
+  /** A tenth of the nodes told all they have: what the service takes once, when it begins to work. */
+  readonly warmed: { readonly properties: number; readonly weight: Weight };
+  /** The other nodes told theirs. */
   readonly fill: {
     readonly ms: number;
     readonly propertiesPerS: number;
@@ -73,6 +76,8 @@ export interface Result {
   readonly commit: string;
   readonly store: string;
   readonly steps: readonly StepResult[];
+  /** Why the fleets after these were not measured. */
+  readonly fault?: string;
 }
 
 export function latencyOf(histogram: Histogram | undefined): Latency | undefined {

@@ -1,84 +1,96 @@
 /** What one more node, property and update cost: least squares over everything that was weighed. */
-import type { StepResult } from './result.ts';
+import type { StepResult, Weight } from './result.ts';
 
-/** `fixed + perNode * nodes + perProperty * properties + perUpdate * updates per second`. */
-export interface Slope {
-  readonly fixed: number;
-  readonly perNode: number;
-  readonly perProperty: number;
-  readonly perUpdate: number;
-  /** The largest distance of a measured point from the plane, as a share of that point. */
-  readonly worst: number;
-}
-
-interface Point {
+/** What a weight may depend on, beside what the service itself weighs. */
+export interface Point {
+  /** 1 once it has worked: memory that V8 keeps for young objects is taken with the first page, and not given back. */
+  readonly worked: number;
   readonly nodes: number;
   readonly properties: number;
+  /** Per second. */
   readonly updates: number;
-  readonly value: number;
+}
+
+type Term = keyof Point;
+
+/** What each costs; a term that was left out costs nothing. */
+export interface Slope extends Point {
+  readonly fixed: number;
+  /** The largest distance of a weighed point from the plane, as a share of that point. */
+  readonly worst: number;
 }
 
 export interface Slopes {
   readonly privateBytes: Slope;
-  readonly rssBytes: Slope;
   readonly cpu: Slope;
 }
 
+/** Of an idle property nobody spends time, and an update that is done with holds no memory. */
+const MEMORY: readonly Term[] = ['worked', 'nodes', 'properties'];
+const CPU: readonly Term[] = ['nodes', 'updates'];
+
 export function slopes(steps: readonly StepResult[]): Slopes {
-  const of = (what: 'privateBytes' | 'rssBytes' | 'cpu'): Slope =>
-    leastSquares(steps.flatMap((step) => pointsOf(step, what)));
-  return { privateBytes: of('privateBytes'), rssBytes: of('rssBytes'), cpu: of('cpu') };
+  const points = steps.flatMap(pointsOf);
+  const of = (what: keyof Weight) =>
+    points.map(({ weight, ...point }) => ({ ...point, value: weight[what] }));
+  return {
+    privateBytes: leastSquares(of('privateBytes'), MEMORY),
+    cpu: leastSquares(of('cpu'), CPU),
+  };
 }
 
-/** Each fleet is weighed four times: empty, connected, filled, and changing. */
-function pointsOf(step: StepResult, what: 'privateBytes' | 'rssBytes' | 'cpu'): readonly Point[] {
-  const { nodes, properties, empty, connect, fill, load } = step;
+/** Each fleet is weighed five times: empty, connected, a part of it filled, all of it, and changing. */
+function pointsOf(step: StepResult): readonly (Point & { readonly weight: Weight })[] {
+  const { nodes, properties, empty, connect, warmed, fill, load } = step;
+  const idle = { nodes, properties: 0, updates: 0 };
   return [
-    { nodes: 0, properties: 0, updates: 0, value: empty[what] },
-    { nodes, properties: 0, updates: 0, value: connect.weight[what] },
-    { nodes, properties, updates: 0, value: fill.weight[what] },
-    { nodes, properties, updates: load.acknowledgedPerS, value: load.weight[what] },
+    { ...idle, nodes: 0, worked: 0, weight: empty },
+    { ...idle, worked: 0, weight: connect.weight },
+    { ...idle, worked: 1, properties: warmed.properties, weight: warmed.weight },
+    { ...idle, worked: 1, properties, weight: fill.weight },
+    { nodes, worked: 1, properties, updates: load.acknowledgedPerS, weight: load.weight },
   ];
 }
 
 /** By the normal equations, columns scaled to their largest so that a million beside a one does no harm. */
-export function leastSquares(points: readonly Point[]): Slope {
-  const rows = points.map(({ nodes, properties, updates }) => [1, nodes, properties, updates]);
-  const scales = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i] ?? 0)) || 1);
+export function leastSquares(
+  points: readonly (Point & { readonly value: number })[],
+  terms: readonly Term[],
+): Slope {
+  const rows = points.map((point) => [1, ...terms.map((term) => point[term])]);
+  const scales = [1, ...terms.map((term) => Math.max(...points.map((point) => point[term])) || 1)];
   const scaled = rows.map((row) => row.map((cell, i) => cell / (scales[i] ?? 1)));
   const matrix = scales.map((_, i) => [
     ...scales.map((_each, j) => sum(scaled.map((row) => (row[i] ?? 0) * (row[j] ?? 0)))),
-    sum(scaled.map((row, at) => (row[i] ?? 0) * (points[at]?.value ?? 0))),
+    sum(scaled.map((row, place) => (row[i] ?? 0) * (points[place]?.value ?? 0))),
   ]);
-  const [fixed = 0, perNode = 0, perProperty = 0, perUpdate = 0] = solve(matrix).map(
-    (value, i) => value / (scales[i] ?? 1),
-  );
-  const slope = { fixed, perNode, perProperty, perUpdate };
+  const [fixed = 0, ...found] = solve(matrix).map((value, i) => value / (scales[i] ?? 1));
+  const cost = (term: Term): number => found[terms.indexOf(term)] ?? 0;
+  const slope = {
+    fixed,
+    worked: cost('worked'),
+    nodes: cost('nodes'),
+    properties: cost('properties'),
+    updates: cost('updates'),
+  };
   const errors = points.map((point) => Math.abs(at(slope, point) - point.value) / point.value);
   return { ...slope, worst: Math.max(...errors.filter(Number.isFinite)) };
 }
 
-export function at(
-  slope: Omit<Slope, 'worst'>,
-  size: { readonly nodes: number; readonly properties: number; readonly updates: number },
-): number {
-  const { fixed, perNode, perProperty, perUpdate } = slope;
-  return fixed + perNode * size.nodes + perProperty * size.properties + perUpdate * size.updates;
+export function at(slope: Omit<Slope, 'worst'>, point: Point): number {
+  const terms = ['worked', 'nodes', 'properties', 'updates'] as const;
+  return slope.fixed + sum(terms.map((term) => slope[term] * point[term]));
 }
 
 /** Gauss with pivots; the last column is the right-hand side. A column that nothing tells apart gets 0. */
 function solve(matrix: number[][]): readonly number[] {
   const size = matrix.length;
   for (let column = 0; column < size; column++) {
-    const pivot = matrix
-      .slice(column)
-      .reduce(
-        (best, row, i) => (abs(row[column]) > abs(matrix[best]?.[column]) ? column + i : best),
-        column,
-      );
+    const candidates = matrix.slice(column).map((row) => Math.abs(row[column] ?? 0));
+    const pivot = column + candidates.indexOf(Math.max(...candidates));
     [matrix[column], matrix[pivot]] = [matrix[pivot] ?? [], matrix[column] ?? []];
     const lead = matrix[column]?.[column] ?? 0;
-    if (Math.abs(lead) < 1e-12) continue;
+    if (Math.abs(lead) < NOTHING) continue;
     for (let row = 0; row < size; row++) {
       if (row === column) continue;
       const factor = (matrix[row]?.[column] ?? 0) / lead;
@@ -87,12 +99,13 @@ function solve(matrix: number[][]): readonly number[] {
       );
     }
   }
-  return matrix.map((row, i) => (abs(row[i]) < 1e-12 ? 0 : (row[size] ?? 0) / (row[i] ?? 1)));
+  return matrix.map((row, i) => {
+    const lead = row[i] ?? 0;
+    return Math.abs(lead) < NOTHING ? 0 : (row[size] ?? 0) / lead;
+  });
 }
 
-function abs(value: number | undefined): number {
-  return Math.abs(value ?? 0);
-}
+const NOTHING = 1e-9;
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, each) => total + each, 0);

@@ -5,7 +5,7 @@ import { watchFleet } from './fleet-watch.ts';
 import { FreshnessProbe } from './freshness.ts';
 import { models, PROPERTIES } from './plant.ts';
 import { Prober } from './probes.ts';
-import { aggregateQuestions, pointQuestions } from './questions.ts';
+import { aggregateQuestions, knowsQueries, pointQuestions } from './questions.ts';
 import { latencyOf, round, type StepResult, type Weight } from './result.ts';
 import type { Subject, Usage } from './subject.ts';
 
@@ -36,6 +36,7 @@ export async function runStep(subject: Subject, options: StepOptions): Promise<S
     say(`${nodes} nodes connect`);
     const connect = await run.connect();
     say(`${nodes * devices * PROPERTIES.length} properties are told for the first time`);
+    const warmed = await run.warm();
     const fill = await run.fill();
     say(`${options.updatesPerS} updates/s`);
     const load = await run.load();
@@ -44,7 +45,18 @@ export async function runStep(subject: Subject, options: StepOptions): Promise<S
     say('the cloud is killed and starts again');
     const restart = await run.restart();
     const properties = nodes * devices * PROPERTIES.length;
-    return { nodes, properties, empty, connect, fill, load, aggregates, fleetWatch, restart };
+    return {
+      nodes,
+      properties,
+      empty,
+      connect,
+      warmed,
+      fill,
+      load,
+      aggregates,
+      fleetWatch,
+      restart,
+    };
   } catch (error) {
     throw new Error(`with ${nodes} nodes: the cloud said last:\n${subject.lastLines}`, {
       cause: error,
@@ -61,6 +73,7 @@ class Step {
   readonly #fleet: Fleet;
   readonly #options: StepOptions & { readonly devices: number };
   readonly #prober: Prober;
+  #queries = false;
 
   constructor(subject: Subject, fleet: Fleet, options: StepOptions & { readonly devices: number }) {
     this.#subject = subject;
@@ -87,6 +100,7 @@ class Step {
 
   async connect(): Promise<StepResult['connect']> {
     const { nodes, seconds } = this.#options;
+    this.#queries = await knowsQueries(this.#prober);
     this.#fleet.connect(this.#subject.hub, nodes);
     const ms = await this.#until(({ connected }) => connected === nodes);
     const { faults } = await this.#fleet.counts();
@@ -94,21 +108,28 @@ class Step {
     return { ms: round(ms), faults, weight: await this.weigh(Math.max(2 * seconds, 1)) };
   }
 
-  async fill(): Promise<StepResult['fill']> {
-    const { nodes, devices, seconds } = this.#options;
-    const properties = nodes * devices * PROPERTIES.length;
-    const before = this.#subject.usage();
-    this.#fleet.declare(devices);
-    const ms = await this.#until(({ acknowledged }) => acknowledged >= properties);
+  async warm(): Promise<StepResult['warmed']> {
+    const { devices, seconds } = this.#options;
+    this.#fleet.declare(devices, 'tenth');
     await this.#until(({ pending }) => pending === 0);
-    await this.#fleet.counts();
-    const settled = await this.weigh(seconds);
+    const { acknowledged: properties } = await this.#fleet.counts();
+    return { properties, weight: await this.weigh(seconds) };
+  }
+
+  async fill(): Promise<StepResult['fill']> {
+    const { devices, seconds } = this.#options;
+    const before = this.#subject.usage();
+    const { acknowledged: had } = await this.#fleet.counts();
+    this.#fleet.declare(devices, 'rest');
+    const ms = await this.#until(({ pending }) => pending === 0);
+    const { acknowledged } = await this.#fleet.counts();
+    const weight = await this.weigh(seconds);
     return {
       ms: round(ms),
-      propertiesPerS: Math.round((properties / ms) * 1000),
+      propertiesPerS: Math.round(((acknowledged - had) / ms) * 1000),
       databaseBytes: this.#subject.databaseBytes(),
       writtenBytes: this.#subject.usage().writtenBytes - before.writtenBytes,
-      weight: settled,
+      weight,
     };
   }
 
@@ -118,13 +139,13 @@ class Step {
     await probe.start();
     this.#fleet.change(updatesPerS);
     await pause(seconds * 500);
-    const questions = await pointQuestions(this.#prober, { nodes, devices });
+    const questions = pointQuestions({ nodes, devices }, this.#queries);
     const before = await this.#fleet.counts();
     const used = this.#subject.usage();
     const start = performance.now();
     const [answers, fresh, seen] = await Promise.all([
       this.#prober.run(questions, 2 * seconds * 1000),
-      probe.run(2 * seconds * 1000),
+      probe.run(2 * seconds * 1000, this.#queries),
       this.weigh(2 * seconds),
     ]);
     const took = (performance.now() - start) / 1000;
@@ -158,8 +179,8 @@ class Step {
 
   async aggregates(): Promise<StepResult['aggregates']> {
     const { seconds } = this.#options;
-    const questions = await aggregateQuestions(this.#prober);
-    const answers = await this.#prober.run(questions, seconds * 1000);
+    if (!this.#queries) return {};
+    const answers = await this.#prober.run(aggregateQuestions(), seconds * 1000);
     return latencies(answers);
   }
 

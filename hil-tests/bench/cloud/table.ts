@@ -76,7 +76,7 @@ const ROWS: readonly Row[] = [
   { what: '  all updates flow after, s', cell: ({ restart }) => seconds(restart.flowingMs) },
 ];
 
-export function table({ machine, store, commit, steps }: Result): string {
+export function table({ machine, store, commit, steps, fault }: Result): string {
   const lines = ROWS.map(({ what, cell, goal = '' }) => [what, ...steps.map(cell), goal]);
   const widths = lines[0]?.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
   const text = lines.map((line) =>
@@ -85,7 +85,10 @@ export function table({ machine, store, commit, steps }: Result): string {
       .join('  ')
       .trimEnd(),
   );
-  const notes = steps.flatMap(faultsOf);
+  const notes = [
+    ...steps.flatMap(faultsOf),
+    ...(fault === undefined ? [] : [`NOT MEASURED TO THE END: ${fault}`]),
+  ];
   return [`${machine}; ${store}; ${commit}`, '', ...text, '', ...notes, ''].join('\n');
 }
 
@@ -108,7 +111,9 @@ function faultsOf({ nodes, connect, load, restart }: StepResult): readonly strin
     ...Object.entries(all)
       .filter(([, faults]) => Object.keys(faults).length > 0)
       .map(([when, faults]) => `${whole(nodes)} nodes, ${when}: ${JSON.stringify(faults)}`),
-    ...(unseen > 0 ? [`${whole(nodes)} nodes: ${unseen} acknowledged values were never seen`] : []),
+    ...(unseen > 0
+      ? [`${whole(nodes)} nodes: ${unseen} values were not acknowledged and seen within 30 s`]
+      : []),
   ];
 }
 
