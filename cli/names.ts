@@ -12,19 +12,22 @@ const KINDS: Readonly<Record<string, Kind>> = {
   models: 'DeviceModel',
   devicemodel: 'DeviceModel',
   devicemodels: 'DeviceModel',
+  rollout: 'Rollout',
+  rollouts: 'Rollout',
+  ro: 'Rollout',
 };
 
 export function parseKind(word: string): Kind {
   const kind = Object.hasOwn(KINDS, word.toLowerCase()) ? KINDS[word.toLowerCase()] : undefined;
   if (kind !== undefined) return kind;
   throw usage(
-    `there is no kind "${word}": nodes, devices, models or mappers.${suggestion(word, [...Object.keys(KINDS), 'mappers'])}`,
+    `there is no kind "${word}": nodes, devices, models, rollouts or mappers.${suggestion(word, [...Object.keys(KINDS), 'mappers'])}`,
   );
 }
 
 /** `device/default/boiler-1`, as messages and `apply` name a resource. */
 export function title(kind: Kind, namespace: string | undefined, name: string): string {
-  const word = { Device: 'device', DeviceModel: 'model', Node: 'node' }[kind];
+  const word = { Device: 'device', DeviceModel: 'model', Node: 'node', Rollout: 'rollout' }[kind];
   return kind === 'Node' ? `${word} ${name}` : `${word} ${namespace ?? 'default'}/${name}`;
 }
 

@@ -126,7 +126,7 @@ function readFolder(folder: string, node: string, limits: ManifestLimits): Read 
       const { resource } = located;
       if (fault !== undefined) {
         read.faults.push(fault);
-      } else if (resource.kind !== 'Node') {
+      } else if (resource.kind === 'Device' || resource.kind === 'DeviceModel') {
         read.resources.push(resource);
         read.writtenAt.set(resource, parsed.modifiedMs);
       }
@@ -214,6 +214,10 @@ function misplaced(located: Located, node: string, seen: Map<string, Located>): 
     };
   }
   seen.set(key, located);
+  if (resource.kind === 'Rollout') {
+    const message = "a rollout is the cloud's: apply it there, with limpet apply";
+    return { ...located.locate('kind'), path: 'kind', code: 'ROLLOUT_OF_CLOUD', message };
+  }
   if (resource.kind === 'Device' && resource.spec.node !== node) {
     const message = `"node" names another node; this one is ${node}: mend it, or move the file to that node`;
     return {

@@ -54,7 +54,7 @@ export async function checkSources(
     const missing = await modelless(located, model);
     if (missing !== undefined) absent.push(missing);
   }
-  const rank = { DeviceModel: 0, Node: 1, Device: 2 };
+  const rank = { DeviceModel: 0, Node: 1, Device: 2, Rollout: 3 };
   good.sort((a, b) => rank[a.resource.kind] - rank[b.resource.kind]);
   return { good, faults, refused, absent };
 }
@@ -73,6 +73,7 @@ async function faultsOfParts(
 ): Promise<readonly Fault[]> {
   switch (resource.kind) {
     case 'Node':
+    case 'Rollout':
       return [];
     case 'DeviceModel': {
       const mapper = await find.mapper(resource.spec.protocol);

@@ -126,6 +126,7 @@ export async function modelOf(
 function nothing({ query }: Question): string {
   const where =
     query.namespace === undefined ? '' : ` in namespace ${query.namespace} (-A: in all)`;
-  const word = { Device: 'devices', DeviceModel: 'models', Node: 'nodes' }[query.kind];
+  const words = { Device: 'devices', DeviceModel: 'models', Node: 'nodes', Rollout: 'rollouts' };
+  const word = words[query.kind];
   return `No ${word}${where}.`;
 }

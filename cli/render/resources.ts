@@ -1,5 +1,6 @@
 /** Resources as table rows, one line each. */
 import type { Device, DeviceModel, DeviceState, Node, Resource } from '@limpet/dmi/manifest';
+import { rolloutCells, rolloutWide } from './rollouts.ts';
 import { type Cell, cell, type Table, type Tone } from './table.ts';
 import { ageText, mebibytes, since } from './words.ts';
 
@@ -22,12 +23,14 @@ const HEADS = {
   Device: ['NAME', 'STATE', 'MODEL', 'NODE', 'LAST SEEN', 'AGE'],
   DeviceModel: ['NAME', 'PROTOCOL', 'PROPERTIES', 'AGE'],
   Node: ['NAME', 'STATE', 'LIMPET', 'ARCHITECTURE', 'UPTIME', 'LAST SEEN'],
+  Rollout: ['NAME', 'PHASE', 'APPLIED', 'FAILED', 'BATCH', 'AGE'],
 } as const;
 
 const WIDE = {
   Device: ['LABELS', 'REASON'],
   DeviceModel: ['WRITABLE', 'DESCRIPTION'],
   Node: ['BOARD', 'OS', 'NODE.JS', 'PRIVATE', 'RSS', 'ADDRESSES', 'MAPPERS'],
+  Rollout: ['QUERY', 'REASON'],
 } as const;
 
 function resourceHead(kind: Resource['kind'], look: Look): string[] {
@@ -60,6 +63,8 @@ function columns(resource: Resource, look: Look): Cell[] {
       return [...modelCells(resource, look.now), ...(look.wide ? modelWide(resource) : [])];
     case 'Node':
       return [...nodeCells(resource, look.now), ...(look.wide ? nodeWide(resource) : [])];
+    case 'Rollout':
+      return [...rolloutCells(resource, look.now), ...(look.wide ? rolloutWide(resource) : [])];
   }
 }
 

@@ -14,8 +14,10 @@ export function declareGet(program: Command, act: Act): void {
   withTarget(
     program
       .command('get')
-      .description('show nodes, devices, models or mappers; with a NAME of a device, its twin')
-      .argument('<kind>', 'nodes, devices, models or mappers')
+      .description(
+        'show nodes, devices, models, rollouts or mappers; with a NAME of a device, its twin',
+      )
+      .argument('<kind>', 'nodes, devices, models, rollouts or mappers')
       .argument('[name]', 'only this one; NAMESPACE/NAME works too')
       .option('-n, --namespace <name>', 'namespace', 'default')
       .option('-A, --all-namespaces', 'of all namespaces')

@@ -13,6 +13,8 @@ import {
   keyOf,
   type Listed,
   notFound,
+  type OutcomeQuery,
+  type Outcomes,
   type Page,
   type Query,
   type Reach,
@@ -30,6 +32,8 @@ import type { Hub } from './hub/hub.ts';
 import { modelOf } from './model-of.ts';
 import { isNewOrder } from './orders.ts';
 import { samplesOf } from './samples.ts';
+import { queryLanguage } from './rollout/language.ts';
+import { RolloutDesk } from './rollout/rollouts.ts';
 import { StoreFailed } from './store/errors.ts';
 import type { Order } from './store/desired.ts';
 import type { StoredDoc, StoredObject } from './store/objects.ts';
@@ -55,11 +59,13 @@ export class CloudBackend implements Backend {
   readonly #store: CloudStore;
   readonly #relay: Relay;
   readonly #ask: Ask;
+  readonly #rollouts: RolloutDesk;
 
   constructor(store: CloudStore, relay: Relay = noRelay, nodes: Pick<Hub, 'ask'> = noNodes) {
     this.#store = store;
     this.#relay = relay;
     this.#ask = (...asked) => nodes.ask(...asked);
+    this.#rollouts = new RolloutDesk(store, queryLanguage);
   }
 
   async samples(target: Target, property: string, query: SamplesQuery): Promise<SampleList> {
@@ -113,6 +119,10 @@ export class CloudBackend implements Backend {
     return loadThere({ store: this.#store, ask: this.#ask }, target, signal);
   }
 
+  outcomes(target: Target, query: OutcomeQuery): Promise<Outcomes> {
+    return this.#rollouts.outcomes(target, query);
+  }
+
   async changes(reach: Reach, since: number, limit: number): Promise<Changes> {
     return this.#store.read(async ({ view }) => {
       const sights = await view.changes(reach, since, limit + 1);
@@ -125,8 +135,8 @@ export class CloudBackend implements Backend {
     return this.#store.onChange(() => listener());
   }
 
-  write(target: Target, edit: Edit, options: WriteOptions): Promise<Resource> {
-    return this.#commit(async (tx) => {
+  async write(target: Target, edit: Edit, options: WriteOptions): Promise<Resource> {
+    const written = await this.#commit(async (tx) => {
       const id = keyOf(target);
       const object = await tx.objects.get(target.kind, id);
       const doc = edit(object && (await shown(tx, target)));
@@ -137,14 +147,19 @@ export class CloudBackend implements Backend {
         doc: taken.doc,
         orders: ordersIn(standing, taken.desired, options.orders ?? []),
       });
-      if (!isDeepStrictEqual(object?.doc, taken.doc)) await tx.wanted.put(id, taken.doc);
+      if (!isDeepStrictEqual(object?.doc, taken.doc)) {
+        await this.#rollouts.check(tx, target, { before: object?.doc, after: taken.doc });
+        await tx.wanted.put(id, taken.doc);
+        await this.#rollouts.written(tx, target);
+      }
       if (taken.owners) await tx.wanted.own(target.kind, id, taken.owners);
       const wish = new Map([...withdrawn(standing, taken.desired), ...exact]);
       await place(tx, id, { wish, expiresMs: options.expiresMs });
-      const written = await shown(tx, target);
-      if (options.dryRun === true) throw new DryRun(written);
-      return written;
+      const after = await shown(tx, target);
+      if (options.dryRun === true) throw new DryRun(after);
+      return after;
     });
+    return options.dryRun === true ? this.#rollouts.previewed(written) : written;
   }
 
   remove(target: Target, { dryRun, ...options }: RemoveOptions): Promise<Resource> {
@@ -156,6 +171,7 @@ export class CloudBackend implements Backend {
       if (dryRun === true) return last;
       const version = await tx.wanted.remove(object);
       if (target.kind === 'Node') await tx.nodes.drop(object.id);
+      await this.#rollouts.removed(tx, object);
       return { ...last, metadata: { ...last.metadata, resourceVersion: String(version) } };
     });
   }
@@ -263,7 +279,7 @@ async function refuseInUse(
   target: Target,
   { id, kind, doc }: StoredObject,
 ): Promise<void> {
-  if (kind === 'Device') return;
+  if (kind === 'Device' || kind === 'Rollout') return;
   const { name, namespace = '' } = doc.metadata;
   const users =
     kind === 'Node'

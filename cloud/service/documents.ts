@@ -106,5 +106,10 @@ function split({ name, namespace }: Target, resource: Resource): Omit<Taken, 'ow
       const doc: StoredDoc = { apiVersion: API_VERSION, kind: 'Node', metadata, spec };
       return { doc, desired: new Map() };
     }
+    case 'Rollout': {
+      const { spec } = resource;
+      const doc: StoredDoc = { apiVersion: API_VERSION, kind: 'Rollout', metadata, spec };
+      return { doc, desired: new Map() };
+    }
   }
 }

@@ -11,6 +11,8 @@ import { CloudBackend } from './backend.ts';
 import { Hub } from './hub/hub.ts';
 import { leaveAll } from './hub/presence.ts';
 import { HistoryKeeper } from './history/keeper.ts';
+import { queryLanguage } from './rollout/language.ts';
+import { RolloutRunner } from './rollout/runner.ts';
 import {
   checkSettings,
   type CloudSettings,
@@ -89,10 +91,9 @@ async function serve(
   { log, heartbeatMs }: CloudOptions,
 ): Promise<CloudService> {
   const known = tokens && tokenCheck(tokens);
-  const server = tls
-    ? createTlsServer({ ...SERVER_OPTIONS, ...tls, minVersion: 'TLSv1.2' })
-    : createServer(SERVER_OPTIONS);
+  const server = serverOf(tls);
   const keeper = new HistoryKeeper(store, { clock, log });
+  const rollouts = new RolloutRunner({ store, language: queryLanguage, clock, log });
   const hub = new Hub({
     store,
     clock,
@@ -114,6 +115,7 @@ async function serve(
   hub.attach(server);
   await listen(server, host, port);
   keeper.start();
+  await rollouts.start();
   const { port: bound } = server.address() as AddressInfo;
   const url = `http${tls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${bound}`;
   let stopped: Promise<void> | undefined;
@@ -126,10 +128,16 @@ async function serve(
     await closed;
     clearTimeout(cut);
     await keeper.stop();
+    await rollouts.close();
     await store.close();
     log.info('cloud stopped');
   };
   return { url, close: () => (stopped ??= stop()) };
+}
+
+function serverOf(tls: Listening['tls']): Server {
+  if (tls === undefined) return createServer(SERVER_OPTIONS);
+  return createTlsServer({ ...SERVER_OPTIONS, ...tls, minVersion: 'TLSv1.2' });
 }
 
 function ailmentOf(store: CloudStore): string | undefined {

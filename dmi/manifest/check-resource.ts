@@ -7,6 +7,7 @@ import { methods, nameOf, typeWord, unit } from './methods.ts';
 import { namedList } from './named-list.ts';
 import { suggestion } from './nearest.ts';
 import { API_VERSION, type Kind, type Resource } from './resource.ts';
+import { rolloutSpec } from './rollout-schema.ts';
 import {
   documentFault,
   exact,
@@ -25,7 +26,7 @@ const MAX_ANNOTATION_BYTES = 262_144;
 const SHORTEST_PERIOD_MS = 10;
 const LONGEST_PERIOD_MS = 7 * 86_400_000;
 
-const KINDS: readonly Kind[] = ['DeviceModel', 'Device', 'Node'];
+const KINDS: readonly Kind[] = ['DeviceModel', 'Device', 'Node', 'Rollout'];
 
 const name = text(
   'a name of lower-case letters, digits and "-", at most 63, such as "boiler-1"',
@@ -135,9 +136,10 @@ const SCHEMAS: Readonly<Record<Kind, v.GenericSchema>> = {
     status,
   }),
   Node: exact({ apiVersion, kind, metadata: exact(own), spec: exact({ description }), status }),
+  Rollout: exact({ apiVersion, kind, metadata, spec: rolloutSpec, status }),
 };
 
-/** `namespace/name` of a device or model; a node is known by its name alone. */
+/** `namespace/name`; a node is known by its name alone. */
 export function idOf(resource: Resource): string {
   const { name: own_, namespace = 'default' } = resource.metadata;
   return resource.kind === 'Node' ? own_ : `${namespace}/${own_}`;

@@ -51,8 +51,18 @@ export {
   type MethodArgument,
   type Property,
   type Resource,
+  type Rollout,
 } from './resource.ts';
 export { type Issuer, nextRev } from './rev.ts';
+export type {
+  OutcomeState,
+  RolloutCounts,
+  RolloutOutcome,
+  RolloutPhase,
+  RolloutPreview,
+  RolloutSpec,
+  RolloutStatus,
+} from './rollout.ts';
 export type {
   DesiredRow,
   DeviceRow,

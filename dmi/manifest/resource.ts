@@ -1,5 +1,6 @@
 /** The manifests: Kubernetes-shaped resources, as users write them and as the API shows them. */
 import type { Json, PropertyType } from '../value.ts';
+import type { RolloutSpec, RolloutStatus } from './rollout.ts';
 import type { DeviceStatus, NodeStatus } from './status.ts';
 
 export const API_VERSION = 'limpet.dev/v1';
@@ -108,5 +109,13 @@ export interface Node {
   readonly status?: NodeStatus;
 }
 
-export type Resource = DeviceModel | Device | Node;
+export interface Rollout {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: 'Rollout';
+  readonly metadata: Metadata;
+  readonly spec: RolloutSpec;
+  readonly status?: RolloutStatus;
+}
+
+export type Resource = DeviceModel | Device | Node | Rollout;
 export type Kind = Resource['kind'];

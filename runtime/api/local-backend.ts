@@ -264,6 +264,9 @@ export class LocalBackend implements Backend {
         const doc = this.#store.device(key);
         return doc && showDevice(doc, this.#store.twin(key), mark.version);
       }
+      // Those are the cloud's.
+      case 'Rollout':
+        return undefined;
     }
   }
 

@@ -23,6 +23,7 @@ import type {
   Resource,
 } from '@limpet/dmi/manifest';
 import type { Bucket } from './buckets.ts';
+import type { OutcomeQuery, Outcomes } from './outcomes.ts';
 import type { Selection } from './selector.ts';
 
 /** A value, or a promise of it: a write resolves once it is on the disk. */
@@ -130,6 +131,8 @@ export interface Backend {
   capture?(target: Target, capture: string, signal: AbortSignal): Promise<CapturePage>;
   /** What a node is busy with now. @throws NotFound; ServiceUnavailable when it is not connected */
   load?(target: Target, signal: AbortSignal): Awaitable<NodeLoad>;
+  /** Only where rollouts are kept: what became of the devices of one. @throws NotFound */
+  outcomes?(target: Target, query: OutcomeQuery): Awaitable<Outcomes>;
   /** Why a value is as it is, where an order of it waits. @throws NotFound with the nearest name */
   explain?(target: Target, property: string, signal: AbortSignal): Awaitable<Explanation>;
 }

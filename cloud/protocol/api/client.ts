@@ -6,6 +6,7 @@ import type { CapturePage, Kind, Resource } from '@limpet/dmi/manifest';
 import type { Document, SampleList, Target } from './backend.ts';
 import { objectLines } from './lines.ts';
 import { GROUP_VERSION, KINDS } from './kinds.ts';
+import type { OutcomeList } from './outcomes.ts';
 import { ApiError, errorOfStatus } from './status.ts';
 import type { WatchEvent } from './watch-events.ts';
 import type { Load, Why } from './why.ts';
@@ -187,6 +188,16 @@ export class ApiClient {
   async why(target: Target, property: string, signal?: AbortSignal): Promise<Why> {
     const path = `${item(target)}/why/${encodeURIComponent(property)}`;
     return (await this.#ask({ method: 'GET', path, signal })) as unknown as Why;
+  }
+
+  /** One page of what became of the devices of a rollout. */
+  async outcomes(
+    target: Target,
+    select: { readonly state?: string; readonly limit?: number; readonly continue?: string } = {},
+    signal?: AbortSignal,
+  ): Promise<OutcomeList> {
+    const path = `${item(target)}/devices${queryOf({ ...select })}`;
+    return (await this.#ask({ method: 'GET', path, signal })) as unknown as OutcomeList;
   }
 
   /** What went over the wires of a device of an edge since it was asked last; the first time begins it. */

@@ -14,6 +14,7 @@ import { creation, merging, ordersOf, replacement } from './edits.ts';
 import { GROUP, KINDS } from './kinds.ts';
 import { type FrontLimits, IDLE_SOCKET_MS, LIMITS } from './limits.ts';
 import { answerList } from './list.ts';
+import { answerOutcomes } from './outcomes.ts';
 import { allowed } from './place.ts';
 import { type Route, route, type SamplesRoute, type WatchRoute } from './route.ts';
 import { ApiError, badRequest, tooManyRequests } from './status.ts';
@@ -50,7 +51,7 @@ export interface FrontCounts {
 /** What does more than to look. */
 type Doing = Exclude<
   Route,
-  { verb: 'options' | 'read' | 'list' | 'watch' | 'get' | 'samples' | 'why' | 'load' }
+  { verb: 'options' | 'read' | 'list' | 'watch' | 'get' | 'samples' | 'why' | 'load' | 'outcomes' }
 >;
 
 export class ApiFront {
@@ -157,6 +158,8 @@ export class ApiFront {
       case 'why':
       case 'load':
         return answerWhy(backend, asked, answer);
+      case 'outcomes':
+        return answerOutcomes(backend, asked, answer);
     }
   }
 
@@ -329,6 +332,7 @@ const LOOKING: ReadonlySet<string> = new Set([
   'samples',
   'why',
   'load',
+  'outcomes',
 ]);
 
 function isDoing(asked: Route): asked is Doing {

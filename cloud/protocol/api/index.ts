@@ -23,6 +23,7 @@ export { GROUP, GROUP_VERSION, type KindNames, KINDS, kindOfPlural } from './kin
 export type { Bucket, PastGap, PastSample } from './buckets.ts';
 export { answerPast, type PastSource, type PastTime } from './past.ts';
 export { mergePatch } from './merge-patch.ts';
+export type { OutcomeList, OutcomeQuery, Outcomes } from './outcomes.ts';
 export {
   type FieldRequirement,
   type LabelRequirement,

@@ -34,6 +34,13 @@ export const KINDS: Readonly<Record<Kind, KindNames>> = {
     shortNames: [],
     namespaced: false,
   },
+  Rollout: {
+    kind: 'Rollout',
+    plural: 'rollouts',
+    singular: 'rollout',
+    shortNames: ['ro'],
+    namespaced: true,
+  },
 };
 
 /** The kind whose plural this is. */

@@ -25,6 +25,8 @@ export type Place =
   | { readonly at: 'load'; readonly target: Target }
   /** Why a property of a device is as it is. */
   | { readonly at: 'why'; readonly target: Target; readonly property: string }
+  /** What became of the devices of a rollout. */
+  | { readonly at: 'outcomes'; readonly target: Target }
   | { readonly at: 'document'; readonly path: string };
 
 /** Documents of their own that a front serves. */
@@ -47,6 +49,7 @@ export function methodsAt(place: Place): readonly string[] {
     case 'samples':
     case 'why':
     case 'load':
+    case 'outcomes':
       return ['GET', 'HEAD'];
     case 'method':
     case 'capture':
@@ -84,15 +87,27 @@ function placeUnder(parts: readonly string[]): Place | undefined {
   return more.length === 0 ? place : placeBelow(place, more);
 }
 
-/** What a device has below it: the past of its properties, why they are so, its methods, captures of its wires; and a node its load. */
-function placeBelow(place: Place, [word, name, ...more]: readonly string[]): Place | undefined {
+/** What stands below a device, a node or a rollout. */
+function placeBelow(place: Place, parts: readonly string[]): Place | undefined {
   if (place.at !== 'item') return undefined;
-  if (place.target.kind === 'Node' && word === 'load' && name === undefined) {
-    return { at: 'load', target: place.target };
-  }
-  if (place.target.kind !== 'Device') return undefined;
-  if (name === undefined || more.length > 0) return undefined;
   const { target } = place;
+  const [word, name, ...more] = parts;
+  if (target.kind === 'Device') {
+    if (name === undefined || more.length > 0) return undefined;
+    return placeBelowDevice(target, word, name);
+  }
+  if (name !== undefined) return undefined;
+  if (target.kind === 'Node' && word === 'load') return { at: 'load', target };
+  if (target.kind === 'Rollout' && word === 'devices') return { at: 'outcomes', target };
+  return undefined;
+}
+
+/** The past of its properties, why they are so, its methods, and captures of its wires. */
+function placeBelowDevice(
+  target: Target,
+  word: string | undefined,
+  name: string,
+): Place | undefined {
   if (word === 'samples') return { at: 'samples', target, property: partIn(name, 'property') };
   if (word === 'why') return { at: 'why', target, property: partIn(name, 'property') };
   if (word === 'methods') return { at: 'method', target, method: partIn(name, 'method') };

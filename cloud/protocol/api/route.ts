@@ -3,6 +3,7 @@ import { type CallRoute, onMethod } from './call.ts';
 import { type CaptureRoute, onCapture } from './capture.ts';
 import type { Key, Query, SamplesQuery, Target, WriteOptions } from './backend.ts';
 import { KINDS } from './kinds.ts';
+import { onOutcomes, type OutcomesRoute } from './outcomes.ts';
 import { Parameters, quote } from './parameters.ts';
 import { methodsAt, type Place, placeOf, type Scope } from './place.ts';
 import { parseFieldSelector, parseLabelSelector } from './selector-syntax.ts';
@@ -45,6 +46,7 @@ export type Route =
   | CaptureRoute
   | WhyRoute
   | LoadRoute
+  | OutcomesRoute
   /** A document of its own: discovery, version, health. */
   | { readonly verb: 'read'; readonly path: string }
   /** OPTIONS: says what else the path understands. */
@@ -71,7 +73,7 @@ export function route(method: string, url: string): Route {
   return onPart(place, parameters);
 }
 
-/** Of what stands below a device or a node. */
+/** Of what stands below a device, a node or a rollout. */
 function onPart(
   place: Exclude<Place, { readonly at: 'document' | 'collection' | 'item' }>,
   parameters: Parameters,
@@ -88,6 +90,8 @@ function onPart(
     case 'load':
       parameters.only([]);
       return { verb: 'load', target: place.target };
+    case 'outcomes':
+      return onOutcomes(place, parameters);
   }
 }
 

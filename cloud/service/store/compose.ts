@@ -16,6 +16,7 @@ import type {
 import { type Order, orderOf } from './desired.ts';
 import { type Judged, mirrorOf } from './mirrors.ts';
 import type { StoredDoc } from './objects.ts';
+import { statusOf as rolloutStatus } from './rollouts.ts';
 import type { DesiredRow, MirrorRow } from './tables.ts';
 
 /** What view.ts selects for one object; texts are JSON. Times in ms since 1970. */
@@ -37,6 +38,8 @@ export interface ViewRow {
   readonly facts: string | null;
   /** Who has set which fields. */
   readonly owners: string | null;
+  /** Of a rollout. */
+  readonly progress: string | null;
 }
 
 export type NamedMirror = MirrorRow & { readonly name: string };
@@ -73,6 +76,8 @@ export function compose(row: ViewRow, parts: DeviceParts): Resource {
           ...(row.facts !== null && { facts: JSON.parse(row.facts) as NodeFacts }),
         },
       };
+    case 'Rollout':
+      return row.progress === null ? doc : { ...doc, status: rolloutStatus(row.progress) };
     case 'Device': {
       const wanted = parts.orders
         .map((order) => orderOf(order))

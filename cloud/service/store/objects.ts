@@ -1,5 +1,5 @@
 /** Resources as wanted. Methods that change run inside a transaction. */
-import type { DeviceModel, Device, FieldOwner, Kind, Node } from '@limpet/dmi/manifest';
+import type { DeviceModel, Device, FieldOwner, Kind, Node, Rollout } from '@limpet/dmi/manifest';
 import type { Past } from '../history/past.ts';
 import { one, type Sql } from './sql.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from './tables.ts';
 
 /** A resource without `spec.desired`, `status` and server-set metadata. */
-export type StoredDoc = DeviceModel | Device | Node;
+export type StoredDoc = DeviceModel | Device | Node | Rollout;
 
 /** One resource as stored; see tables.ts. `id` is `namespace/name`, or a node's name. */
 export interface StoredObject {
@@ -97,6 +97,14 @@ export class Objects {
       LABELS,
       labels.map(([key, value]) => ({ n, key, value })),
     );
+  }
+
+  /** All models. */
+  async models(): Promise<readonly DeviceModel[]> {
+    const rows = await this.#sql.all<DocRow>(
+      `SELECT d.* FROM objects o JOIN docs d ON d.n = o.n WHERE o.kind = 'DeviceModel'`,
+    );
+    return rows.map(({ doc }) => JSON.parse(doc) as DeviceModel);
   }
 
   /** The node of a declared device. */

@@ -185,19 +185,39 @@ const SECOND = `
   ${OLD.map((table) => `DROP TABLE old_${table};`).join('\n')}
 `;
 
-const MIGRATIONS: readonly string[] = [FIRST, SECOND];
+/** Rollouts. */
+const THIRD = `
+  CREATE TABLE rollouts (
+    n INTEGER PRIMARY KEY, id TEXT NOT NULL, active INTEGER NOT NULL, total INTEGER NOT NULL, ended INTEGER,
+    terms TEXT NOT NULL, progress TEXT NOT NULL
+  );
+  CREATE INDEX rollouts_active ON rollouts (n) WHERE active = 1;
+  CREATE TABLE rollout_devices (
+    rollout INTEGER NOT NULL, place INTEGER NOT NULL, dev INTEGER NOT NULL, device TEXT NOT NULL, state TEXT NOT NULL,
+    batch INTEGER, code TEXT, message TEXT, was TEXT NOT NULL, orders TEXT, stages TEXT, sent INTEGER,
+    PRIMARY KEY (rollout, place)
+  ) WITHOUT ROWID;
+  CREATE INDEX rollout_devices_state ON rollout_devices (rollout, state, place);
+`;
+
+const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD];
 
 /**
  * The same for PostgreSQL, which never had the first schema. Texts are ordered by their bytes, as in SQLite.
  */
 export const POSTGRES_TABLES: Tables = {
   version: MIGRATIONS.length,
-  create: SCHEMA.replaceAll(' INTEGER', ' BIGINT')
+  create: postgresText(SCHEMA + THIRD),
+  upgrades: new Map([[2, postgresText(THIRD)]]),
+};
+
+function postgresText(text: string): string {
+  return text
+    .replaceAll(' INTEGER', ' BIGINT')
     .replaceAll(' REAL', ' DOUBLE PRECISION')
     .replaceAll(' TEXT', ' TEXT COLLATE "C"')
-    .replaceAll(' WITHOUT ROWID', ''),
-  upgrades: new Map(),
-};
+    .replaceAll(' WITHOUT ROWID', '');
+}
 
 /** 'Limp' in ASCII: tells our database from somebody else's. */
 const APPLICATION_ID = 0x4c696d70;

@@ -14,6 +14,7 @@ import { Names } from './names.ts';
 import { Nodes } from './nodes.ts';
 import { Objects } from './objects.ts';
 import type { Target } from './postgres/target.ts';
+import { Rollouts } from './rollouts.ts';
 import type { Engine, Sql, Writer } from './sql.ts';
 import { Tombstones } from './tombstones.ts';
 import { type Changed, Touched } from './touched.ts';
@@ -43,6 +44,7 @@ export interface Writing {
   readonly mirrors: Mirrors;
   readonly nodes: Nodes;
   readonly tombstones: Tombstones;
+  readonly rollouts: Rollouts;
   readonly wanted: Wanted;
   readonly view: View;
   /** Where history is kept. */
@@ -52,10 +54,12 @@ export interface Writing {
 /** The tables as committed, all as of one moment. */
 export interface Reading {
   readonly sql: Sql;
+  readonly names: Names;
   readonly objects: Objects;
   readonly desired: DesiredValues;
   readonly mirrors: Mirrors;
   readonly nodes: Nodes;
+  readonly rollouts: Rollouts;
   readonly stream: WantedStream;
   readonly view: View;
 }
@@ -196,6 +200,7 @@ async function writingOn(
     mirrors: new Mirrors(writer, names, past),
     nodes: new Nodes(writer, past),
     tombstones: new Tombstones(writer),
+    rollouts: new Rollouts(writer),
     view: new View(writer),
   };
   return { ...parts, wanted: new Wanted({ ...parts, touched }) };
@@ -223,10 +228,12 @@ function readingOn(sql: Sql, names: Names): Reading {
   const desired = new DesiredValues(sql);
   return {
     sql,
+    names,
     objects,
     desired,
     mirrors: new Mirrors(sql, names),
     nodes: new Nodes(sql),
+    rollouts: new Rollouts(sql),
     stream: new WantedStream(sql, objects, desired),
     view: new View(sql),
   };

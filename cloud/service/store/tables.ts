@@ -256,3 +256,68 @@ export const DELETIONS: Table<DeletionRow> = {
   },
   key: ['kind', 'id'],
 };
+
+/** How far a rollout has come; `n` is that of its object, which may be gone already. `terms` and `progress` are JSON. */
+export interface RolloutRow extends Row {
+  readonly n: number;
+  readonly id: string;
+  /** 1 while there is something to do. */
+  readonly active: number;
+  /** Devices written down. */
+  readonly total: number;
+  readonly ended: number | null;
+  readonly terms: string;
+  readonly progress: string;
+}
+
+export const ROLLOUTS: Table<RolloutRow> = {
+  name: 'rollouts',
+  columns: {
+    n: 'integer',
+    id: 'text',
+    active: 'integer',
+    total: 'integer',
+    ended: 'integer',
+    terms: 'text',
+    progress: 'text',
+  },
+  key: ['n'],
+};
+
+/**
+ * One device of a rollout. `place` counts from 1. `was`: what was desired before; `orders`: what was ordered for it, until
+ * that is taken back; `stages`: how far that came. All three are JSON, by property.
+ */
+export interface RolloutDeviceRow extends Row {
+  readonly rollout: number;
+  readonly place: number;
+  readonly dev: number;
+  readonly device: string;
+  readonly state: string;
+  readonly batch: number | null;
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly was: string;
+  readonly orders: string | null;
+  readonly stages: string | null;
+  readonly sent: number | null;
+}
+
+export const ROLLOUT_DEVICES: Table<RolloutDeviceRow> = {
+  name: 'rollout_devices',
+  columns: {
+    rollout: 'integer',
+    place: 'integer',
+    dev: 'integer',
+    device: 'text',
+    state: 'text',
+    batch: 'integer',
+    code: 'text',
+    message: 'text',
+    was: 'text',
+    orders: 'text',
+    stages: 'text',
+    sent: 'integer',
+  },
+  key: ['rollout', 'place'],
+};

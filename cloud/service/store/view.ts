@@ -25,10 +25,11 @@ export interface Seen {
 const SELECT = `
   SELECT o.kind, o.id, o.n, o.namespace, o.model, o.uid, d.doc, k.version, o.generation, o.created, o.pos, o.born,
     c.state, c.reason, c.last_seen, n.state node_state, p.last_seen node_seen,
-    CASE o.kind WHEN 'Node' THEN n.facts END facts, w.fields owners
+    CASE o.kind WHEN 'Node' THEN n.facts END facts, w.fields owners, r.progress
   FROM objects o JOIN docs d ON d.n = o.n JOIN marks k ON k.n = o.n
   LEFT JOIN conditions c ON c.n = o.n
   LEFT JOIN owners w ON w.n = o.n
+  LEFT JOIN rollouts r ON r.n = o.n
   LEFT JOIN nodes n ON n.name = CASE o.kind WHEN 'Device' THEN o.node WHEN 'Node' THEN o.name END
   LEFT JOIN progress p ON p.node = n.name`;
 

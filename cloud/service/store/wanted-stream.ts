@@ -58,8 +58,9 @@ export class WantedStream {
 
   async #resource(type: WantedResource['kind'], id: Id): Promise<readonly ResourceRow[]> {
     const object = await this.#objects.get(type, id);
-    if (object === undefined || object.doc.kind === 'Node') return [];
-    return [{ kind: 'resource', type, id, rev: object.rev, doc: object.doc }];
+    const doc = object?.doc;
+    if (object === undefined || (doc?.kind !== 'Device' && doc?.kind !== 'DeviceModel')) return [];
+    return [{ kind: 'resource', type, id, rev: object.rev, doc }];
   }
 }
 

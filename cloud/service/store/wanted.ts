@@ -137,6 +137,13 @@ export class Wanted {
     touched.resource('Node', name);
   }
 
+  /** The same of a rollout: how far it has come. */
+  async observedRollout({ n, id }: { readonly n: number; readonly id: string }): Promise<void> {
+    const { objects, line, touched } = this.#parts;
+    await objects.touch('Rollout', n, line.next());
+    touched.resource('Rollout', id);
+  }
+
   /** The same of devices. */
   async observedDevices(devices: readonly Pick<Owned, 'id' | 'n'>[]): Promise<void> {
     const { objects, line, touched } = this.#parts;
