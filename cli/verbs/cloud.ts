@@ -10,6 +10,7 @@ export interface CloudOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tokenFile?: string;
+  readonly accessLog?: string;
   readonly history?: string;
   readonly historyBytes?: string;
   readonly json?: true;
@@ -26,6 +27,7 @@ export function declareCloud(program: Command, act: Act): void {
     .option('--tls-cert <file>', 'certificate, in PEM: needed beyond loopback')
     .option('--tls-key <file>', 'its private key, in PEM')
     .option('--token-file <file>', 'file with the token that edges and users must show')
+    .option('--access-log <file>', 'a line of JSON for each request: a file, or - for stderr')
     .option('--history <age>', 'how long the past is kept, like 30d; or off')
     .option('--history-bytes <size>', 'at most about so much of it, like 2Gi')
     .option('--json', 'the first line of output, which tells the address, as JSON')
@@ -36,11 +38,14 @@ Examples:
   limpet cloud --data ./cloud-data
   limpet cloud --data /var/lib/limpet --listen 0.0.0.0:8440 \\
     --tls-cert cert.pem --tls-key key.pem --token-file token
+  limpet cloud --data ./cloud-data --access-log access.log
   limpet cloud --store postgres:///limpet
   limpet cloud --store postgres://limpet@db.example.com/limpet --store-password-file password
 
 --store takes what psql takes (PGPASSWORD and ~/.pgpass too): ?host=/SOCKET/FOLDER, ?sslmode=disable|require|verify-ca|
 verify-full (verify-full beyond loopback), ?sslrootcert=FILE, ?sslcert=FILE&sslkey=FILE; and ?schema=NAME, by default limpet.
+/healthz and /readyz answer 200 or 503 without a token; /metrics is for Prometheus. An access log is renamed at 64 MiB,
+three old ones are kept; it has no tokens, bodies or queries.
 One service at a time writes a schema; it takes 5 connections.`,
     )
     .action((options: CloudOptions) =>

@@ -5,11 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Clock, type Log, Misconfigured } from '@limpet/dmi';
-import { ApiFront, bearerToken, SERVER_OPTIONS, tokenCheck } from '#protocol/api';
+import { ApiFront, type FrontCounts, bearerToken, SERVER_OPTIONS, tokenCheck } from '#protocol/api';
 import workspace from '../../package.json' with { type: 'json' };
+import { AccessLog } from './access-log.ts';
 import { CloudBackend } from './backend.ts';
 import { Hub } from './hub/hub.ts';
 import { leaveAll } from './hub/presence.ts';
+import { cloudMetrics } from './metrics.ts';
 import { HistoryKeeper } from './history/keeper.ts';
 import { queryLanguage } from './rollout/language.ts';
 import { RolloutRunner } from './rollout/runner.ts';
@@ -38,6 +40,8 @@ export interface CloudService {
   close(): Promise<void>;
 }
 
+/** Beyond so many writes that wait, requests go better to another service. */
+const BUSY = 10_000;
 /** Requests under way have this long to end once the service stops. */
 const GRACE_MS = 2000;
 
@@ -61,10 +65,12 @@ export async function startCloud(options: CloudOptions): Promise<CloudService> {
   const { log, signal } = options;
   signal?.throwIfAborted();
   const listening = checkSettings(options, log);
+  const { accessLog: to } = options;
+  const access = to === undefined ? undefined : AccessLog.open({ to, clock, log });
   const store = await openStore(options);
   try {
     await store.commit.run((tx) => leaveAll(tx));
-    const service = await serve(store, listening, options);
+    const service = await serve({ store, access }, listening, options);
     signal?.addEventListener('abort', () => void service.close(), { once: true });
     log.info('cloud listening', { url: service.url });
     return service;
@@ -86,7 +92,7 @@ async function openStore(options: CloudOptions): Promise<CloudStore> {
 }
 
 async function serve(
-  store: CloudStore,
+  { store, access }: { readonly store: CloudStore; readonly access: AccessLog | undefined },
   { host, port, tls, tokens }: Listening,
   { log, heartbeatMs }: CloudOptions,
 ): Promise<CloudService> {
@@ -109,7 +115,7 @@ async function serve(
     clock,
     log,
     ...(known && { authorize: known }),
-    ailment: () => ailmentOf(store),
+    ...ownWords(store, hub, access),
   });
   front.attach(server);
   hub.attach(server);
@@ -130,6 +136,7 @@ async function serve(
     await keeper.stop();
     await rollouts.close();
     await store.close();
+    access?.close();
     log.info('cloud stopped');
   };
   return { url, close: () => (stopped ??= stop()) };
@@ -138,6 +145,23 @@ async function serve(
 function serverOf(tls: Listening['tls']): Server {
   if (tls === undefined) return createServer(SERVER_OPTIONS);
   return createTlsServer({ ...SERVER_OPTIONS, ...tls, minVersion: 'TLSv1.2' });
+}
+
+/** What the service says of itself, and to whom it tells of requests. */
+function ownWords(store: CloudStore, hub: Hub, access: AccessLog | undefined) {
+  return {
+    ailment: () => ailmentOf(store),
+    unready: () => {
+      const { waiting } = store.commit;
+      return waiting > BUSY ? `${waiting} writes wait for the store` : undefined;
+    },
+    metrics: (api: FrontCounts) => {
+      const { durations, failures, waiting } = store.commit;
+      const figures = { commits: durations.look(), failures, waiting, failing: store.failing() };
+      return cloudMetrics({ version: workspace.version, hub: hub.counts(), store: figures, api });
+    },
+    ...(access && { access: access.note }),
+  };
 }
 
 function ailmentOf(store: CloudStore): string | undefined {

@@ -22,6 +22,8 @@ export interface CloudSettings {
   readonly tlsKey?: string | undefined;
   /** File with one or more tokens, one a line. */
   readonly tokenFile?: string | undefined;
+  /** Where a line for each request goes: a file, or `-` for standard error. Default: nowhere. */
+  readonly accessLog?: string | undefined;
   /** How long the past is kept, such as `30d`; `off`: not at all. Default 30d. */
   readonly history?: string | undefined;
   /** At most about so many bytes of it, such as `2Gi`. Default 2Gi. */

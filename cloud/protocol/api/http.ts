@@ -8,13 +8,13 @@ import type { Awaitable, Backend, Document, SampleList, Target } from './backend
 import { answerCall } from './call.ts';
 import { answerCapture } from './capture.ts';
 import { expectType, parseDocument, readBody } from './body.ts';
-import { discovery } from './discovery.ts';
 import { checkPatch, placeAt, placeNew, removeOptions } from './document.ts';
 import { creation, merging, ordersOf, replacement } from './edits.ts';
 import { GROUP, KINDS } from './kinds.ts';
 import { type FrontLimits, IDLE_SOCKET_MS, LIMITS } from './limits.ts';
 import { answerList } from './list.ts';
 import { answerOutcomes } from './outcomes.ts';
+import { answerOwn, OPEN } from './own-documents.ts';
 import { allowed } from './place.ts';
 import { type Route, route, type SamplesRoute, type WatchRoute } from './route.ts';
 import { ApiError, badRequest, tooManyRequests } from './status.ts';
@@ -34,9 +34,25 @@ export interface FrontOptions {
   readonly authorize?: (token: string) => boolean;
   /** Why the service is not well, as a sentence; `undefined` when it is. */
   readonly ailment?: () => string | undefined;
+  /** Why it should get no requests now although it is well; `undefined` when it may. */
+  readonly unready?: () => string | undefined;
+  /** Told of each request once it is over. */
+  readonly access?: (access: Access) => void;
   /** What `/metrics` answers, in Prometheus' text format; without it there is no such path. */
   readonly metrics?: (counts: FrontCounts) => string;
   readonly limits?: Partial<FrontLimits>;
+}
+
+/** One request, without its query, which may say more than should be kept. */
+export interface Access {
+  readonly atMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly code: number;
+  readonly ms: number;
+  /** Of the answer, and of whoever asked. */
+  readonly bytes: number;
+  readonly from?: string;
 }
 
 /** Requests being served, open watches, requests turned away and readers cut off for want of room. */
@@ -92,7 +108,8 @@ export class ApiFront {
 
   /** Never rejects. */
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, access } = this.#options;
+    const { remoteAddress: from, bytesWritten: sent } = request.socket;
     const url = request.url ?? '/';
     const answer = new Answer(response, {
       pretty: /[?&]pretty(=(true|1)?)?(&|$)/.test(url),
@@ -101,9 +118,13 @@ export class ApiFront {
     const started = clock.monotonic();
     response.on('error', (error) => log.debug('api answer lost', { error: error.message }));
     response.on('close', () => {
-      const path = url.split('?', 1)[0]?.slice(0, 200);
+      const path = url.split('?', 1)[0]?.slice(0, 200) ?? '';
       const ms = Math.round(clock.monotonic() - started);
-      log.debug('api request', { method: request.method, path, code: response.statusCode, ms });
+      const asked = { method: request.method ?? '', path, code: response.statusCode, ms };
+      log.debug('api request', asked);
+      if (access === undefined) return;
+      const bytes = request.socket.bytesWritten - sent;
+      access({ atMs: clock.now(), ...asked, bytes, ...(from !== undefined && { from }) });
     });
     this.#requests += 1;
     try {
@@ -127,7 +148,7 @@ export class ApiFront {
       throw tooManyRequests(`more than ${this.#limits.requests} requests at once; try again`, 1);
     }
     if (authorize === undefined) return refuseForeignHost(request);
-    if (url.split('?', 1)[0] === '/healthz') return;
+    if (OPEN.has(url.split('?', 1)[0] ?? '')) return;
     const token = bearerToken(request.headers.authorization);
     if (token === undefined) {
       throw new ApiError('Unauthorized', 'expected the header Authorization: Bearer TOKEN');
@@ -146,7 +167,7 @@ export class ApiFront {
         answer.response.writeHead(204, { allow: asked.allow.join(', ') }).end();
         return;
       case 'read':
-        return this.#read(asked.path, answer);
+        return answerOwn(asked.path, this.#options, { answer, counts: () => this.counts() });
       case 'list':
         return answerList(backend, asked, answer);
       case 'watch':
@@ -206,18 +227,6 @@ export class ApiFront {
       'NotFound',
       "no history is kept here: ask the device's edge (limpet samples --edge PLACE), or start the cloud without --history off",
     );
-  }
-
-  #read(path: string, answer: Answer): void {
-    if (path === '/metrics') {
-      const { metrics } = this.#options;
-      if (metrics === undefined) throw new ApiError('NotFound', 'this service has no metrics');
-      return answer.plain(200, metrics(this.counts()));
-    }
-    if (path !== '/healthz') return answer.json(200, discovery(path, this.#options.version));
-    const ailment = this.#options.ailment?.();
-    if (ailment !== undefined) throw new ApiError('ServiceUnavailable', ailment);
-    answer.plain(200, 'ok');
   }
 
   async #remove(target: Target, request: IncomingMessage, answer: Answer): Promise<void> {

@@ -46,7 +46,7 @@ export {
   type StatusReason,
   tooManyRequests,
 } from './status.ts';
-export { ApiFront, type FrontCounts, type FrontOptions } from './http.ts';
+export { type Access, ApiFront, type FrontCounts, type FrontOptions } from './http.ts';
 export { type FrontLimits, SERVER_OPTIONS } from './limits.ts';
 export { bearerToken, tokenCheck } from './tokens.ts';
 export { noDevice, noProperty, type Why } from './why.ts';

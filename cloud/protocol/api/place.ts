@@ -37,6 +37,7 @@ const DOCUMENTS: readonly string[] = [
   '/apis/limpet.dev/v1',
   '/healthz',
   '/metrics',
+  '/readyz',
   '/version',
 ];
 

@@ -8,6 +8,7 @@ import type { Clock, Log } from '@limpet/dmi';
 import type { CallOutcome } from '@limpet/dmi/manifest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Asked } from '#protocol';
+import type { CloudFigures } from '../metrics.ts';
 import type { Changed } from '../store/touched.ts';
 import type { CloudStore } from '../store/store.ts';
 import { type Asking, notAsked } from './asks.ts';
@@ -53,6 +54,8 @@ export class Hub {
   readonly #unsubscribe: () => void;
   readonly #reports: Reports;
   #turnedAway = 0;
+  /** By codes of ours: as many as there are. */
+  readonly #sentAway = new Map<string, number>();
   #closing = false;
   /** Called when the last connection has closed, once closing. */
   #gone: () => void = () => undefined;
@@ -70,18 +73,15 @@ export class Hub {
     });
   }
 
-  /** Open connections, welcomed nodes; since the start: connections turned away, times that too much came in. */
-  counts(): {
-    readonly connections: number;
-    readonly nodes: number;
-    readonly turnedAway: number;
-    readonly pauses: number;
-  } {
+  /** What is open and waits now; since the start: connections turned away, times that too much came in, edges sent away. */
+  counts(): CloudFigures['hub'] {
     return {
-      pauses: this.#intake.counts().pauses,
+      intake: this.#intake.counts(),
       connections: this.#connections.size,
       nodes: this.#nodes.size,
       turnedAway: this.#turnedAway,
+      reports: this.#reports.counts(),
+      sentAway: this.#sentAway,
     };
   }
 
@@ -154,7 +154,10 @@ export class Hub {
       reports: this.#reports,
       log,
       send: (message) => connection.send(message),
-      close: (code, reason) => connection.close(code, reason),
+      close: (code, reason) => {
+        this.#sentAway.set(reason, (this.#sentAway.get(reason) ?? 0) + 1);
+        connection.close(code, reason);
+      },
       admit: (node) => {
         this.#nodes.get(node)?.fence();
         this.#nodes.set(node, session);

@@ -21,9 +21,16 @@ export class Reports {
   readonly #store: Pick<CloudStore, 'commit'>;
   readonly #waiting: Waiting[] = [];
   #scheduled = false;
+  #pages = 0;
+  #rows = 0;
 
   constructor(store: Pick<CloudStore, 'commit'>) {
     this.#store = store;
+  }
+
+  /** Pages and rows that are on disk since the start, and pages that wait. */
+  counts(): { readonly pages: number; readonly rows: number; readonly waiting: number } {
+    return { pages: this.#pages, rows: this.#rows, waiting: this.#waiting.length };
   }
 
   /** `settled` is called once the page is on disk, or with why it is not; not at all when its conversation has ended. */
@@ -61,8 +68,10 @@ export class Reports {
 
   #settle(taken: readonly Waiting[], outcome: Outcome<readonly PageTaken[]>): void {
     if (outcome.ok) {
-      for (const [index, { settled }] of taken.entries()) {
+      for (const [index, { settled, page }] of taken.entries()) {
         const value = outcome.value[index];
+        this.#pages += 1;
+        this.#rows += page.rows.length;
         if (value) settled({ ok: true, value });
       }
       return;

@@ -4,6 +4,7 @@
  * itself; a disk that refuses fails everything of that transaction.
  */
 import type { Clock } from '@limpet/dmi';
+import { Durations } from './durations.ts';
 import { StoreFailed, storeFailed } from './errors.ts';
 import type { Engine } from './sql.ts';
 
@@ -44,6 +45,9 @@ export class GroupCommit<Tx> {
   #scheduled = false;
   #running: Promise<void> | undefined;
   #closed = false;
+  /** How long transactions took that are on disk, and how many were refused. */
+  readonly durations = new Durations();
+  failures = 0;
 
   constructor(options: GroupCommitOptions<Tx>) {
     this.#options = options;
@@ -115,6 +119,7 @@ export class GroupCommit<Tx> {
     let taken = 0;
     try {
       if (this.#waiting.length === 0) return;
+      const started = clock.monotonic();
       await engine.writer.begin();
       const until = clock.monotonic() + MAX_MS;
       for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[taken]) {
@@ -126,6 +131,7 @@ export class GroupCommit<Tx> {
       }
       await beforeCommit();
       await engine.writer.commit();
+      this.durations.add(clock.monotonic() - started);
     } catch (error) {
       await this.#fail(error, Math.max(taken, 1));
       return;
@@ -158,6 +164,7 @@ export class GroupCommit<Tx> {
     // Without its connection the database has rolled back by itself.
     await engine.writer.rollback().catch(() => undefined);
     const failure = engine.refusal(error) ?? storeFailed(asError(error));
+    this.failures += 1;
     const failed = this.#waiting.slice(0, taken);
     this.#waiting = this.#waiting.slice(taken);
     rolledBack();
