@@ -17,7 +17,8 @@ export interface Bench {
 
 export async function openBench(now: number): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-history-'));
-  const engine = await openEngine(placeOf(join(folder, 'cloud.db')), silent);
+  const place = placeOf(join(folder, 'cloud.db'));
+  const engine = await openEngine({ path: place, thread: 'this', log: silent });
   after(async () => {
     await engine.close();
     rmSync(folder, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import type { Clock, Log } from '@limpet/dmi';
 import type { Target } from './postgres/target.ts';
 import { POSTGRES_TABLES } from './schema.ts';
 import type { Engine } from './sql.ts';
-import { openSqlite } from './sqlite.ts';
+import { openSqlite, type SqliteOptions } from './sqlite.ts';
 
 /** A network's time is the real one, whatever the store is told of the hour. */
 const network: Clock = {
@@ -17,13 +17,17 @@ const network: Clock = {
   },
 };
 
-/**
- * `place` is a file of SQLite, or a database of PostgreSQL.
- * @throws StoreUnusable saying what to do.
- */
-export async function openEngine(place: string | Target, log: Log): Promise<Engine> {
-  if (typeof place === 'string') return openSqlite(place);
+export interface EngineOptions {
+  /** A file of SQLite, or a database of PostgreSQL. */
+  readonly path: string | Target;
+  readonly thread?: SqliteOptions['thread'];
+  readonly log: Log;
+}
+
+/** @throws StoreUnusable saying what to do. */
+export async function openEngine({ path, thread, log }: EngineOptions): Promise<Engine> {
+  if (typeof path === 'string') return openSqlite({ path, thread });
   // Loaded for those who use it: 5 MiB.
   const { openPostgres } = await import('./postgres/engine.ts');
-  return openPostgres({ target: place, tables: POSTGRES_TABLES, clock: network, log });
+  return openPostgres({ target: path, tables: POSTGRES_TABLES, clock: network, log });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openDatabase } from './open.ts';
+import { openFiles } from './open.ts';
 
 test('a folder that cannot be made is told at once, also below /proc', () => {
-  assert.throws(() => openDatabase('/proc/limpet/cloud/cloud.db'), /\/proc\/limpet\/cloud/);
+  assert.throws(() => openFiles('/proc/limpet/cloud/cloud.db'), /\/proc\/limpet\/cloud/);
 });

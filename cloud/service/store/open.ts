@@ -5,10 +5,8 @@ import Sqlite, { type Database } from 'better-sqlite3';
 import { sqliteCode, StoreUnusable } from './errors.ts';
 import { migrate } from './schema.ts';
 
-export interface OpenDatabase {
+export interface OpenFiles {
   readonly db: Database;
-  /** Sees only what is committed, and cannot write. */
-  readonly reader: Database;
   close(): void;
 }
 
@@ -19,7 +17,7 @@ const CHECKED_BYTES = 256 * 1024 * 1024;
  * `path` is a file, made with its folder when absent.
  * @throws StoreUnusable saying what to do.
  */
-export function openDatabase(path: string): OpenDatabase {
+export function openFiles(path: string): OpenFiles {
   const opened: Database[] = [];
   const close = (): void => {
     for (const db of opened.toReversed()) db.close();
@@ -29,17 +27,15 @@ export function openDatabase(path: string): OpenDatabase {
     opened.push(takeLock(path));
     const db = openFile(path);
     opened.push(db);
-    const reader = openReader(path);
-    opened.push(reader);
-    return { db, reader, close };
+    return { db, close };
   } catch (error) {
     close();
     throw unusable(path, error);
   }
 }
 
-/** For whoever only looks. */
-function openReader(path: string): Database {
+/** For whoever only looks: sees what is committed, and cannot write. */
+export function openReader(path: string): Database {
   const reader = new Sqlite(path, { readonly: true, timeout: 2000 });
   // The kernel's cache serves it: address space, no memory of its own.
   reader.pragma('mmap_size = 1073741824');

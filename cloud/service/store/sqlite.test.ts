@@ -98,7 +98,7 @@ test('whoever is told that work is done finds it on the disk', async () => {
 });
 
 test('a full disk fails everything of that transaction, says so once, and ends when there is room', async () => {
-  const engine = openSqlite(file);
+  const engine = await openSqlite({ path: file });
   const { writer } = engine;
   const count = async () => one(writer.all<{ n: number }>('SELECT count(*) n FROM names'));
   await writer.all('PRAGMA max_page_count = 50');
@@ -123,5 +123,24 @@ test('a full disk fails everything of that transaction, says so once, and ends w
   await writer.all('PRAGMA max_page_count = 100000');
   await commit.run(insert('again'));
   assert.deepEqual(outcomes, ['DISK_FULL', undefined]);
+  await engine.close();
+});
+
+test('a transaction that could not begin writes nothing at all, until it was rolled back', async () => {
+  const engine = await openSqlite({ path: file });
+  const { writer } = engine;
+  await writer.begin();
+  // As if the disk had refused: one cannot begin inside another.
+  await writer.begin();
+  await writer.savepoint();
+  await assert.rejects(writer.run(`INSERT INTO names (name) VALUES ('a')`), /transaction/);
+  await assert.rejects(writer.commit(), /transaction/);
+  await writer.rollback();
+  const found = await engine.read((sql) => sql.all('SELECT * FROM names'));
+  assert.deepEqual(found, []);
+  await writer.begin();
+  await writer.run(`INSERT INTO names (name) VALUES ('b')`);
+  await writer.commit();
+  assert.equal((await engine.read((sql) => sql.all('SELECT * FROM names'))).length, 1);
   await engine.close();
 });

@@ -16,6 +16,7 @@ import { Objects } from './objects.ts';
 import type { Target } from './postgres/target.ts';
 import { Rollouts } from './rollouts.ts';
 import type { Engine, Sql, Writer } from './sql.ts';
+import type { SqliteOptions } from './sqlite.ts';
 import { Tombstones } from './tombstones.ts';
 import { type Changed, Touched } from './touched.ts';
 import { View } from './view.ts';
@@ -29,6 +30,8 @@ export interface StoreOptions {
   readonly log: Log;
   /** How much of the past is kept; without it, none. */
   readonly history?: Retention | undefined;
+  /** Where a file of SQLite is written, see {@link SqliteOptions}. */
+  readonly thread?: SqliteOptions['thread'];
   /** Runs a task after everything that is ready now. Default `setImmediate`. */
   readonly soon?: (task: () => void) => void;
 }
@@ -82,7 +85,7 @@ export class CloudStore {
 
   /** @throws StoreUnusable saying what to do. */
   static async open(options: StoreOptions): Promise<CloudStore> {
-    const engine = await openEngine(options.path, options.log);
+    const engine = await openEngine(options);
     try {
       const touched = new Touched();
       return new CloudStore(
