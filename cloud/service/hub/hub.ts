@@ -27,13 +27,14 @@ export interface HubOptions {
   readonly authorized?: (request: IncomingMessage) => boolean;
   /** Default 15 s. */
   readonly heartbeatMs?: number;
-  /** Default 20,000. */
+  /** Default 50,000. */
   readonly maxConnections?: number;
   /** Uniform in [0, 1), to spread what comes back. */
   readonly random?: () => number;
 }
 
-const MAX_CONNECTIONS = 20_000;
+/** 20 kB each. More than nodes: those cut off without a word count until they are missed. */
+const MAX_CONNECTIONS = 50_000;
 const MAX_PAYLOAD = 4 * 1024 * 1024;
 const HEARTBEAT_MS = 15_000;
 /** Turned away for want of room or disk: come back within this. */
