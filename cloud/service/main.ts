@@ -22,6 +22,8 @@ import {
   placeOf,
   retentionOf,
 } from './settings.ts';
+import { StandingSockets } from './standing/socket.ts';
+import { standingsOf } from './standing/over-store.ts';
 import { StoreUnusable } from './store/errors.ts';
 import { CloudStore } from './store/store.ts';
 
@@ -97,6 +99,7 @@ async function serve(
   { log, heartbeatMs }: CloudOptions,
 ): Promise<CloudService> {
   const known = tokens && tokenCheck(tokens);
+  const authorized = known && ((request: IncomingMessage) => known(tokenOf(request)));
   const server = serverOf(tls);
   const keeper = new HistoryKeeper(store, { clock, log });
   const rollouts = new RolloutRunner({ store, language: queryLanguage, clock, log });
@@ -104,11 +107,10 @@ async function serve(
     store,
     clock,
     log,
-    ...(known && {
-      authorized: ({ headers }: IncomingMessage) => known(bearerToken(headers.authorization) ?? ''),
-    }),
+    ...(authorized && { authorized }),
     ...(heartbeatMs !== undefined && { heartbeatMs }),
   });
+  const standings = standingsOf(store, { clock, log });
   const front = new ApiFront({
     backend: new CloudBackend(store, (...asked) => hub.call(...asked), hub),
     version: workspace.version,
@@ -116,25 +118,25 @@ async function serve(
     log,
     ...(known && { authorize: known }),
     ...ownWords(store, hub, access),
+    standing: standings,
   });
   front.attach(server);
-  hub.attach(server);
+  hub.attach(server, new StandingSockets({ door: standings, clock, log, authorized }));
   await listen(server, host, port);
   keeper.start();
   await rollouts.start();
-  const { port: bound } = server.address() as AddressInfo;
-  const url = `http${tls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  const url = urlOf(server, host, tls ? 'https' : 'http');
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     log.info('cloud stopping');
     front.close();
+    await standings.close();
     const closed = new Promise((resolve) => server.close(resolve));
     await hub.close();
     const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
     await closed;
     clearTimeout(cut);
-    await keeper.stop();
-    await rollouts.close();
+    await Promise.all([keeper.stop(), rollouts.close()]);
     await store.close();
     access?.close();
     log.info('cloud stopped');
@@ -162,6 +164,15 @@ function ownWords(store: CloudStore, hub: Hub, access: AccessLog | undefined) {
     },
     ...(access && { access: access.note }),
   };
+}
+
+function tokenOf({ headers }: IncomingMessage): string {
+  return bearerToken(headers.authorization) ?? '';
+}
+
+function urlOf(server: Server, host: string, scheme: 'http' | 'https'): string {
+  const { port } = server.address() as AddressInfo;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function ailmentOf(store: CloudStore): string | undefined {

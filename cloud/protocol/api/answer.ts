@@ -49,8 +49,8 @@ export class Answer {
   }
 
   /** Starts a body of unknown length, and lets the reader know at once. */
-  begin(): void {
-    this.response.writeHead(200, HEADERS);
+  begin(type: string = HEADERS['content-type']): void {
+    this.response.writeHead(200, { ...HEADERS, 'content-type': type });
     this.response.flushHeaders();
   }
 

@@ -7,6 +7,8 @@ import type { Document, SampleList, Target } from './backend.ts';
 import { objectLines } from './lines.ts';
 import { GROUP_VERSION, KINDS } from './kinds.ts';
 import type { OutcomeList } from './outcomes.ts';
+import type { StandingAsked, StandingEvent } from './standing.ts';
+import { eventsIn, QUERY_PATH } from './standing-text.ts';
 import { ApiError, errorOfStatus } from './status.ts';
 import type { WatchEvent } from './watch-events.ts';
 import type { Load, Why } from './why.ts';
@@ -222,6 +224,25 @@ export class ApiClient {
         if (event['type'] === 'ERROR') throw errorOfStatus(event['object'], 500);
         yield event as unknown as WatchEvent;
       }
+    } catch (error) {
+      if (signal?.aborted === true) return;
+      const known = error instanceof ApiError || error instanceof ApiUnreachable;
+      throw known ? error : unreachable(this.#where(), error);
+    } finally {
+      response?.destroy();
+    }
+  }
+
+  /** One connection to a standing query; `followRows` goes on over any number of them. */
+  async *standing(
+    asked: StandingAsked,
+    signal?: AbortSignal,
+  ): AsyncGenerator<StandingEvent, void, void> {
+    const path = QUERY_PATH + queryOf({ watch: '1', ...asked });
+    let response: IncomingMessage | undefined;
+    try {
+      response = await this.#open({ method: 'GET', path, silentMs: SILENT_MS, signal });
+      yield* eventsIn(response);
     } catch (error) {
       if (signal?.aborted === true) return;
       const known = error instanceof ApiError || error instanceof ApiUnreachable;

@@ -17,6 +17,7 @@ import { answerOutcomes } from './outcomes.ts';
 import { answerOwn, OPEN } from './own-documents.ts';
 import { allowed } from './place.ts';
 import { type Route, route, type SamplesRoute, type WatchRoute } from './route.ts';
+import { answerStanding, isStanding, type StandingDoor } from './standing-events.ts';
 import { ApiError, badRequest, tooManyRequests } from './status.ts';
 import { bearerToken } from './tokens.ts';
 import { WatchEvents } from './watch-events.ts';
@@ -41,6 +42,8 @@ export interface FrontOptions {
   /** What `/metrics` answers, in Prometheus' text format; without it there is no such path. */
   readonly metrics?: (counts: FrontCounts) => string;
   readonly limits?: Partial<FrontLimits>;
+  /** Without it, no query stands here. */
+  readonly standing?: StandingDoor;
 }
 
 /** One request, without its query, which may say more than should be kept. */
@@ -129,7 +132,9 @@ export class ApiFront {
     this.#requests += 1;
     try {
       this.#admit(request, url);
-      await this.#dispatch(route(request.method ?? 'GET', url), request, answer);
+      const to = { answer, request, clock, stallMs: this.#limits.stallMs };
+      if (isStanding(request.method, url)) await answerStanding(this.#options.standing, to);
+      else await this.#dispatch(route(request.method ?? 'GET', url), request, answer);
     } catch (error) {
       // The client has gone, and whatever failed failed for that.
       if (request.destroyed && !request.complete) return;

@@ -47,6 +47,7 @@ export {
   tooManyRequests,
 } from './status.ts';
 export { type Access, ApiFront, type FrontCounts, type FrontOptions } from './http.ts';
+export { statusError } from './answer.ts';
 export { type FrontLimits, SERVER_OPTIONS } from './limits.ts';
 export { bearerToken, tokenCheck } from './tokens.ts';
 export { noDevice, noProperty, type Why } from './why.ts';
@@ -58,3 +59,15 @@ export {
   type Select,
   type WatchSelect,
 } from './client.ts';
+export type {
+  ResetReason,
+  RowKey,
+  StandingAsked,
+  StandingDoor,
+  StandingEvent,
+  StandingReader,
+} from './standing.ts';
+export { HeldRows, type HeldRow, type RowChange } from './held-rows.ts';
+export { standingAsked } from './standing-events.ts';
+export { QUERY_PATH } from './standing-text.ts';
+export { followRows, type RowsStep } from './follow-rows.ts';

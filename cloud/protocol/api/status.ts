@@ -30,6 +30,12 @@ export interface Cause {
   /** `FieldValueInvalid`, `FieldValueRequired`, … or a code of ours like `VALUE_OUT_OF_RANGE`. */
   readonly reason: string;
   readonly message: string;
+  /** Of a query: where in its text, and what to write instead. `line` and `column` count from 1. */
+  readonly offset?: number;
+  readonly length?: number;
+  readonly line?: number;
+  readonly column?: number;
+  readonly suggestion?: string;
 }
 
 export interface StatusDetails {

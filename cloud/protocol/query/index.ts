@@ -11,3 +11,7 @@ export { type SqlCatalog } from './sql/catalog.ts';
 export { compileSelect, type CompiledQuery, type CompileOptions } from './sql/compile.ts';
 export { type Candidate, candidatesFor } from './sql/starts.ts';
 export { canonical, mirrored } from './value.ts';
+export type { Keys } from './order.ts';
+export { identityOf, leavesOf, valuesOf } from './parts.ts';
+export type { Tree } from './tree.ts';
+export type { Value } from './typed.ts';

@@ -33,6 +33,12 @@ export interface HubOptions {
   readonly random?: () => number;
 }
 
+/** Somebody else's WebSockets on the same port. */
+export interface Upgrades {
+  takes(request: IncomingMessage): boolean;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
 /** 20 kB each. More than nodes: those cut off without a word count until they are missed. */
 const MAX_CONNECTIONS = 50_000;
 const MAX_PAYLOAD = 4 * 1024 * 1024;
@@ -67,10 +73,11 @@ export class Hub {
     this.#unsubscribe = options.store.onChange((changed) => this.#wanted(changed));
   }
 
-  /** Takes the upgrades of this server. */
-  attach(server: Server): void {
+  /** Takes the upgrades of this server; `others` those that it says are its own. */
+  attach(server: Server, others?: Upgrades): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      this.#upgrade(request, socket, head);
+      if (others?.takes(request)) others.upgrade(request, socket, head);
+      else this.#upgrade(request, socket, head);
     });
   }
 

@@ -1,0 +1,35 @@
+/** Standing queries over the cloud's store. */
+import type { Clock, Log } from '@limpet/dmi';
+import { ApiError, statusError } from '#protocol/api';
+import { faultOf, QueryError } from '#protocol/query';
+import { StoreFailed } from '../store/errors.ts';
+import type { CloudStore } from '../store/store.ts';
+import { catalogs } from './catalog.ts';
+import type { StandingReads } from './reads.ts';
+import { Standings } from './standings.ts';
+
+export function standingsOf(
+  store: CloudStore,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Standings {
+  const look: StandingReads['look'] = (work) => store.read(({ sql }) => work(sql));
+  return new Standings({
+    reads: { look, scan: look, catalog: catalogs(look) },
+    clock,
+    onChange: (listener) => store.onChange(() => listener()),
+    failure: (error, query) => failureOf(error, query, log),
+  });
+}
+
+function failureOf(error: unknown, query: string, log: Log): ApiError {
+  if (error instanceof QueryError) {
+    const { reason, message, offset, length, line, column, suggestion } = faultOf(error, query);
+    const place = { offset, length, line, column, ...(suggestion !== undefined && { suggestion }) };
+    const causes = [{ field: 'query', reason, message, ...place }];
+    return new ApiError('BadRequest', message, { causes }, { cause: error });
+  }
+  if (error instanceof StoreFailed) {
+    return new ApiError('ServiceUnavailable', error.message, {}, { cause: error });
+  }
+  return statusError(error, log);
+}

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { live } from './simulation.fixture.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'limpet-standing-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const SEEDS = Number(process.env['SEEDS'] ?? 6);
+const FIRST = Number(process.env['SEED'] ?? 1);
+
+test(`what readers are told adds up to what the query answers, whatever happens (${SEEDS} lives)`, async () => {
+  const all = { events: 0, resets: 0, restarts: 0, cuts: 0, comparisons: 0 };
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    try {
+      const lived = await live({ seed, folder, steps: 250 });
+      for (const [name, count] of Object.entries(lived)) all[name as keyof typeof all] += count;
+    } catch (error) {
+      throw new Error(`life ${seed}`, { cause: error });
+    }
+  }
+  // Lives in which nothing happened would prove nothing.
+  for (const [name, count] of Object.entries(all))
+    assert.ok(count > SEEDS / 2, `${name}: ${count}`);
+});
