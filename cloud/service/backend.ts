@@ -56,6 +56,7 @@ class DryRun extends Error {
 }
 
 export class CloudBackend implements Backend {
+  readonly writes = 'all';
   readonly #store: CloudStore;
   readonly #relay: Relay;
   readonly #ask: Ask;

@@ -67,6 +67,7 @@ export interface LocalBackendOptions {
 }
 
 export class LocalBackend implements Backend {
+  readonly writes = 'orders';
   readonly #options: LocalBackendOptions;
   readonly #store: TwinStore;
   readonly #versions: Versions;

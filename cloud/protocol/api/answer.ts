@@ -27,11 +27,11 @@ export class Answer {
   }
 
   /** A whole document. */
-  json(code: number, document: unknown): void {
+  json(code: number, document: unknown, type: string = HEADERS['content-type']): void {
     const body = this.text(document);
     const length = { 'content-length': Buffer.byteLength(body) };
     this.#unread.wrote(this.response, length['content-length']);
-    this.response.writeHead(code, { ...HEADERS, ...length }).end(body);
+    this.response.writeHead(code, { ...HEADERS, 'content-type': type, ...length }).end(body);
   }
 
   plain(code: number, text: string): void {

@@ -111,6 +111,8 @@ export interface WriteOptions {
 
 /** Methods throw `ApiError` (see status.ts for the ready-made ones), synchronously or by rejecting. */
 export interface Backend {
+  /** What can be written here: everything, and who has set what is kept; or only what is desired of devices. */
+  readonly writes: 'all' | 'orders';
   /** Applies `query.selection` itself (see `selects`), so that it may use an index. */
   list(query: Query, page: Page): Awaitable<Listed>;
   /** @throws NotFound */

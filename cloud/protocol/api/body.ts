@@ -11,7 +11,7 @@ export const MOST_BODY_BYTES = 2 * 1024 * 1024;
 const DEEPEST = 64;
 
 /** The media type of the body, or '' when the request does not say. */
-function mediaType(request: IncomingMessage): string {
+export function mediaType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
@@ -26,7 +26,7 @@ export function expectType(request: IncomingMessage, expected: string): void {
   const found = type === '' ? 'none was given' : `found ${quote(type)}`;
   const why =
     type === 'application/strategic-merge-patch+json'
-      ? " (strategic merge exists only for Kubernetes' own kinds; with kubectl: --type=merge)"
+      ? " (strategic merge exists only for Kubernetes' own kinds; with kubectl: --type=merge or --type=json)"
       : '';
   throw new ApiError(
     'UnsupportedMediaType',
@@ -49,7 +49,30 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
 
 /** @throws ApiError BadRequest when it is not one JSON object, or a hostile one. */
 export function parseDocument(body: Buffer): Document {
+  return documentIn(parse(body));
+}
+
+/** A list, as JSON patches are. @throws ApiError BadRequest */
+export function parseList(body: Buffer): readonly Json[] {
   const parsed = parse(body);
+  if (!Array.isArray(parsed)) throw badRequest('the body: expected a JSON array');
+  refuseHostile(parsed);
+  return parsed as readonly Json[];
+}
+
+/** As `parseDocument`, of YAML, which JSON nearly is. @throws ApiError BadRequest */
+export async function parseYaml(body: Buffer): Promise<Document> {
+  if (body.toString().trimStart().startsWith('{')) return parseDocument(body);
+  const { parse: parseYamlText } = await import('yaml');
+  try {
+    return documentIn(parseYamlText(body.toString(), { maxAliasCount: 0, logLevel: 'silent' }));
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw badRequest(`the body is not valid YAML: ${(error as Error).message}`);
+  }
+}
+
+function documentIn(parsed: unknown): Document {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw badRequest('the body: expected one JSON object');
   }

@@ -17,7 +17,11 @@ test('a resource lives through create, get, replace, patch and delete', async ()
   const patch = { spec: { desired: { setpoint: 55 } } };
   const patched = await client.patch(target('b'), patch, { expiresMs: 30_000 });
   assert.deepEqual((patched as Device).spec.desired, { setpoint: 55 });
-  assert.deepEqual(served.backend.written.at(-1), { expiresMs: 30_000, orders: ['setpoint'] });
+  assert.deepEqual(served.backend.written.at(-1), {
+    dryRun: false,
+    expiresMs: 30_000,
+    orders: ['setpoint'],
+  });
   await client.delete(target('b'));
   await assert.rejects(client.get(target('b')), (error: ApiError) => {
     assert.ok(error instanceof ApiError);

@@ -1,4 +1,5 @@
 /** Whether a document agrees with the path it was sent to. Its spec is the backend's to judge. */
+import type { Json } from '@limpet/dmi';
 import type { Document, RemoveOptions, Target } from './backend.ts';
 import { GROUP_VERSION, KINDS } from './kinds.ts';
 import { isName } from './names.ts';
@@ -39,7 +40,7 @@ export function checkPatch(target: Target, patch: Document): void {
 
 /** Kubernetes' DeleteOptions, as far as they mean something here. @throws ApiError BadRequest */
 export function removeOptions(doc: Document): RemoveOptions {
-  if (doc['dryRun'] !== undefined) throw badRequest('dryRun is not supported');
+  const dryRun = isDryRun(doc['dryRun']);
   const preconditions = doc['preconditions'] ?? {};
   if (!isObject(preconditions)) throw badRequest('preconditions: expected an object');
   const { uid, resourceVersion } = preconditions as Record<string, unknown>;
@@ -48,9 +49,17 @@ export function removeOptions(doc: Document): RemoveOptions {
     throw badRequest(`preconditions.${name}: expected a string`);
   }
   return {
+    ...(dryRun && { dryRun }),
     ...(typeof uid === 'string' && { uid }),
     ...(typeof resourceVersion === 'string' && { resourceVersion }),
   };
+}
+
+function isDryRun(words: Json | undefined): boolean {
+  if (words === undefined) return false;
+  const all = Array.isArray(words) && words.every((word) => word === 'All');
+  if (!all) throw badRequest('dryRun: expected ["All"]');
+  return words.length > 0;
 }
 
 function completed(target: Target, doc: Document, causes: readonly Cause[]): Document {

@@ -37,7 +37,7 @@ export function ordersOf(patch: Document): readonly string[] {
 }
 
 /** Without its status, which can be far larger than a document may be. */
-function settable(resource: Resource | Document): Json {
+export function settable(resource: Resource | Document): Json {
   const { status: _, ...rest } = resource as Document;
   return rest;
 }

@@ -76,7 +76,7 @@ const REFUSED: readonly (readonly [title: string, ask: Ask, code: number, messag
     'a method that is none',
     { method: 'PURGE' },
     405,
-    /"PURGE" is not understood here; GET, HEAD, POST are/,
+    /"PURGE" is not understood here; GET, HEAD, POST, DELETE are/,
   ],
   ['a path that is none', { path: '/nothing' }, 404, /nothing at "\/nothing"/],
   ['a foreign host', { host: 'evil.example:80' }, 403, /localhost or an IP address/],
@@ -90,7 +90,7 @@ for (const [title, ask, code, message] of REFUSED) {
     assert.equal(got.status.kind, 'Status');
     assert.equal(got.status.code, code);
     assert.match(got.status.message ?? '', message);
-    if (code === 405) assert.equal(got.headers['allow'], 'GET, HEAD, POST');
+    if (code === 405) assert.equal(got.headers['allow'], 'GET, HEAD, POST, DELETE');
     assert.equal(await new ApiClient({ url: served.url }).healthy(), true);
   });
 }
@@ -174,7 +174,7 @@ test('HEAD has the head of GET, OPTIONS the methods, pretty the indentation', as
   const head = await send(served, { method: 'HEAD', path: '/version' });
   assert.deepEqual([head.code, head.body], [200, '']);
   const options = await send(served, { method: 'OPTIONS' });
-  assert.deepEqual([options.code, options.headers['allow']], [204, 'GET, HEAD, POST']);
+  assert.deepEqual([options.code, options.headers['allow']], [204, 'GET, HEAD, POST, DELETE']);
   assert.match((await send(served, { path: '/version?pretty' })).body, /\{\n {2}"major": "0"/);
 });
 

@@ -3,20 +3,20 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '@limpet/dmi';
+import { formOf } from './accept.ts';
 import { Answer, answerError, statusError } from './answer.ts';
-import type { Awaitable, Backend, Document, SampleList, Target } from './backend.ts';
-import { answerCall } from './call.ts';
-import { answerCapture } from './capture.ts';
+import type { Awaitable, Backend, Document, SampleList } from './backend.ts';
+import { answerCall, type CallRoute } from './call.ts';
+import { answerCapture, type CaptureRoute } from './capture.ts';
 import { expectType, parseDocument, readBody } from './body.ts';
-import { checkPatch, placeAt, placeNew, removeOptions } from './document.ts';
-import { creation, merging, ordersOf, replacement } from './edits.ts';
-import { GROUP, KINDS } from './kinds.ts';
+import type { KubernetesRoute } from './kubernetes-place.ts';
 import { type FrontLimits, IDLE_SOCKET_MS, LIMITS } from './limits.ts';
 import { answerList } from './list.ts';
 import { answerOutcomes } from './outcomes.ts';
 import { answerOwn, OPEN } from './own-documents.ts';
 import { allowed } from './place.ts';
-import { type Route, route, type SamplesRoute, type WatchRoute } from './route.ts';
+import { type Route, route, type SamplesRoute, type WatchRoute, type WriteRoute } from './route.ts';
+import { type Include, type Shape, shapeOf } from './shape.ts';
 import { answerStanding, isStanding, type StandingDoor } from './standing-events.ts';
 import { ApiError, badRequest, tooManyRequests } from './status.ts';
 import { bearerToken } from './tokens.ts';
@@ -24,6 +24,7 @@ import { WatchEvents } from './watch-events.ts';
 import { Unread } from './unread.ts';
 import { WatchFeed } from './watch.ts';
 import { answerWhy } from './why.ts';
+import { carryOut } from './writes.ts';
 
 export interface FrontOptions {
   readonly backend: Backend;
@@ -68,10 +69,7 @@ export interface FrontCounts {
 }
 
 /** What does more than to look. */
-type Doing = Exclude<
-  Route,
-  { verb: 'options' | 'read' | 'list' | 'watch' | 'get' | 'samples' | 'why' | 'load' | 'outcomes' }
->;
+type Doing = WriteRoute | CallRoute | CaptureRoute | KubernetesRoute;
 
 export class ApiFront {
   readonly #options: FrontOptions;
@@ -172,13 +170,22 @@ export class ApiFront {
         answer.response.writeHead(204, { allow: asked.allow.join(', ') }).end();
         return;
       case 'read':
-        return answerOwn(asked.path, this.#options, { answer, counts: () => this.counts() });
+        return answerOwn(asked.path, this.#options, {
+          answer,
+          counts: () => this.counts(),
+          accept: request.headers.accept,
+        });
       case 'list':
-        return answerList(backend, asked, answer);
+        return answerList(backend, asked, {
+          answer,
+          shape: await this.#shape(request, asked.include),
+        });
       case 'watch':
-        return this.#watch(asked, answer);
-      case 'get':
-        return answer.json(200, await backend.get(asked.target));
+        return this.#watch(asked, answer, await this.#shape(request, asked.include));
+      case 'get': {
+        const shape = await this.#shape(request, asked.include);
+        return answer.json(200, shape.single(await backend.get(asked.target)));
+      }
       case 'samples':
         return answer.json(200, await this.#samples(asked));
       case 'why':
@@ -190,30 +197,28 @@ export class ApiFront {
   }
 
   async #carryOut(asked: Doing, request: IncomingMessage, answer: Answer): Promise<void> {
-    const { backend } = this.#options;
+    const { backend, clock, version } = this.#options;
     switch (asked.verb) {
-      case 'create': {
-        const { target, doc } = placeNew(asked.scope, await documentOf(request));
-        return answer.json(201, await backend.write(target, creation(target, doc), {}));
-      }
-      case 'replace': {
-        const { target } = asked;
-        const doc = placeAt(target, await documentOf(request));
-        return answer.json(200, await backend.write(target, replacement(target, doc), {}));
-      }
-      case 'patch': {
-        const { target, options } = asked;
-        const patch = await documentOf(request, 'application/merge-patch+json');
-        checkPatch(target, patch);
-        const wish = { ...options, orders: ordersOf(patch) };
-        return answer.json(200, await backend.write(target, merging(target, patch), wish));
-      }
       case 'call':
         return answerCall(backend, asked, await documentOf(request), { answer, request });
       case 'capture':
         return answerCapture(backend, asked, { answer, request });
+      case 'kubernetes': {
+        const { answerKubernetes } = await import('./kubernetes/answer.ts');
+        return answerKubernetes(asked, { backend, answer, request, version });
+      }
+      case 'create':
+      case 'replace':
+      case 'patch':
       case 'remove':
-        return this.#remove(asked.target, request, answer);
+      case 'removeAll':
+        return carryOut(asked, {
+          backend,
+          clock,
+          request,
+          answer,
+          shape: await this.#shape(request),
+        });
     }
   }
 
@@ -234,22 +239,11 @@ export class ApiFront {
     );
   }
 
-  async #remove(target: Target, request: IncomingMessage, answer: Answer): Promise<void> {
-    const body = await readBody(request);
-    if (body.length > 0) expectType(request, 'application/json');
-    const options = body.length > 0 ? removeOptions(parseDocument(body)) : {};
-    const { uid } = (await this.#options.backend.remove(target, options)).metadata;
-    answer.json(200, {
-      kind: 'Status',
-      apiVersion: 'v1',
-      metadata: {},
-      status: 'Success',
-      details: { name: target.name, group: GROUP, kind: KINDS[target.kind].plural, uid },
-      code: 200,
-    });
+  #shape({ headers }: IncomingMessage, include: Include = 'Metadata'): Promise<Shape> {
+    return shapeOf(formOf(headers.accept), include, () => this.#options.clock.now());
   }
 
-  async #watch(asked: WatchRoute, answer: Answer): Promise<void> {
+  async #watch(asked: WatchRoute, answer: Answer, shape: Shape): Promise<void> {
     const { backend, clock, log } = this.#options;
     const { watches: _, watchMs, ...times } = this.#limits;
     this.#refuseWatch();
@@ -271,6 +265,8 @@ export class ApiFront {
       clock,
       times,
       bookmarks: asked.bookmarks,
+      marksInitial: asked.marksInitial,
+      show: shape.watched(asked.query.kind),
       timeoutMs: Math.min(asked.timeoutMs ?? watchMs, watchMs),
       failure: (error) => statusError(error, log),
     });
@@ -294,8 +290,8 @@ export class ApiFront {
   }
 }
 
-async function documentOf(request: IncomingMessage, type = 'application/json'): Promise<Document> {
-  expectType(request, type);
+async function documentOf(request: IncomingMessage): Promise<Document> {
+  expectType(request, 'application/json');
   return parseDocument(await readBody(request));
 }
 

@@ -1,8 +1,8 @@
 /** Answers a list page by page, so that a whole fleet never stands in memory. */
 import type { Answer } from './answer.ts';
 import type { Backend, Key, Listed } from './backend.ts';
-import { GROUP_VERSION, KINDS } from './kinds.ts';
 import { type ListRoute, writeToken } from './route.ts';
+import type { Shape } from './shape.ts';
 
 const PAGE_ITEMS = 500;
 
@@ -13,18 +13,17 @@ const PAGE_ITEMS = 500;
 export async function answerList(
   backend: Backend,
   route: ListRoute,
-  answer: Answer,
+  { answer, shape }: { readonly answer: Answer; readonly shape: Shape },
 ): Promise<void> {
   let left = route.limit ?? Number.POSITIVE_INFINITY;
   let page = await fetchPage(backend, route, { left, after: route.resume?.after });
   const version = route.resume?.version ?? page.version;
   answer.begin();
-  const { kind } = KINDS[route.query.kind];
-  let text = `{"kind":"${kind}List","apiVersion":"${GROUP_VERSION}","items":[`;
+  let text = shape.opening(route.query.kind);
   let separator = '';
   for (;;) {
     for (const item of page.items) {
-      text += separator + answer.text(item).trimEnd();
+      text += separator + answer.text(shape.item(item)).trimEnd();
       separator = ',\n';
     }
     left -= page.items.length;

@@ -7,11 +7,18 @@ import { ApiError } from './status.ts';
 /** Asked by probes, which have no token. */
 export const OPEN: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
 
+interface OwnAsked {
+  readonly answer: Answer;
+  readonly counts: () => FrontCounts;
+  /** The forms that the client understands. */
+  readonly accept: string | undefined;
+}
+
 /** @throws ApiError NotFound; ServiceUnavailable with what is wrong */
 export function answerOwn(
   path: string,
-  { metrics, ailment, unready, version }: FrontOptions,
-  { answer, counts }: { readonly answer: Answer; readonly counts: () => FrontCounts },
+  { backend, metrics, ailment, unready, version }: FrontOptions,
+  { answer, counts, accept }: OwnAsked,
 ): void {
   switch (path) {
     case '/metrics':
@@ -21,8 +28,10 @@ export function answerOwn(
       return wellUnless(ailment?.(), answer);
     case '/readyz':
       return wellUnless(ailment?.() ?? unready?.(), answer);
-    default:
-      return answer.json(200, discovery(path, version));
+    default: {
+      const found = discovery(path, { version, writes: backend.writes, accept });
+      return answer.json(200, found.document, found.type);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Kind } from '@limpet/dmi/manifest';
 import type { Target } from './backend.ts';
 import { GROUP_VERSION, type KindNames, kindOfPlural, KINDS } from './kinds.ts';
+import { kubernetesMethods, kubernetesPlace, type KubernetesPlace } from './kubernetes-place.ts';
 import { isName } from './names.ts';
 import { quote } from './parameters.ts';
 import { ApiError, badRequest } from './status.ts';
@@ -27,11 +28,16 @@ export type Place =
   | { readonly at: 'why'; readonly target: Target; readonly property: string }
   /** What became of the devices of a rollout. */
   | { readonly at: 'outcomes'; readonly target: Target }
+  /** What is observed of a resource. */
+  | { readonly at: 'status'; readonly target: Target }
+  /** What stands beside our kinds because Kubernetes clients look for it. */
+  | { readonly at: 'kubernetes'; readonly place: KubernetesPlace }
   | { readonly at: 'document'; readonly path: string };
 
 /** Documents of their own that a front serves. */
 const DOCUMENTS: readonly string[] = [
   '/api',
+  '/api/v1',
   '/apis',
   '/apis/limpet.dev',
   '/apis/limpet.dev/v1',
@@ -55,20 +61,28 @@ export function methodsAt(place: Place): readonly string[] {
     case 'method':
     case 'capture':
       return ['POST'];
-    case 'collection': {
-      const { kind, namespace } = place.scope;
-      const complete = namespace !== undefined || !KINDS[kind].namespaced;
-      return complete ? ['GET', 'HEAD', 'POST'] : ['GET', 'HEAD'];
-    }
+    case 'collection':
+      return collectionMethods(place.scope);
+    case 'status':
     case 'item':
       return ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'];
+    case 'kubernetes':
+      return kubernetesMethods(place.place);
   }
+}
+
+/** What is created says in its path where it goes. */
+function collectionMethods({ kind, namespace }: Scope): readonly string[] {
+  const complete = namespace !== undefined || !KINDS[kind].namespaced;
+  return ['GET', 'HEAD', ...(complete ? ['POST'] : []), 'DELETE'];
 }
 
 /** @throws ApiError NotFound, BadRequest */
 export function placeOf(path: string): Place {
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
   if (DOCUMENTS.includes(trimmed)) return { at: 'document', path: trimmed };
+  const beside = kubernetesPlace(trimmed);
+  if (beside !== undefined) return { at: 'kubernetes', place: beside };
   if (!trimmed.startsWith(`${ROOT}/`)) throw unknownPath(path);
   const place = placeUnder(trimmed.slice(ROOT.length + 1).split('/'));
   if (place === undefined) throw unknownPath(path);
@@ -88,27 +102,25 @@ function placeUnder(parts: readonly string[]): Place | undefined {
   return more.length === 0 ? place : placeBelow(place, more);
 }
 
-/** What stands below a device, a node or a rollout. */
-function placeBelow(place: Place, parts: readonly string[]): Place | undefined {
+/** What a resource has below it: its status; a node its load, a rollout its devices, and a device much more. */
+function placeBelow(place: Place, [word, name, ...more]: readonly string[]): Place | undefined {
   if (place.at !== 'item') return undefined;
   const { target } = place;
-  const [word, name, ...more] = parts;
-  if (target.kind === 'Device') {
-    if (name === undefined || more.length > 0) return undefined;
-    return placeBelowDevice(target, word, name);
-  }
-  if (name !== undefined) return undefined;
+  if (name === undefined) return placeOfWhole(target, word);
+  return target.kind === 'Device' && more.length === 0
+    ? placeOfPart(target, word, name)
+    : undefined;
+}
+
+function placeOfWhole(target: Target, word: string | undefined): Place | undefined {
+  if (word === 'status') return { at: 'status', target };
   if (target.kind === 'Node' && word === 'load') return { at: 'load', target };
   if (target.kind === 'Rollout' && word === 'devices') return { at: 'outcomes', target };
   return undefined;
 }
 
-/** The past of its properties, why they are so, its methods, and captures of its wires. */
-function placeBelowDevice(
-  target: Target,
-  word: string | undefined,
-  name: string,
-): Place | undefined {
+/** The past of a device's properties, why they are so, its methods, captures of its wires. */
+function placeOfPart(target: Target, word: string | undefined, name: string): Place | undefined {
   if (word === 'samples') return { at: 'samples', target, property: partIn(name, 'property') };
   if (word === 'why') return { at: 'why', target, property: partIn(name, 'property') };
   if (word === 'methods') return { at: 'method', target, method: partIn(name, 'method') };

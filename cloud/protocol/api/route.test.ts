@@ -7,45 +7,66 @@ import { ApiError } from './status.ts';
 
 const V1 = '/apis/limpet.dev/v1';
 const ALL = { labels: [], fields: [] };
+const LOOK = { include: 'Metadata' };
+const WRITE = { dryRun: false, force: false };
 const BOILER = { kind: 'Device', namespace: 'default', name: 'boiler-1' };
 
 const ROUTES: readonly (readonly [method: string, url: string, expected: object])[] = [
-  ['GET', `${V1}/devices`, { verb: 'list', query: { kind: 'Device', selection: ALL } }],
+  ['GET', `${V1}/devices`, { verb: 'list', ...LOOK, query: { kind: 'Device', selection: ALL } }],
   [
     'GET',
     `${V1}/namespaces/hall/devicemodels/`,
-    { verb: 'list', query: { kind: 'DeviceModel', namespace: 'hall', selection: ALL } },
+    { verb: 'list', ...LOOK, query: { kind: 'DeviceModel', namespace: 'hall', selection: ALL } },
   ],
   [
     'GET',
     `${V1}/nodes?limit=5&continue=${writeToken(7, 'gateway-1')}`,
     {
       verb: 'list',
+      ...LOOK,
       query: { kind: 'Node', selection: ALL },
       limit: 5,
       resume: { version: 7, after: 'gateway-1' },
     },
   ],
-  ['GET', `${V1}/namespaces/default/devices/boiler-1`, { verb: 'get', target: BOILER }],
-  ['HEAD', `${V1}/namespaces/default/devices/boiler%2D1`, { verb: 'get', target: BOILER }],
-  ['PUT', `${V1}/namespaces/default/devices/boiler-1`, { verb: 'replace', target: BOILER }],
-  ['DELETE', `${V1}/namespaces/default/devices/boiler-1`, { verb: 'remove', target: BOILER }],
+  ['GET', `${V1}/namespaces/default/devices/boiler-1`, { verb: 'get', ...LOOK, target: BOILER }],
+  ['HEAD', `${V1}/namespaces/default/devices/boiler%2D1`, { verb: 'get', ...LOOK, target: BOILER }],
+  [
+    'PUT',
+    `${V1}/namespaces/default/devices/boiler-1`,
+    { verb: 'replace', target: BOILER, writing: WRITE },
+  ],
+  [
+    'DELETE',
+    `${V1}/namespaces/default/devices/boiler-1`,
+    { verb: 'remove', target: BOILER, writing: WRITE },
+  ],
   [
     'PATCH',
     `${V1}/namespaces/default/devices/boiler-1?expires=30s&fieldManager=kubectl`,
-    { verb: 'patch', target: BOILER, options: { expiresMs: 30_000 } },
+    {
+      verb: 'patch',
+      target: BOILER,
+      writing: { ...WRITE, expiresMs: 30_000, manager: 'kubectl' },
+    },
   ],
   [
     'POST',
     `${V1}/namespaces/default/devices`,
-    { verb: 'create', scope: { kind: 'Device', namespace: 'default' } },
+    { verb: 'create', scope: { kind: 'Device', namespace: 'default' }, writing: WRITE },
   ],
-  ['GET', `${V1}/nodes/gateway-1`, { verb: 'get', target: { kind: 'Node', name: 'gateway-1' } }],
+  [
+    'GET',
+    `${V1}/nodes/gateway-1`,
+    { verb: 'get', ...LOOK, target: { kind: 'Node', name: 'gateway-1' } },
+  ],
   [
     'GET',
     `${V1}/devices?watch=1&resourceVersion=12&allowWatchBookmarks=true&timeoutSeconds=9&labelSelector=a%3Db&fieldSelector=spec.node%3Dg`,
     {
       verb: 'watch',
+      ...LOOK,
+      marksInitial: false,
       query: {
         kind: 'Device',
         selection: {
@@ -61,11 +82,43 @@ const ROUTES: readonly (readonly [method: string, url: string, expected: object]
   [
     'GET',
     `${V1}/devices?watch=true&resourceVersion=0`,
-    { verb: 'watch', query: { kind: 'Device', selection: ALL }, bookmarks: false },
+    {
+      verb: 'watch',
+      ...LOOK,
+      query: { kind: 'Device', selection: ALL },
+      bookmarks: false,
+      marksInitial: false,
+    },
+  ],
+  [
+    'GET',
+    `${V1}/devices?watch=1&sendInitialEvents=true&allowWatchBookmarks=1&resourceVersion=12&includeObject=None`,
+    {
+      verb: 'watch',
+      include: 'None',
+      query: { kind: 'Device', selection: ALL },
+      bookmarks: true,
+      marksInitial: true,
+    },
+  ],
+  [
+    'DELETE',
+    `${V1}/namespaces/default/devices?dryRun=All`,
+    {
+      verb: 'removeAll',
+      query: { kind: 'Device', namespace: 'default', selection: ALL },
+      writing: { ...WRITE, dryRun: true },
+    },
+  ],
+  ['GET', `${V1}/nodes/a/status`, { verb: 'get', ...LOOK, target: { kind: 'Node', name: 'a' } }],
+  [
+    'GET',
+    '/api/v1/namespaces/hall',
+    { verb: 'kubernetes', place: { is: 'namespace', name: 'hall' }, method: 'GET' },
   ],
   ['GET', '/apis/', { verb: 'read', path: '/apis' }],
   ['GET', '/version?timeout=32s', { verb: 'read', path: '/version' }],
-  ['OPTIONS', `${V1}/devices`, { verb: 'options', allow: ['GET', 'HEAD'] }],
+  ['OPTIONS', `${V1}/devices`, { verb: 'options', allow: ['GET', 'HEAD', 'DELETE'] }],
 ];
 
 for (const [method, url, expected] of ROUTES) {
@@ -81,13 +134,13 @@ const REFUSALS: readonly (readonly [method: string, url: string, code: number, m
     ['GET', `${V1}/namespaces/default/nodes`, 404, /nothing at/],
     ['GET', `${V1}/namespaces/default/nodes/gateway-1`, 404, /nothing at/],
     ['GET', `${V1}/namespaces/default`, 404, /nothing at/],
-    ['GET', `${V1}/namespaces/default/devices/boiler-1/status`, 404, /nothing at/],
+    ['PUT', `${V1}/namespaces/default/devices/boiler-1/status`, 405, /told by its node/],
     ['GET', `${V1}/pods`, 404, /nothing at "\/apis\/limpet\.dev\/v1\/pods"/],
     ['GET', `${V1}/namespaces/default/devices/a%2Fb`, 400, /"a\/b" is no name of a device/],
     ['GET', `${V1}/namespaces/default/devices/%zz`, 400, /not valid percent-encoding/],
     ['GET', `${V1}/namespaces/../devices/x`, 400, /no name of a namespace/],
-    ['POST', `${V1}/devices`, 405, /GET, HEAD are/],
-    ['PATCH', `${V1}/namespaces/default/devices`, 405, /GET, HEAD, POST are/],
+    ['POST', `${V1}/devices`, 405, /GET, HEAD, DELETE are/],
+    ['PATCH', `${V1}/namespaces/default/devices`, 405, /GET, HEAD, POST, DELETE are/],
     ['DELETE', '/version', 405, /GET, HEAD are/],
     ['HEAD', `${V1}/devices?watch=1`, 405, /use GET/],
     [
@@ -115,7 +168,7 @@ const REFUSALS: readonly (readonly [method: string, url: string, code: number, m
       /like 500ms, 30s or 5m, found "soon"/,
     ],
     ['PATCH', `${V1}/namespaces/default/devices/a?expires=0s`, 400, /above zero/],
-    ['POST', `${V1}/namespaces/default/devices?dryRun=All`, 400, /dryRun is not supported/],
+    ['POST', `${V1}/namespaces/default/devices?dryRun=some`, 400, /dryRun: expected All/],
   ];
 
 for (const [method, url, code, message] of REFUSALS) {

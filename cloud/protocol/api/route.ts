@@ -1,12 +1,14 @@
 /** What a request line asks for: method, path and query to a route. Pure; knows no backend. */
 import { type CallRoute, onMethod } from './call.ts';
 import { type CaptureRoute, onCapture } from './capture.ts';
-import type { Key, Query, SamplesQuery, Target, WriteOptions } from './backend.ts';
+import type { Key, Query, SamplesQuery, Target } from './backend.ts';
+import type { KubernetesRoute } from './kubernetes-place.ts';
 import { KINDS } from './kinds.ts';
 import { onOutcomes, type OutcomesRoute } from './outcomes.ts';
 import { Parameters, quote } from './parameters.ts';
 import { methodsAt, type Place, placeOf, type Scope } from './place.ts';
 import { parseFieldSelector, parseLabelSelector } from './selector-syntax.ts';
+import type { Include } from './shape.ts';
 import { badRequest, expired, methodNotAllowed } from './status.ts';
 import { type LoadRoute, onWhy, type WhyRoute } from './why.ts';
 
@@ -16,6 +18,9 @@ export interface WatchRoute {
   /** Continue after this version; without it, start with everything there is. */
   readonly since?: number;
   readonly bookmarks: boolean;
+  /** The first bookmark says that everything there was has been sent. */
+  readonly marksInitial: boolean;
+  readonly include: Include;
   readonly timeoutMs?: number;
 }
 
@@ -25,6 +30,7 @@ export interface ListRoute {
   readonly limit?: number;
   /** Where an earlier, limited list ended. */
   readonly resume?: { readonly version: number; readonly after: Key };
+  readonly include: Include;
 }
 
 export interface SamplesRoute {
@@ -37,20 +43,41 @@ export interface SamplesRoute {
 export type Route =
   | ListRoute
   | WatchRoute
-  | { readonly verb: 'create'; readonly scope: Scope }
-  | { readonly verb: 'get'; readonly target: Target }
-  | { readonly verb: 'replace' | 'remove'; readonly target: Target }
-  | { readonly verb: 'patch'; readonly target: Target; readonly options: WriteOptions }
+  | WriteRoute
+  | { readonly verb: 'get'; readonly target: Target; readonly include: Include }
   | SamplesRoute
   | CallRoute
   | CaptureRoute
   | WhyRoute
   | LoadRoute
   | OutcomesRoute
+  /** What stands beside our kinds because Kubernetes clients look for it. */
+  | KubernetesRoute
   /** A document of its own: discovery, version, health. */
   | { readonly verb: 'read'; readonly path: string }
   /** OPTIONS: says what else the path understands. */
   | { readonly verb: 'options'; readonly allow: readonly string[] };
+
+/** How something is written. */
+export interface Writing {
+  /** Nothing is stored. */
+  readonly dryRun: boolean;
+  /** Who writes, where the request says so. */
+  readonly manager?: string;
+  /** Take fields from their owners. */
+  readonly force: boolean;
+  /** Goes with desired values. */
+  readonly expiresMs?: number;
+}
+
+export type WriteRoute =
+  | { readonly verb: 'create'; readonly scope: Scope; readonly writing: Writing }
+  | {
+      readonly verb: 'replace' | 'patch' | 'remove';
+      readonly target: Target;
+      readonly writing: Writing;
+    }
+  | { readonly verb: 'removeAll'; readonly query: Query; readonly writing: Writing };
 
 const SELECTORS = ['labelSelector', 'fieldSelector'];
 const READING = ['resourceVersion', 'resourceVersionMatch'];
@@ -70,12 +97,17 @@ export function route(method: string, url: string): Route {
   if (place.at === 'document') return { verb: 'read', path: place.path };
   if (place.at === 'collection') return onCollection(method, place.scope, parameters);
   if (place.at === 'item') return onItem(method, place.target, parameters);
+  if (place.at === 'kubernetes') return { verb: 'kubernetes', place: place.place, method };
+  if (place.at === 'status') return onStatus(method, place.target, parameters);
   return onPart(place, parameters);
 }
 
 /** Of what stands below a device, a node or a rollout. */
 function onPart(
-  place: Exclude<Place, { readonly at: 'document' | 'collection' | 'item' }>,
+  place: Exclude<
+    Place,
+    { readonly at: 'document' | 'collection' | 'item' | 'status' | 'kubernetes' }
+  >,
   parameters: Parameters,
 ): Route {
   switch (place.at) {
@@ -131,36 +163,77 @@ function timeOf(parameters: Parameters): Pick<SamplesQuery, 'sinceMs' | 'from' |
 }
 
 function onItem(method: string, target: Target, parameters: Parameters): Route {
-  refuseDryRun(parameters);
-  if (method === 'PATCH') {
-    parameters.only(['dryRun', 'expires', 'force']);
-    const expiresMs = parameters.durationMs('expires');
-    return { verb: 'patch', target, options: expiresMs === undefined ? {} : { expiresMs } };
+  if (method === 'GET' || method === 'HEAD') {
+    if (parameters.flag('watch')) {
+      throw badRequest(
+        `one ${KINDS[target.kind].singular} is watched through its list: ?watch=1&fieldSelector=metadata.name=${target.name}`,
+      );
+    }
+    parameters.only(['watch', 'includeObject', ...READING]);
+    return { verb: 'get', target, include: includeOf(parameters) };
   }
-  if (parameters.flag('watch')) {
-    throw badRequest(
-      `one ${KINDS[target.kind].singular} is watched through its list: ?watch=1&fieldSelector=metadata.name=${target.name}`,
-    );
-  }
-  parameters.only(['dryRun', 'watch', ...READING]);
-  if (method === 'PUT') return { verb: 'replace', target };
-  return { verb: method === 'DELETE' ? 'remove' : 'get', target };
+  const writing = writingOf(parameters, method === 'PATCH' ? ['expires', 'force'] : READING);
+  if (method === 'PUT') return { verb: 'replace', target, writing };
+  return { verb: method === 'DELETE' ? 'remove' : 'patch', target, writing };
+}
+
+/** The status is for reading. */
+function onStatus(method: string, target: Target, parameters: Parameters): Route {
+  if (method === 'GET' || method === 'HEAD') return onItem(method, target, parameters);
+  throw methodNotAllowed(
+    `the status of a ${KINDS[target.kind].singular} is told by its node and by nobody else; what shall be stands in its spec`,
+  );
 }
 
 function onCollection(method: string, scope: Scope, parameters: Parameters): Route {
-  if (method === 'POST') {
-    refuseDryRun(parameters);
-    parameters.only(['dryRun']);
-    return { verb: 'create', scope };
+  if (method === 'POST') return { verb: 'create', scope, writing: writingOf(parameters, []) };
+  if (method === 'DELETE') {
+    const known = [...SELECTORS, 'limit', 'continue', 'timeoutSeconds', ...READING];
+    const writing = writingOf(parameters, known);
+    return { verb: 'removeAll', query: query(scope, parameters), writing };
   }
   if (!parameters.flag('watch')) return list(scope, parameters);
   if (method === 'HEAD') throw methodNotAllowed('a watch has no end to take the head of; use GET');
   return watch(scope, parameters);
 }
 
+const LONGEST_MANAGER = 128;
+
+function writingOf(parameters: Parameters, known: readonly string[]): Writing {
+  parameters.only(['dryRun', ...known]);
+  const dryRun = parameters.text('dryRun');
+  if (dryRun !== undefined && dryRun !== 'All') {
+    throw badRequest(`query parameter dryRun: expected All, found ${quote(dryRun)}`);
+  }
+  const manager = parameters.text('fieldManager');
+  if (
+    manager !== undefined &&
+    (manager.length > LONGEST_MANAGER || !/^[\x20-\x7e]+$/.test(manager))
+  ) {
+    throw badRequest(
+      `query parameter fieldManager: expected at most ${LONGEST_MANAGER} printable characters`,
+    );
+  }
+  const expiresMs = known.includes('expires') ? parameters.durationMs('expires') : undefined;
+  return {
+    dryRun: dryRun !== undefined,
+    force: known.includes('force') && parameters.flag('force'),
+    ...(manager !== undefined && { manager }),
+    ...(expiresMs !== undefined && { expiresMs }),
+  };
+}
+
+function includeOf(parameters: Parameters): Include {
+  const text = parameters.text('includeObject') ?? 'Metadata';
+  if (text === 'None' || text === 'Metadata' || text === 'Object') return text;
+  throw badRequest(
+    `query parameter includeObject: expected None, Metadata or Object, found ${quote(text)}`,
+  );
+}
+
 function list(scope: Scope, parameters: Parameters): Route {
   const known = [...SELECTORS, 'limit', 'continue', 'watch', 'timeoutSeconds', ...READING];
-  parameters.only([...known, 'allowWatchBookmarks', 'sendInitialEvents']);
+  parameters.only([...known, 'allowWatchBookmarks', 'sendInitialEvents', 'includeObject']);
   if (parameters.text('resourceVersionMatch') === 'Exact') {
     throw expired('only the present state can be listed; leave out resourceVersionMatch=Exact');
   }
@@ -169,6 +242,7 @@ function list(scope: Scope, parameters: Parameters): Route {
   return {
     verb: 'list',
     query: query(scope, parameters),
+    include: includeOf(parameters),
     ...(limit !== undefined && limit > 0 && { limit }),
     ...(token !== undefined && { resume: readToken(token) }),
   };
@@ -176,18 +250,19 @@ function list(scope: Scope, parameters: Parameters): Route {
 
 function watch(scope: Scope, parameters: Parameters): WatchRoute {
   const known = [...SELECTORS, 'watch', 'allowWatchBookmarks', 'timeoutSeconds', ...READING];
-  parameters.only([...known, 'sendInitialEvents']);
-  if (parameters.flag('sendInitialEvents')) {
-    throw badRequest(
-      'sendInitialEvents is not supported; a watch without resourceVersion starts with everything there is',
-    );
-  }
-  const since = parameters.whole('resourceVersion');
+  parameters.only([...known, 'sendInitialEvents', 'includeObject']);
+  // Asked for, the present state comes first whatever the version: it is never older than that.
+  const initial = parameters.flag('sendInitialEvents');
+  const given = parameters.whole('resourceVersion');
+  const since = initial ? undefined : given;
+  const bookmarks = parameters.flag('allowWatchBookmarks');
   const seconds = parameters.whole('timeoutSeconds');
   return {
     verb: 'watch',
     query: query(scope, parameters),
-    bookmarks: parameters.flag('allowWatchBookmarks'),
+    include: includeOf(parameters),
+    bookmarks,
+    marksInitial: initial && bookmarks,
     // As in Kubernetes, 0 is "any version": everything there is, then changes.
     ...(since !== undefined && since > 0 && { since }),
     ...(seconds !== undefined && seconds > 0 && { timeoutMs: seconds * 1000 }),
@@ -202,13 +277,6 @@ function query(scope: Scope, parameters: Parameters): Query {
       fields: parseFieldSelector(parameters.text('fieldSelector') ?? '', scope.kind),
     },
   };
-}
-
-/** Better refused than done for real. */
-function refuseDryRun(parameters: Parameters): void {
-  if (parameters.text('dryRun') !== undefined) {
-    throw badRequest('dryRun is not supported: leave it out to make the change');
-  }
 }
 
 /** The `continue` of a limited list: the version of its first page and the last key given. */

@@ -115,7 +115,9 @@ export function conflict(target: Target, why: string): ApiError {
 export function invalid(target: Target, causes: readonly Cause[]): ApiError {
   const faults = causes.map(({ field, message }) => `${field}: ${message}`).join('; ');
   const message = `${KINDS[target.kind].kind} "${target.name}" is invalid: ${faults}`;
-  return new ApiError('Invalid', message, { ...about(target), causes });
+  // As in Kubernetes, the kind of what is invalid, not its plural: kubectl begins its sentence with it.
+  const { kind } = KINDS[target.kind];
+  return new ApiError('Invalid', message, { ...about(target), kind, causes });
 }
 
 export function badRequest(message: string): ApiError {

@@ -28,6 +28,7 @@ import { selects } from './selector.ts';
 import { conflict, notFound } from './status.ts';
 
 export class MemoryBackend implements Backend {
+  readonly writes = 'all';
   readonly #sights = new Map<string, Sight>();
   readonly #listeners = new Set<() => void>();
   /** What each write came with, for tests to look at. */

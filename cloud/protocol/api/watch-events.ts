@@ -18,7 +18,10 @@ export type WatchEvent =
 export interface Bookmark {
   readonly apiVersion: typeof API_VERSION;
   readonly kind: Kind;
-  readonly metadata: { readonly resourceVersion: string };
+  readonly metadata: {
+    readonly resourceVersion: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
 }
 
 export interface WatchEventsOptions {
@@ -103,9 +106,12 @@ export class WatchEvents {
   }
 
   /** How far the reader is; `undefined` while it has not been given everything. */
-  bookmark(): WatchEvent | undefined {
+  bookmark(annotations?: Readonly<Record<string, string>>): WatchEvent | undefined {
     if (this.behind || this.#page.length > 0) return undefined;
-    const metadata = { resourceVersion: String(this.#cursor) };
+    const metadata = {
+      resourceVersion: String(this.#cursor),
+      ...(annotations && { annotations }),
+    };
     const object = { apiVersion: API_VERSION, kind: this.#options.query.kind, metadata } as const;
     return { type: 'BOOKMARK', object };
   }

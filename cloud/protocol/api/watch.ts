@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { Clock } from '@limpet/dmi';
 import type { Answer } from './answer.ts';
 import type { ApiError } from './status.ts';
-import type { WatchEvents } from './watch-events.ts';
+import type { WatchEvent, WatchEvents } from './watch-events.ts';
 
 interface WatchTimes {
   /** How often an idle reader hears how far it is. */
@@ -17,10 +17,17 @@ export interface WatchFeedOptions {
   readonly clock: Clock;
   readonly times: WatchTimes;
   readonly bookmarks: boolean;
+  /** The first bookmark says that everything there was has been sent. */
+  readonly marksInitial: boolean;
+  /** How an event shows its object. */
+  readonly show: (object: WatchEvent['object']) => unknown;
   readonly timeoutMs: number;
   /** Says what to tell the reader when composing an event fails. */
   readonly failure: (error: unknown) => ApiError;
 }
+
+/** How Kubernetes says that the events before this bookmark were a list. */
+const INITIAL_END = { 'k8s.io/initial-events-end': 'true' };
 
 /** How often a watch looks for room that other readers take. */
 const ROOM_LOOK_MS = 250;
@@ -34,6 +41,8 @@ export class WatchFeed {
   /** Something may have changed since the last look. */
   #woken = false;
   #bookmarkOwed: boolean;
+  /** What the next bookmark says beside its version. */
+  #marks: Readonly<Record<string, string>> | undefined;
   #stop: (() => void) | undefined;
   #cancelStall: (() => void) | undefined;
   #cancelBookmark: (() => void) | undefined;
@@ -47,6 +56,7 @@ export class WatchFeed {
     this.#response = options.answer.response;
     // The first one, once everything present has been sent, tells the reader that it has it all.
     this.#bookmarkOwed = options.bookmarks;
+    this.#marks = options.marksInitial ? INITIAL_END : undefined;
   }
 
   /** Runs until the reader goes, the time is up, or `end`. `stop` is called when nothing more is said. */
@@ -134,9 +144,10 @@ export class WatchFeed {
   }
 
   #sayBookmark(events: WatchEvents): boolean {
-    const bookmark = this.#bookmarkOwed ? events.bookmark() : undefined;
+    const bookmark = this.#bookmarkOwed ? events.bookmark(this.#marks) : undefined;
     if (bookmark === undefined) return true;
     this.#bookmarkOwed = false;
+    this.#marks = undefined;
     return this.#write(bookmark);
   }
 
@@ -147,8 +158,8 @@ export class WatchFeed {
     this.#cancelWait = clock.after(ROOM_LOOK_MS, () => void this.#pump());
   }
 
-  #write(event: unknown): boolean {
-    const line = `${JSON.stringify(event)}\n`;
+  #write({ type, object }: WatchEvent): boolean {
+    const line = `${JSON.stringify({ type, object: this.#options.show(object) })}\n`;
     if (this.#response.write(line)) return true;
     this.#state = 'blocked';
     const { answer, clock, times } = this.#options;
