@@ -305,6 +305,7 @@ function tooMany({ metadata: { namespace = 'default', name } }: Device): ApiErro
 function apiErrorOf(error: StoreFailed): ApiError {
   const { code, message } = error;
   if (code === 'STORE_BUSY') return tooManyRequests(message, 1);
-  const reason = code === 'STORE_CLOSED' ? 'ServiceUnavailable' : 'InternalError';
+  const passing = code === 'STORE_CLOSED' || code === 'STORE_AWAY';
+  const reason = passing ? 'ServiceUnavailable' : 'InternalError';
   return new ApiError(reason, message, {}, { cause: error });
 }

@@ -89,6 +89,24 @@ test('work that fails spoils only itself, also when it hides that it failed', as
   assert.deepEqual(await ids(engine), ['first', 'last']);
 });
 
+test('rows that are refused are the fault of the work that put them', async () => {
+  const engine = await bench.open();
+  const { writer } = engine;
+  await writer.begin();
+  for (const things of [[thing('first')], [thing('twice'), thing('twice')], [thing('last')]]) {
+    await writer.savepoint();
+    await writer.put(THINGS, things);
+    if (things.length === 1) await writer.release();
+    else {
+      await assert.rejects(writer.release(), { code: '21000' });
+      await writer.back();
+      await writer.release();
+    }
+  }
+  await writer.commit();
+  assert.deepEqual(await ids(engine), ['first', 'last']);
+});
+
 test('a commit that the server turned into a rollback is none', async () => {
   const engine = await bench.open();
   const { writer } = engine;
@@ -151,7 +169,8 @@ test('a server that keeps silent is left, and its lock taken from our own dead c
   const pid = Number(bench.server.sql(`SELECT pid FROM pg_locks WHERE locktype = 'advisory'`));
   process.kill(pid, 'SIGSTOP');
   await engine.writer.begin();
-  await assert.rejects(engine.writer.put(THINGS, [thing('never')]), /no answer for/);
+  await engine.writer.put(THINGS, [thing('never')]);
+  await assert.rejects(engine.writer.commit(), /no answer for/);
   await engine.writer.rollback();
   process.kill(pid, 'SIGCONT');
   await until(async () => (engine.counts().reconnects === 1 ? undefined : 'not back'));

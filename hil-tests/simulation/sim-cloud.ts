@@ -57,6 +57,7 @@ export class SimCloud {
         connection.sendDown(message);
       },
       close: () => this.leave(connection),
+      here: () => false,
       after: () => () => undefined,
       admit: (node) => {
         // What was said in another conversation counts no more once this one begins.

@@ -171,6 +171,7 @@ export class Hub {
         this.#nodes.set(node, session);
         connection.node = node;
       },
+      here: (node) => this.#nodes.has(node),
       after: (ms, task) => clock.after(ms, task),
       retryAfter: () => this.#retryAfter(),
     });

@@ -95,6 +95,7 @@ export class Edge {
         sessions.get(node)?.fence();
         sessions.set(node, this.session);
       },
+      here: () => false,
       after: () => () => undefined,
     });
   }

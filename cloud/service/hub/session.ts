@@ -8,6 +8,7 @@
 import type { Log } from '@limpet/dmi';
 import type { CallOutcome, NodeFacts } from '@limpet/dmi/manifest';
 import { type Asked, type FromCloud, type FromEdge, PROTOCOL, type StateRow } from '#protocol';
+import { StoreFailed } from '../store/errors.ts';
 import type { Outcome } from '../store/group-commit.ts';
 import type { CloudStore, Writing } from '../store/store.ts';
 import { type Ignored, MAX_STRAYS } from './apply-report.ts';
@@ -27,11 +28,16 @@ export interface CloudSessionOptions {
   readonly close: (code: number, reason: string) => void;
   /** This session now speaks for the node: fence the one that did. */
   readonly admit: (node: string) => void;
+  /** Whether a session speaks for the node now. */
+  readonly here: (node: string) => boolean;
   /** Ends calls that the edge does not answer. */
   readonly after: CallsOptions['after'];
   /** ms an edge is asked to wait when the cloud cannot write. Default 5 s. */
   readonly retryAfter?: () => number;
 }
+
+/** A database that was away is asked again after this long. */
+const LEAVE_AGAIN_MS = 2000;
 
 /** WebSocket close codes of ours. */
 export const CLOSE = { fenced: 4001, refused: 4002, unable: 4003 } as const;
@@ -135,11 +141,22 @@ export class CloudSession {
     if (phase.kind !== 'joining' && phase.kind !== 'live') return;
     if (phase.kind === 'live') giveUp(phase.life);
     const { node, epoch } = phase.kind === 'live' ? phase.life : phase;
-    const { store, log } = this.#options;
+    this.#leave(node, epoch);
+  }
+
+  /** Until it is on disk that the node is away, or the node is back. */
+  #leave(node: string, epoch: string): void {
+    const { store, log, after, here } = this.#options;
     store.commit.add(
-      (tx) => leave(tx, node, epoch),
+      async (tx) => {
+        if (!here(node)) await leave(tx, node, epoch);
+      },
       (outcome) => {
-        if (!outcome.ok) log.warn('node left unrecorded', { node, error: outcome.error });
+        if (outcome.ok) return;
+        log.warn('node left unrecorded', { node, error: outcome.error });
+        const passing =
+          outcome.error instanceof StoreFailed && outcome.error.code !== 'STORE_CLOSED';
+        if (passing) after(LEAVE_AGAIN_MS, () => this.#leave(node, epoch));
       },
     );
   }

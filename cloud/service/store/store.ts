@@ -133,6 +133,8 @@ export class CloudStore {
     this.#reading++;
     try {
       return await this.#engine.read((sql) => work(readingOn(sql, this.#writing.names)));
+    } catch (error) {
+      throw this.#engine.refusal(error) ?? error;
     } finally {
       this.#reading--;
     }

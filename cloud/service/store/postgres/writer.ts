@@ -4,7 +4,7 @@
  */
 import type { Clock, Log } from '@limpet/dmi';
 import { StoreFailed, StoreUnusable } from '../errors.ts';
-import type { SqlValue, Writer } from '../sql.ts';
+import type { Row, SqlValue, Table, Writer } from '../sql.ts';
 import type { Answer, Connection } from './connection.ts';
 import { Statements } from './statements.ts';
 import { ConnectionLost, refusalOf } from './trouble.ts';
@@ -23,6 +23,8 @@ interface Open {
   readonly connection: Connection;
   /** What failed since the last savepoint: PostgreSQL does nothing more until it is rolled back to. */
   spoiled: Error | undefined;
+  /** Rows on their way: nobody waits for them before the work is over. */
+  readonly putting: Promise<void>[];
 }
 
 const FIRST_DELAY_MS = 100;
@@ -52,7 +54,7 @@ export class PostgresWriter extends Statements implements Writer {
 
   async begin(): Promise<void> {
     if (this.#away) throw this.#away;
-    const open: Open = { connection: this.#connection, spoiled: undefined };
+    const open: Open = { connection: this.#connection, spoiled: undefined, putting: [] };
     this.#transaction = open;
     this.#send(open, 'BEGIN');
   }
@@ -85,8 +87,16 @@ export class PostgresWriter extends Statements implements Writer {
     this.#send(this.#open(), 'SAVEPOINT work');
   }
 
+  /** Only sent: what follows sees it, and a failure is the work's when that is released. So it costs no round trip. */
+  override async put<R extends Row>(table: Table<R>, rows: readonly R[]): Promise<void> {
+    const put = super.put(table, rows);
+    if (!this.#transaction) return put;
+    this.#transaction.putting.push(put.catch(() => undefined));
+  }
+
   async release(): Promise<void> {
     const open = this.#open();
+    await Promise.all(open.putting.splice(0));
     if (open.spoiled) throw open.spoiled;
     this.#send(open, 'RELEASE work');
   }
@@ -125,7 +135,8 @@ export class PostgresWriter extends Statements implements Writer {
       return await open.connection.query<R>(text, values);
     } catch (error) {
       open.spoiled ??= error instanceof Error ? error : new Error(String(error));
-      throw error;
+      // The first failure tells more than those that follow from it.
+      throw open.spoiled;
     }
   }
 
