@@ -10,7 +10,7 @@ import type { Retention } from './history/slices.ts';
 import { applyReports } from './hub/apply-report.ts';
 import { join, leave } from './hub/presence.ts';
 import { CloudStore } from './store/store.ts';
-import { BOILER, BOILER_1, clockAt, FACTS, silent } from './testing.ts';
+import { BOILER, BOILER_1, clockAt, FACTS, placeOf, silent } from './testing.ts';
 
 const folder = mkdtempSync(path(tmpdir(), 'limpet-samples-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,7 +21,7 @@ const TARGET = { kind: 'Device', namespace: 'default', name: 'boiler-1' } as con
 
 async function cloud(t: TestContext, history: Retention | undefined = { ageMs: 1e9, bytes: 1e9 }) {
   const clock = clockAt(START);
-  const file = path(folder, `cloud-${files++}.db`);
+  const file = placeOf(path(folder, `cloud-${files++}.db`));
   const store = await CloudStore.open({ path: file, clock, log: silent, history });
   t.after(() => store.close());
   const node = BOILER_1.spec.node;
@@ -146,7 +146,7 @@ test('what has no past is told, with what to do', async (t) => {
 
 test('history that is switched off is dropped, and begins anew with what is so when it is on again', async () => {
   const clock = clockAt(START);
-  const file = path(folder, 'switched.db');
+  const file = placeOf(path(folder, 'switched.db'));
   const open = (history?: Retention) =>
     CloudStore.open({ path: file, clock, log: silent, history });
   const node = BOILER_1.spec.node;
