@@ -31,10 +31,7 @@ export class Gaps {
     // The last dropped sample may itself be known; what ends another gap is the sample after it.
     const last = await this.#known(gap, cause === 'dropped' ? '<=' : '<');
     const since = Math.max(gap.since, last ?? gap.since);
-    if (cause === 'dropped' && until !== null) {
-      if (since >= until) return;
-      if (await this.#grown(gap, since)) return;
-    }
+    if (cause === 'dropped' && since >= (until ?? Infinity)) return;
     await this.#upsert({ ...gap, since });
   }
 
@@ -52,29 +49,12 @@ export class Gaps {
     );
   }
 
-  /** The gap of what was dropped before goes on. */
-  async #grown({ dev, prop, until }: ToldGap, since: number): Promise<boolean> {
-    const changed = await this.#sql.run(
-      `UPDATE gaps SET until = $1 WHERE dev = $2 AND prop = $3 AND cause = 'dropped' AND until = $4`,
-      until,
-      dev,
-      prop,
-      since,
-    );
-    return changed > 0;
-  }
-
-  /** When the last is known of this property before the end of the gap: a sample, or another gap. */
+  /**
+   * The time of the last sample before the end of the gap. Gaps between samples that were dropped may be known already, so
+   * that there is a later one proves nothing.
+   */
   async #known({ dev, prop, until }: ToldGap, before: '<' | '<='): Promise<number | undefined> {
     const end = until ?? Number.MAX_SAFE_INTEGER;
-    const gap = await one(
-      this.#sql.all<{ at: number | null }>(
-        'SELECT max(until) at FROM gaps WHERE dev = $1 AND prop = $2 AND until <= $3',
-        dev,
-        prop,
-        before === '<=' ? end : end - 1,
-      ),
-    );
     for (const { id } of this.#slices.all.toReversed()) {
       const sample = await one(
         this.#sql.all<Pick<SampleRow, 'at'>>(
@@ -84,9 +64,9 @@ export class Gaps {
           end,
         ),
       );
-      if (sample) return Math.max(sample.at, gap?.at ?? sample.at);
+      if (sample) return sample.at;
     }
-    return gap?.at ?? undefined;
+    return undefined;
   }
 
   /** While the edge kept none, changes of the mirror were recorded. */

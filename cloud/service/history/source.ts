@@ -59,13 +59,14 @@ async function gapsOf(sql: Sql, spot: Spot, time: PastTime): Promise<readonly Pa
 }
 
 /**
- * Of what only the cloud records: while the node was away only the last change is known, once the node is back; until then
- * nothing. Where there was none, nothing changed.
+ * Of what only the cloud records: while the node was away, or the cloud itself, only the last change is known, once they are
+ * back; until then nothing. Where there was none, nothing changed.
  */
 async function unseen(sql: Sql, spot: Spot, { from, to }: PastTime): Promise<readonly PastGap[]> {
   const away = await sql.all<{ since: number; until: number }>(
-    `SELECT v.since, v.until FROM nodes_past v JOIN objects o ON o.n = $1 AND o.node = v.name
-     WHERE v.state <> 'online' AND v.since <= $2 AND v.until >= $3 ORDER BY v.since DESC LIMIT ${MOST_AWAY}`,
+    `SELECT v.last_seen AS since, v.until FROM nodes_past v JOIN objects o ON o.n = $1 AND o.node = v.name
+     WHERE v.state <> 'online' AND v.last_seen <= $2 AND v.until >= $3
+     ORDER BY v.last_seen DESC LIMIT ${MOST_AWAY}`,
     spot.dev,
     to,
     from,
