@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { MUTANTS } from './mutants.fixture.ts';
 import { live } from './simulation.fixture.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'limpet-standing-'));
@@ -25,3 +26,20 @@ test(`what readers are told adds up to what the query answers, whatever happens 
   for (const [name, count] of Object.entries(all))
     assert.ok(count > SEEDS / 2, `${name}: ${count}`);
 });
+
+for (const mutant of MUTANTS) {
+  test(`the lives notice when ${mutant.name}`, async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const mend = mutant.patch?.();
+      try {
+        await live({ seed, folder, steps: 250, broken: mutant });
+      } catch (error) {
+        assert.ok(error instanceof assert.AssertionError, String(error));
+        return;
+      } finally {
+        mend?.();
+      }
+    }
+    assert.fail('nobody noticed');
+  });
+}

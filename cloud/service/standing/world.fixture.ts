@@ -12,7 +12,7 @@ import { CloudBackend } from '../backend.ts';
 import { applyReports } from '../hub/apply-report.ts';
 import { join, leave } from '../hub/presence.ts';
 import { CloudStore } from '../store/store.ts';
-import { FACTS, silent, type Writes, writesTo } from '../testing.ts';
+import { FACTS, placeOf, silent, type Writes, writesTo } from '../testing.ts';
 import { Random } from '#cloud/protocol/query/random.fixture.ts';
 import { catalogs } from './catalog.ts';
 import type { StandingReads } from './reads.ts';
@@ -66,7 +66,12 @@ export class World {
 
   async open(): Promise<void> {
     const { clock } = this;
-    this.store = await CloudStore.open({ path: this.#file, clock, log: silent });
+    this.store = await CloudStore.open({
+      path: placeOf(this.#file),
+      clock,
+      log: silent,
+      thread: 'this',
+    });
     const { store } = this;
     this.#backend = new CloudBackend(store);
     this.#writes = writesTo(this.#backend);
