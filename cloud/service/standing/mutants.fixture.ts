@@ -17,17 +17,18 @@ type Answered = (rows: readonly Row[], text: string, values: readonly SqlValue[]
 
 /** A database that answers some statements otherwise. */
 function lying(name: string, answered: Answered): Mutant {
-  const through = (look: StandingReads['look']): StandingReads['look'] => {
-    return (work) =>
-      look((sql) => {
-        const all = async (text: string, ...values: readonly SqlValue[]) =>
-          answered(await sql.all<Row>(text, ...values), text, values);
-        return work({ dialect: sql.dialect, all } as unknown as Sql);
-      });
+  const told = (sql: Pick<Sql, 'dialect' | 'all'>): Sql => {
+    const changed = async (text: string, ...values: readonly SqlValue[]) =>
+      answered(await sql.all<Row>(text, ...values), text, values);
+    return { dialect: sql.dialect, all: changed } as unknown as Sql;
   };
   return {
     name,
-    reads: ({ look, scan, catalog }) => ({ look: through(look), scan: through(scan), catalog }),
+    reads: ({ look, scan, catalog }) => ({
+      look: (work) => look((sql) => work(told(sql))),
+      scan: (work) => scan((sql) => work(told(sql))),
+      catalog,
+    }),
   };
 }
 

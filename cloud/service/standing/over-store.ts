@@ -6,6 +6,7 @@ import { StoreFailed } from '../store/errors.ts';
 import type { CloudStore } from '../store/store.ts';
 import { catalogs } from './catalog.ts';
 import type { StandingReads } from './reads.ts';
+import { ScanThread } from './scan-thread.ts';
 import { Standings } from './standings.ts';
 
 export function standingsOf(
@@ -13,9 +14,13 @@ export function standingsOf(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Standings {
   const look: StandingReads['look'] = (work) => store.read(({ sql }) => work(sql));
+  // PostgreSQL has other connections for what takes long.
+  const thread = store.file === undefined ? undefined : new ScanThread(store.file);
+  const scan: StandingReads['scan'] = thread ? (work) => work(thread) : look;
   return new Standings({
-    reads: { look, scan: look, catalog: catalogs(look) },
+    reads: { look, scan, catalog: catalogs(look) },
     clock,
+    ...(thread && { closed: () => thread.close() }),
     onChange: (listener) => store.onChange(() => listener()),
     failure: (error, query) => failureOf(error, query, log),
   });

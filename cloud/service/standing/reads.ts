@@ -3,6 +3,7 @@ import type { Json } from '@limpet/dmi';
 import type { Kind } from '@limpet/dmi/manifest';
 import {
   type Candidate,
+  candidatesFor,
   compileSelect,
   type Keys,
   type Source,
@@ -11,6 +12,7 @@ import {
 import { among, one, type Row, type Sql } from '../store/sql.ts';
 import type { RowKey } from '#protocol/api';
 import { keyIn, ownerOf, type Plan, steady, textOfKey } from './plan.ts';
+import type { Asks } from './scan-thread.ts';
 import { type Digest, digestOf } from './told.ts';
 
 /** Committed state. */
@@ -18,7 +20,7 @@ export interface StandingReads {
   /** As of one moment; for what takes no time. */
   look<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /** For what may take long: delays nobody but others like it. */
-  scan<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  scan<T>(work: (sql: Asks) => Promise<T>): Promise<T>;
   /** The same object while nothing of it has changed. */
   catalog(): Promise<SqlCatalog>;
 }
@@ -118,22 +120,44 @@ export async function rowsOf(
   );
 }
 
+export interface PageAsked {
+  readonly catalog: SqlCatalog;
+  readonly limit: number;
+  readonly after?: Keys | undefined;
+  readonly start?: Candidate | undefined;
+}
+
+/** More rows than these are not counted one by one. */
+const COUNTED = 100_000;
+
+/** Where a walk over all rows best begins: where an index has the fewest. */
+export async function startFor(
+  sql: Asks,
+  plan: Plan,
+  catalog: SqlCatalog,
+): Promise<Candidate | undefined> {
+  let best: { readonly candidate: Candidate; readonly rows: number } | undefined;
+  for (const candidate of candidatesFor(plan.query, catalog)) {
+    const { text, values } = candidate.count(sql.dialect, catalog, best?.rows ?? COUNTED);
+    const found = await one(sql.all<{ readonly n: number }>(text, ...values));
+    const rows = Number(found?.n ?? 0);
+    if (best === undefined || rows < best.rows) best = { candidate, rows };
+  }
+  return best?.candidate;
+}
+
 /** A page of all rows. `last`: there are more after it. */
 export async function pageOf(
-  sql: Sql,
+  sql: Asks,
   plan: Plan,
-  options: {
-    readonly catalog: SqlCatalog;
-    readonly limit: number;
-    readonly after?: Keys | undefined;
-  },
+  { catalog, limit, after, start }: PageAsked,
 ): Promise<{ readonly found: readonly Found[]; readonly last: Keys | undefined }> {
-  const { catalog, limit, after } = options;
   const compiled = compileSelect(plan.query, {
     dialect: sql.dialect,
     catalog,
     limit,
     ...(after && { after }),
+    ...(start && { start }),
   });
   const rows = await sql.all<Row>(compiled.text, ...compiled.values);
   const last = rows.length > limit ? rows[limit - 1] : undefined;

@@ -3,19 +3,31 @@
  * again. What comes and goes by time alone is found by another walk, from time to time.
  */
 import type { StandingEvent } from '#protocol/api';
-import type { Keys } from '#protocol/query';
+import type { Candidate, Keys } from '#protocol/query';
 import type { Asked, Asking, AskingParts } from './asking.ts';
 import { ownerOfText, type Plan } from './plan.ts';
-import { type Cause, lineOf, pageOf, rowsOf, type Touched, touchedSince } from './reads.ts';
+import {
+  type Cause,
+  lineOf,
+  pageOf,
+  rowsOf,
+  startFor,
+  type Touched,
+  touchedSince,
+} from './reads.ts';
 
 /** A walk over all rows, by pages. `unseen`: what the reader has and the walk has not come upon. */
 interface Walk {
   readonly version: number;
   readonly unseen: Set<string>;
   after: Keys | undefined;
+  /** Undefined: not decided yet. */
+  start: { readonly at: Candidate | undefined } | undefined;
   spentMs: number;
 }
 
+/** Pages of a walk are so much larger than those of what changed. */
+const WALK_PAGE = 4;
 /** Part of the time that walks may take. */
 const WALK_SHARE = 20;
 
@@ -68,7 +80,8 @@ export class RowsAsking implements Asking {
     tally.scans += 1;
     this.#stirred = false;
     const { version } = await reads.look((sql) => lineOf(sql));
-    this.#walk = { version, unseen: new Set(teller.keys()), after: undefined, spentMs: 0 };
+    const unseen = new Set(teller.keys());
+    this.#walk = { version, unseen, after: undefined, start: undefined, spentMs: 0 };
     this.#walkOwed = false;
     return [];
   }
@@ -77,8 +90,12 @@ export class RowsAsking implements Asking {
   async #walkOn({ plan, catalog }: Asked, walk: Walk): Promise<readonly StandingEvent[]> {
     const { reads, limits, teller, monotonic } = this.#parts;
     const started = monotonic();
-    const page = { catalog, limit: limits.page, after: walk.after };
-    const { found, last } = await reads.scan((sql) => pageOf(sql, plan, page));
+    const { after } = walk;
+    const { found, last } = await reads.scan(async (sql) => {
+      walk.start ??= { at: await startFor(sql, plan, catalog) };
+      const start = walk.start.at;
+      return pageOf(sql, plan, { catalog, limit: limits.page * WALK_PAGE, after, start });
+    });
     walk.spentMs += monotonic() - started;
     walk.after = last;
     const events = found.flatMap((each) => {

@@ -18,6 +18,8 @@ export interface StandingsOptions {
   /** What to tell of an error: of the query, of the store, or a bug. */
   readonly failure: (error: unknown, query: string) => ApiError;
   readonly limits?: Partial<StandingLimits>;
+  /** Lets go of what reads, once nobody does any more. */
+  readonly closed?: () => Promise<void>;
 }
 
 /** `remembered`: without a reader. `refused`: for want of room. */
@@ -87,6 +89,7 @@ export class Standings {
     }
     const remembered = [...this.#remembered.values()].map(({ session }) => session);
     await Promise.all([...this.#readers.keys(), ...remembered].map((session) => session.idle()));
+    await this.#options.closed?.();
   }
 
   /** The session that this cursor is of: it goes on. */

@@ -4,7 +4,7 @@ import type { RowKey, StandingEvent } from '#protocol/api';
 import type { Asked, Asking, AskingParts } from './asking.ts';
 import { tooManyBytes, tooManyRows } from './errors.ts';
 import { ownerOfText, type Plan } from './plan.ts';
-import { type Found, isTouched, lineOf, pageOf } from './reads.ts';
+import { type Found, isTouched, lineOf, pageOf, startFor } from './reads.ts';
 
 /** Parts of the time that looking may take: after changes, and by the clock alone. */
 const CHANGE_SHARE = 5;
@@ -55,9 +55,10 @@ export class WholeAsking implements Asking {
     }
     tally.scans += 1;
     const started = monotonic();
-    const { found, last } = await reads.scan((sql) =>
-      pageOf(sql, plan, { catalog, limit: this.#limit(plan) }),
-    );
+    const { found, last } = await reads.scan(async (sql) => {
+      const start = await startFor(sql, plan, catalog);
+      return pageOf(sql, plan, { catalog, limit: this.#limit(plan), start });
+    });
     this.#spent(monotonic() - started);
     this.#refuseLarge(plan, found, last !== undefined);
     const events = this.#told(plan, found, version);

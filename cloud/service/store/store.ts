@@ -74,6 +74,8 @@ export interface Reading {
 export class CloudStore {
   readonly commit: GroupCommit<Writing>;
   readonly now: () => number;
+  /** Of SQLite, for whoever reads it beside the store. */
+  readonly file: string | undefined;
   readonly #engine: Engine;
   readonly #writing: Writing;
   readonly #log: Log;
@@ -100,7 +102,7 @@ export class CloudStore {
 
   private constructor(
     parts: { readonly engine: Engine; readonly touched: Touched; readonly writing: Writing },
-    { clock, log, soon = (task) => setImmediate(task) }: StoreOptions,
+    { path, clock, log, soon = (task) => setImmediate(task) }: StoreOptions,
   ) {
     const { engine, touched, writing } = parts;
     const { line, names, deletions, tombstones, past } = writing;
@@ -109,6 +111,7 @@ export class CloudStore {
     this.#touched = touched;
     this.#writing = writing;
     this.now = writing.now;
+    this.file = typeof path === 'string' ? path : undefined;
     this.#version = line.last();
     this.commit = new GroupCommit({
       engine,
