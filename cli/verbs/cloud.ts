@@ -1,6 +1,7 @@
 /** `limpet cloud`: runs the cloud service. */
 import type { Command } from 'commander';
-import type { Act } from './verb.ts';
+import { usage } from '../cli-error.ts';
+import { type Act, type AskOptions, withTarget } from './verb.ts';
 
 export interface CloudOptions {
   readonly data?: string;
@@ -17,8 +18,9 @@ export interface CloudOptions {
 }
 
 export function declareCloud(program: Command, act: Act): void {
-  program
-    .command('cloud')
+  const cloud = program.command('cloud');
+  declareKubeconfig(cloud, act);
+  cloud
     .description('run the cloud service: hub for edges, and the API')
     .option('--data <folder>', 'where it keeps its database, a SQLite file')
     .option('--store <url>', 'keeps it in PostgreSQL instead: postgres://USER@HOST/DATABASE')
@@ -48,7 +50,32 @@ verify-full (verify-full beyond loopback), ?sslrootcert=FILE, ?sslcert=FILE&sslk
 three old ones are kept; it has no tokens, bodies or queries.
 One service at a time writes a schema; it takes 5 connections.`,
     )
-    .action((options: CloudOptions) =>
-      act(async () => (await import('../run-cloud.ts')).runCloud(options)),
+    .action(({ data, ...options }: Omit<CloudOptions, 'data'> & { data?: string }) =>
+      act(async () => {
+        if (data === undefined) throw usage("required option '--data <folder>' not specified");
+        return (await import('../run-cloud.ts')).runCloud({ ...options, data });
+      }),
     );
+}
+
+function declareKubeconfig(cloud: Command, act: Act): void {
+  const command = cloud
+    .command('kubeconfig')
+    .description('print a kubeconfig file with which kubectl asks the cloud')
+    .addHelpText(
+      'after',
+      `
+The file names the files of the token and of the authority; neither is in it.
+
+Examples:
+  limpet cloud kubeconfig > limpet.kubeconfig
+  limpet cloud kubeconfig --cloud https://cloud.example:8440 --token-file token --ca ca.pem > limpet.kubeconfig
+  kubectl --kubeconfig limpet.kubeconfig get devices`,
+    );
+  withTarget(command).action((_: unknown, self: Command) =>
+    act(async () => {
+      const options = self.optsWithGlobals<AskOptions>();
+      return (await import('../kubeconfig.ts')).runKubeconfig(options);
+    }),
+  );
 }
