@@ -106,17 +106,14 @@ async function same(): Promise<string | undefined> {
   const gaps = JSON.stringify([cloud.gaps, edge.gaps]);
   if (!isDeepStrictEqual(cloud.gaps, edge.gaps)) return `not the same gaps: ${gaps}`;
   return isDeepStrictEqual(cloud.samples, own) ? undefined : 'not the same samples';
-  return undefined;
 }
 
 type Past = Pick<SampleList, 'samples' | 'gaps'>;
 
 async function past(api: ApiClient, property: string): Promise<Past> {
-  const first = await api
-    .samples(target, property)
-    .catch(() => ({ samples: [], gaps: [] }) as Past);
+  const first = await api.samples(target, property);
   const samples = [...first.samples];
-  let { next } = first as SampleList;
+  let { next } = first;
   while (next !== undefined) {
     const page = await api.samples(target, property, { since: '1h', continue: next });
     samples.push(...page.samples);
