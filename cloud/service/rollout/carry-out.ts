@@ -26,11 +26,16 @@ export interface Done {
 }
 
 /** The next move, decided and made. Undefined when there is no such rollout. */
-export async function step(tx: Writing, n: number, began: number): Promise<Done | undefined> {
+export async function step(
+  tx: Writing,
+  n: number,
+  began: number,
+  plan: typeof next = next,
+): Promise<Done | undefined> {
   const held = await tx.rollouts.get(n);
   if (held === undefined || !(await standing(tx, held))) return undefined;
   const situation = await situationOf(tx, held, { now: tx.now(), began });
-  const move = next(situation);
+  const move = plan(situation);
   return { move, held: await carryOut(tx, held, move) };
 }
 

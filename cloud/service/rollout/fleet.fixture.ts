@@ -11,19 +11,29 @@ import type {
 import { type Document, merging, type Target } from '#protocol/api';
 import { CloudBackend } from '../backend.ts';
 import type { Order } from '../store/desired.ts';
-import { CloudStore } from '../store/store.ts';
+import { CloudStore, type Writing } from '../store/store.ts';
 import { BOILER, clockAt, FACTS, silent, writesTo } from '../testing.ts';
 import { step } from './carry-out.ts';
 import { nextDevices, writeDown } from './choose.ts';
 import { queryLanguage } from './language.ts';
-import type { Move } from './plan.ts';
+import { type Move, next } from './plan.ts';
 
 const START = Date.UTC(2026, 10, 22);
 
 export const ROLLOUT = { kind: 'Rollout', namespace: 'default', name: 'warm' } as const;
 
+/** The product, or a mutant of it. */
+export interface Variant {
+  readonly plan: typeof next;
+  readonly within: (tx: Writing) => Writing;
+}
+
+export const REAL: Variant = { plan: next, within: (tx) => tx };
+
 export class Fleet {
   readonly clock: ReturnType<typeof clockAt>;
+  /** How the next move is decided, and what it is made with. */
+  variant: Variant = REAL;
   readonly #path: string;
   #began = START;
   store: CloudStore;
@@ -107,7 +117,8 @@ export class Fleet {
       return (await objects.get('Rollout', `default/${name}`))?.n;
     });
     if (n === undefined) return 'gone';
-    const done = await store.commit.run((tx) => step(tx, n, this.#began));
+    const { plan, within } = this.variant;
+    const done = await store.commit.run((tx) => step(within(tx), n, this.#began, plan));
     if (done?.move.do === 'choose') {
       const { held } = done;
       const ids = await store.read((reading) => nextDevices(queryLanguage, reading, held));
