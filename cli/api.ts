@@ -14,6 +14,7 @@ export type Api = Pick<
   | 'capture'
   | 'why'
   | 'load'
+  | 'outcomes'
 >;
 
 export type { Select } from '../cloud/protocol/api/client.ts';

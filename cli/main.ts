@@ -14,6 +14,7 @@ import { declareEdge } from './verbs/edge.ts';
 import { declareGet } from './verbs/get.ts';
 import { declareMapper } from './verbs/mapper.ts';
 import { declareOpcua } from './verbs/opcua.ts';
+import { declareRollout } from './verbs/rollout.ts';
 import { declareSamples } from './verbs/samples.ts';
 import { declareSet } from './verbs/set.ts';
 import { declareTop } from './verbs/top.ts';
@@ -66,6 +67,7 @@ function declare(act: Act): Command {
   declareApply(program, act);
   declareGet(program, act);
   declareSet(program, act);
+  declareRollout(program, act);
   declareCall(program, act);
   declareCapture(program, act);
   declareReplay(program, act);

@@ -28,6 +28,8 @@ export class Registers {
   readonly silent = new Set<number>();
   /** Input registers, as `unit/address`, that are refused with exception 2. */
   readonly refused = new Set<string>();
+  /** Units whose writes are refused with exception 2. */
+  readonly locked = new Set<number>();
 
   private constructor(port: number) {
     this.#server = new modbus.ServerTCP(
@@ -41,6 +43,7 @@ export class Registers {
         getHoldingRegister: (address: number, unit: number) =>
           this.#answer(unit, this.holding(unit).subarray(address, address + 1))[0] as number,
         setRegister: (address: number, value: number, unit: number) => {
+          if (this.locked.has(unit)) throw new IllegalAddress();
           this.#written({ unit, address, value, at: performance.now() });
         },
       },

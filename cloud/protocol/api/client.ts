@@ -129,10 +129,14 @@ export class ApiClient {
   }
 
   /** Name and namespace are those of the document (without a namespace: `default`). */
-  async create(doc: Resource | Document, signal?: AbortSignal): Promise<Resource> {
+  async create(
+    doc: Resource | Document,
+    signal?: AbortSignal,
+    { dryRun = false }: { readonly dryRun?: boolean } = {},
+  ): Promise<Resource> {
     const { kind, metadata } = doc as Resource;
     const namespace = KINDS[kind].namespaced ? (metadata.namespace ?? 'default') : undefined;
-    const path = collection(kind, namespace);
+    const path = collection(kind, namespace) + queryOf({ dryRun: dryRun ? 'All' : undefined });
     return this.#resource({ method: 'POST', path, body: doc as Document, type: JSON_TYPE, signal });
   }
 

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Json } from '@limpet/dmi';
-import type { RolloutOutcome, RolloutSpec } from '@limpet/dmi/manifest';
+import type { Rollout, RolloutOutcome, RolloutSpec } from '@limpet/dmi/manifest';
 import { Random } from '#cloud/protocol/query/random.fixture.ts';
 import { Fleet, idOf, REAL, type Variant } from './fleet.fixture.ts';
 
@@ -115,6 +115,10 @@ export class Life {
       else assert.equal(count, is(state as RolloutOutcome['state']), `the count of ${state}`);
     }
     for (const [device, times] of this.#told) assert.equal(times, 1, `${device} is told once`);
+    this.#checkPace(status, is);
+  }
+
+  #checkPace(status: Rollout['status'], is: (state: RolloutOutcome['state']) => number): void {
     const { canary, batch, maxFailures } = this.#spec;
     const first = status?.batch === 0;
     assert.ok(is('sent') <= (first ? canary : batch), `${is('sent')} under way`);

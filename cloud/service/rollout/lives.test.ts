@@ -29,7 +29,11 @@ for (const [name, variant] of Object.entries(MUTANTS)) {
   test(`the lives notice when ${name}`, async (t) => {
     for (let seed = 1; seed <= PATIENCE; seed++) {
       try {
-        await Life.live(join(folder, `${t.name.length}-${seed}-${name.slice(-9)}.db`), seed, variant);
+        await Life.live(
+          join(folder, `${t.name.length}-${seed}-${name.slice(-9)}.db`),
+          seed,
+          variant,
+        );
       } catch (error) {
         t.diagnostic(`life ${seed}: ${String(error).split('\n', 1)[0]}`);
         return;

@@ -74,7 +74,10 @@ export const MUTANTS: Readonly<Record<string, Variant>> = {
       const devices = await real.ordered(n, after, limit);
       const newest = await Promise.all(devices.map(({ device }) => desired.of(device)));
       return devices.map((device, at) => {
-        const orders = (newest[at] ?? []).map(({ property, rev }) => [property, { rev, own: true }]);
+        const orders = (newest[at] ?? []).map(({ property, rev }) => [
+          property,
+          { rev, own: true },
+        ]);
         return { ...device, orders: Object.fromEntries(orders) as RolloutDevice['orders'] & {} };
       });
     },
