@@ -13,6 +13,8 @@ import { Hub } from './hub/hub.ts';
 import { leaveAll } from './hub/presence.ts';
 import { cloudMetrics } from './metrics.ts';
 import { HistoryKeeper } from './history/keeper.ts';
+import { openQueries } from './query/open.ts';
+import { answering, type Queries } from './query/queries.ts';
 import { queryLanguage } from './rollout/language.ts';
 import { RolloutRunner } from './rollout/runner.ts';
 import {
@@ -69,10 +71,11 @@ export async function startCloud(options: CloudOptions): Promise<CloudService> {
   const listening = checkSettings(options, log);
   const { accessLog: to } = options;
   const access = to === undefined ? undefined : AccessLog.open({ to, clock, log });
-  const store = await openStore(options);
+  const { store, path } = await openStore(options);
+  const queries = openQueries({ store, path, clock, log });
   try {
     await store.commit.run((tx) => leaveAll(tx));
-    const service = await serve({ store, access }, listening, options);
+    const service = await serve({ store, access, queries }, listening, options);
     signal?.addEventListener('abort', () => void service.close(), { once: true });
     log.info('cloud listening', { url: service.url });
     return service;
@@ -82,19 +85,33 @@ export async function startCloud(options: CloudOptions): Promise<CloudService> {
   }
 }
 
-async function openStore(options: CloudOptions): Promise<CloudStore> {
+interface Opened {
+  readonly store: CloudStore;
+  /** Of SQLite's file. */
+  readonly path: string | undefined;
+}
+
+async function openStore(options: CloudOptions): Promise<Opened> {
   const { log } = options;
   const history = retentionOf(options);
   try {
-    return await CloudStore.open({ path: placeOf(options, log), clock, log, history });
+    const place = placeOf(options, log);
+    const store = await CloudStore.open({ path: place, clock, log, history });
+    return { store, path: typeof place === 'string' ? place : undefined };
   } catch (error) {
     if (!(error instanceof StoreUnusable) || error.exit !== 78) throw error;
     throw new Misconfigured(error.code, error.message, { cause: error });
   }
 }
 
+interface Parts {
+  readonly store: CloudStore;
+  readonly access: AccessLog | undefined;
+  readonly queries: Queries;
+}
+
 async function serve(
-  { store, access }: { readonly store: CloudStore; readonly access: AccessLog | undefined },
+  { store, access, queries }: Parts,
   { host, port, tls, tokens }: Listening,
   { log, heartbeatMs }: CloudOptions,
 ): Promise<CloudService> {
@@ -112,7 +129,7 @@ async function serve(
   });
   const standings = standingsOf(store, { clock, log });
   const front = new ApiFront({
-    backend: new CloudBackend(store, (...asked) => hub.call(...asked), hub),
+    backend: answering(new CloudBackend(store, (...asked) => hub.call(...asked), hub), queries),
     version: workspace.version,
     clock,
     log,
@@ -136,7 +153,7 @@ async function serve(
     const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
     await closed;
     clearTimeout(cut);
-    await Promise.all([keeper.stop(), rollouts.close()]);
+    await Promise.all([keeper.stop(), rollouts.close(), queries.close()]);
     await store.close();
     access?.close();
     log.info('cloud stopped');

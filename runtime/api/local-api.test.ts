@@ -218,6 +218,26 @@ const FACTS: NodeFacts = {
   memory: { total: 1, available: 1, private: 1, rss: 1 },
 };
 
+test('an edge answers queries over its own twins, and says what is wrong with one and where', async (t) => {
+  const { backend, store } = await edge(t);
+  store.condition(ID, { state: 'online', lastSeen: 1_000 });
+  store.report(ID, new Map([['temperature', { value: 71.5, at: 2_000, quality: 'good' }]]));
+  const query = `SELECT device, temperature, quality(temperature), drift(setpoint), node.arch FROM devices
+    WHERE labels.hall = 'north' AND temperature BETWEEN 70 AND 80`;
+  const answer = await backend.query({ query });
+  assert.equal(answer.kind, 'QueryResult');
+  const rows = answer.kind === 'QueryResult' ? answer.rows : [];
+  assert.deepEqual(rows, [[ID, 71.5, 'good', true, FACTS.architecture]]);
+  await assert.rejects(backend.query({ query: 'SELECT temprature FROM devices' }), (error) => {
+    const [cause] = error instanceof ApiError ? (error.details.causes ?? []) : [];
+    assert.deepEqual(
+      [cause?.reason, cause?.offset, cause?.suggestion],
+      ['QUERY_NAME', 7, 'temperature'],
+    );
+    return true;
+  });
+});
+
 async function edge(t: TestContext, folder = tempFolder(t), path = join(folder, 'limpet.sock')) {
   const clock = systemClock;
   const store = TwinStore.open({ path: join(folder, 'twin.db'), clock, log: silent });

@@ -7,6 +7,7 @@ import {
   type CaptureDoor,
   type CapturePage,
   type Device,
+  type DeviceModel,
   type ExplainDoor,
   type Explanation,
   type Kind,
@@ -34,6 +35,8 @@ import {
   notFound,
   type Page,
   type Query,
+  type QueryAnswer,
+  type QueryAsked,
   type Reach,
   type SampleList,
   type SamplesQuery,
@@ -108,6 +111,23 @@ export class LocalBackend implements Backend {
       items.push(resource);
     }
     return { items, version };
+  }
+
+  async query(asked: QueryAsked): Promise<QueryAnswer> {
+    // The language is a chunk of its own, for most edges are never asked.
+    const { answerLocally } = await import('./local-query.ts');
+    return answerLocally(asked, {
+      devices: () => this.#shown('Device') as Device[],
+      nodes: () => this.#shown('Node') as Node[],
+      models: () => this.#shown('DeviceModel') as DeviceModel[],
+      version: () => this.#versions.version,
+      now: () => this.#options.clock.now(),
+    });
+  }
+
+  #shown(kind: Kind): readonly Resource[] {
+    const shown = this.#versions.present(kind).map((key) => this.#show(kind, key));
+    return shown.filter((resource) => resource !== undefined);
   }
 
   get(target: Target): Resource {

@@ -24,6 +24,7 @@ import type {
 } from '@limpet/dmi/manifest';
 import type { Bucket } from './buckets.ts';
 import type { OutcomeQuery, Outcomes } from './outcomes.ts';
+import type { QueryAnswer, QueryAsked, SlowQueries } from './query.ts';
 import type { Selection } from './selector.ts';
 
 /** A value, or a promise of it: a write resolves once it is on the disk. */
@@ -137,6 +138,10 @@ export interface Backend {
   outcomes?(target: Target, query: OutcomeQuery): Awaitable<Outcomes>;
   /** Why a value is as it is, where an order of it waits. @throws NotFound with the nearest name */
   explain?(target: Target, property: string, signal: AbortSignal): Awaitable<Explanation>;
+  /** A query in the language of `#protocol/query`. @throws BadRequest whose cause says where, TooManyRequests, Timeout */
+  query?(asked: QueryAsked, signal: AbortSignal): Awaitable<QueryAnswer>;
+  /** The queries that took long. */
+  slowQueries?(): SlowQueries;
 }
 
 /**

@@ -1,7 +1,6 @@
 /** The API over node:http, for any backend: who may ask, what is asked, and the answer. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '@limpet/dmi';
 import { formOf } from './accept.ts';
 import { Answer, answerError, statusError } from './answer.ts';
@@ -14,11 +13,13 @@ import { type FrontLimits, IDLE_SOCKET_MS, LIMITS } from './limits.ts';
 import { answerList } from './list.ts';
 import { answerOutcomes } from './outcomes.ts';
 import { answerOwn, OPEN } from './own-documents.ts';
+import { refuseMalformed } from './malformed.ts';
 import { allowed } from './place.ts';
+import { answerQuery } from './query.ts';
 import { type Route, route, type SamplesRoute, type WatchRoute, type WriteRoute } from './route.ts';
 import { type Include, type Shape, shapeOf } from './shape.ts';
 import { answerStanding, isStanding, type StandingDoor } from './standing-events.ts';
-import { ApiError, badRequest, tooManyRequests } from './status.ts';
+import { ApiError, tooManyRequests } from './status.ts';
 import { bearerToken } from './tokens.ts';
 import { WatchEvents } from './watch-events.ts';
 import { Unread } from './unread.ts';
@@ -193,6 +194,8 @@ export class ApiFront {
         return answerWhy(backend, asked, answer);
       case 'outcomes':
         return answerOutcomes(backend, asked, answer);
+      case 'query':
+        return answerQuery(backend, asked, { answer, request });
     }
   }
 
@@ -312,27 +315,6 @@ function refuseForeignHost(request: IncomingMessage): void {
   );
 }
 
-/** What is not even HTTP. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const [line, reason] = MALFORMED[error.code ?? ''] ?? ['400 Bad Request', 'not valid HTTP'];
-  const body = JSON.stringify(badRequest(reason).toStatus());
-  const head = ['content-type: application/json', 'connection: close'];
-  socket.end(
-    [`HTTP/1.1 ${line}`, ...head, `content-length: ${Buffer.byteLength(body)}`, '', body].join(
-      '\r\n',
-    ),
-  );
-}
-
-const MALFORMED: Readonly<Record<string, readonly [string, string]>> = {
-  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the request head is too large'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
-};
-
 const LOOKING: ReadonlySet<string> = new Set([
   'options',
   'read',
@@ -343,6 +325,7 @@ const LOOKING: ReadonlySet<string> = new Set([
   'why',
   'load',
   'outcomes',
+  'query',
 ]);
 
 function isDoing(asked: Route): asked is Doing {

@@ -48,6 +48,7 @@ export {
 } from './status.ts';
 export { type Access, ApiFront, type FrontCounts, type FrontOptions } from './http.ts';
 export { statusError } from './answer.ts';
+export type { QueryAnswer, QueryAsked, QueryPlan, QueryResult, SlowQueries } from './query.ts';
 export { type FrontLimits, SERVER_OPTIONS } from './limits.ts';
 export { bearerToken, tokenCheck } from './tokens.ts';
 export { noDevice, noProperty, type Why } from './why.ts';

@@ -32,6 +32,8 @@ export type Place =
   | { readonly at: 'status'; readonly target: Target }
   /** What stands beside our kinds because Kubernetes clients look for it. */
   | { readonly at: 'kubernetes'; readonly place: KubernetesPlace }
+  /** Queries, and the record of slow ones. */
+  | { readonly at: 'query'; readonly slow: boolean }
   | { readonly at: 'document'; readonly path: string };
 
 /** Documents of their own that a front serves. */
@@ -51,25 +53,25 @@ const ROOT = `/apis/${GROUP_VERSION}`;
 
 /** The methods that a place understands. */
 export function methodsAt(place: Place): readonly string[] {
-  switch (place.at) {
-    case 'document':
-    case 'samples':
-    case 'why':
-    case 'load':
-    case 'outcomes':
-      return ['GET', 'HEAD'];
-    case 'method':
-    case 'capture':
-      return ['POST'];
-    case 'collection':
-      return collectionMethods(place.scope);
-    case 'status':
-    case 'item':
-      return ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'];
-    case 'kubernetes':
-      return kubernetesMethods(place.place);
-  }
+  if (place.at === 'collection') return collectionMethods(place.scope);
+  if (place.at === 'kubernetes') return kubernetesMethods(place.place);
+  if (place.at === 'query') return place.slow ? LOOKS : ['GET', 'HEAD', 'POST'];
+  return METHODS[place.at];
 }
+
+const LOOKS = ['GET', 'HEAD'];
+const WRITES = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'];
+const METHODS = {
+  item: WRITES,
+  status: WRITES,
+  document: LOOKS,
+  samples: LOOKS,
+  why: LOOKS,
+  load: LOOKS,
+  outcomes: LOOKS,
+  method: ['POST'],
+  capture: ['POST'],
+} as const;
 
 /** What is created says in its path where it goes. */
 function collectionMethods({ kind, namespace }: Scope): readonly string[] {
@@ -81,6 +83,8 @@ function collectionMethods({ kind, namespace }: Scope): readonly string[] {
 export function placeOf(path: string): Place {
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
   if (DOCUMENTS.includes(trimmed)) return { at: 'document', path: trimmed };
+  if (trimmed === `${ROOT}/query`) return { at: 'query', slow: false };
+  if (trimmed === `${ROOT}/queries/slow`) return { at: 'query', slow: true };
   const beside = kubernetesPlace(trimmed);
   if (beside !== undefined) return { at: 'kubernetes', place: beside };
   if (!trimmed.startsWith(`${ROOT}/`)) throw unknownPath(path);

@@ -7,6 +7,7 @@ import { KINDS } from './kinds.ts';
 import { onOutcomes, type OutcomesRoute } from './outcomes.ts';
 import { Parameters, quote } from './parameters.ts';
 import { methodsAt, type Place, placeOf, type Scope } from './place.ts';
+import { onQuery, type QueryRoute } from './query.ts';
 import { parseFieldSelector, parseLabelSelector } from './selector-syntax.ts';
 import type { Include } from './shape.ts';
 import { badRequest, expired, methodNotAllowed } from './status.ts';
@@ -51,6 +52,7 @@ export type Route =
   | WhyRoute
   | LoadRoute
   | OutcomesRoute
+  | QueryRoute
   /** What stands beside our kinds because Kubernetes clients look for it. */
   | KubernetesRoute
   /** A document of its own: discovery, version, health. */
@@ -99,6 +101,7 @@ export function route(method: string, url: string): Route {
   if (place.at === 'item') return onItem(method, place.target, parameters);
   if (place.at === 'kubernetes') return { verb: 'kubernetes', place: place.place, method };
   if (place.at === 'status') return onStatus(method, place.target, parameters);
+  if (place.at === 'query') return onQuery(method, place, parameters);
   return onPart(place, parameters);
 }
 
@@ -106,7 +109,7 @@ export function route(method: string, url: string): Route {
 function onPart(
   place: Exclude<
     Place,
-    { readonly at: 'document' | 'collection' | 'item' | 'status' | 'kubernetes' }
+    { readonly at: 'document' | 'collection' | 'item' | 'status' | 'kubernetes' | 'query' }
   >,
   parameters: Parameters,
 ): Route {

@@ -46,6 +46,7 @@ export function checkUpdate(tree: UpdateTree, context: CheckContext): CheckedUpd
       groups: [],
       order: [],
       now: context.now,
+      began: context.now,
     },
     rollout: rolloutOf(tree.options),
   };

@@ -39,7 +39,9 @@ export function check(tree: Tree, context: CheckContext): Checked {
 type SelectColumn = CheckedSelect['columns'][number];
 
 function checkSelect(tree: SelectTree, source: Source, context: CheckContext): CheckedSelect {
-  const exprs = new ExprChecker({ source, catalog: context.catalog }, context.now);
+  const asOf = tree.asOf && pastTime(tree.asOf, { source, context });
+  const now = asOf ?? context.now;
+  const exprs = new ExprChecker({ source, catalog: context.catalog }, now);
   const columns = tree.items.flatMap((item) => columnsOf(item, { source, exprs, context }));
   if (columns.length > QUERY_LIMITS.columns) {
     const message = `a query has at most ${QUERY_LIMITS.columns} columns`;
@@ -55,7 +57,6 @@ function checkSelect(tree: SelectTree, source: Source, context: CheckContext): C
     return { value: named(by) ?? exprs.value(by, true), descending };
   });
   refuseMany(tree);
-  const asOf = tree.asOf && timeAt(exprs.value(tree.asOf, 'AS OF takes a time'), tree.asOf);
   const checked: CheckedSelect = {
     kind: 'select',
     watch: tree.watch,
@@ -66,9 +67,10 @@ function checkSelect(tree: SelectTree, source: Source, context: CheckContext): C
     ...checkGroups(tree, { columns, groups, having, order }),
     ...(having && { having }),
     order,
-    ...(tree.limit && { limit: limitOf(tree.limit) }),
+    ...limitOf(tree.limit),
     ...(asOf !== undefined && { asOf }),
-    now: context.now,
+    now,
+    began: context.now,
   };
   if (tree.watch) refuseUnwatchable(checked, tree.items[0] ?? tree.source);
   return checked;
@@ -151,17 +153,31 @@ function refuseMany({ groupBy, orderBy }: SelectTree): void {
   throw new QueryError('QUERY_TOO_LARGE', message, { span: extra });
 }
 
-function limitOf({ value, ...span }: Span & { readonly value: number }): number {
-  if (Number.isSafeInteger(value)) return value;
+function limitOf(limit: SelectTree['limit']): { readonly limit?: number } {
+  if (limit === undefined) return {};
+  const { value, ...span } = limit;
+  if (Number.isSafeInteger(value)) return { limit: value };
   throw new QueryError('QUERY_VALUE', 'LIMIT takes a whole number', { span });
 }
 
-function timeAt(value: Value, span: Expr): number {
-  if (value.op === 'literal' && value.kind === 'time') return value.value;
-  const ms = value.op === 'literal' && value.kind === 'text' ? timeOf(value.value) : undefined;
-  if (ms !== undefined) return ms;
-  const message = "AS OF takes a time: '2026-11-22T10:00:00Z', or now() - 1h";
-  throw new QueryError('QUERY_VALUE', message, { span });
+function pastTime(
+  expr: Expr,
+  { source, context }: { readonly source: Source; readonly context: CheckContext },
+): number {
+  const { catalog, now } = context;
+  const value = new ExprChecker({ source, catalog }, now).value(expr, 'AS OF takes a time');
+  const time = value.op === 'literal' ? timeIn(value) : undefined;
+  if (time !== undefined && time <= now) return time;
+  const message =
+    time === undefined
+      ? "AS OF takes a time: '2026-11-22T10:00:00Z', or now() - 1h"
+      : 'AS OF takes a time that has passed';
+  throw new QueryError('QUERY_VALUE', message, { span: expr });
+}
+
+function timeIn({ kind, value }: Value & { readonly op: 'literal' }): number | undefined {
+  if (kind === 'text') return timeOf(String(value));
+  return kind === 'time' ? Number(value) : undefined;
 }
 
 function refuseUnwatchable(checked: CheckedSelect, span: Span): void {

@@ -3,6 +3,7 @@
  * tests. Reads everything, and says what it means in so many words.
  */
 import type { Json } from '@limpet/dmi';
+import { QueryError } from './error.ts';
 import { groupsOf } from './evaluate-groups.ts';
 import { leafIn } from './evaluate-leaf.ts';
 import { type Evaluation, evaluate, type Held, part } from './evaluate-value.ts';
@@ -24,8 +25,14 @@ export interface PageRows {
   readonly last?: Keys;
 }
 
-/** @throws QueryError QUERY_RANGE */
+/** @throws QueryError QUERY_RANGE, QUERY_UNSUPPORTED */
 export function evaluateSelect(query: CheckedSelect, fleet: Fleet, page: PageOf): PageRows {
+  if (query.asOf !== undefined) {
+    const span = { offset: 0, length: 0 };
+    throw new QueryError('QUERY_UNSUPPORTED', 'AS OF: only the cloud keeps the past of the fleet', {
+      span,
+    });
+  }
   const order = sortKeys(query);
   const found: { readonly keys: Keys; readonly row: readonly Json[] }[] = [];
   for (const from of candidates(query, fleet)) {

@@ -15,3 +15,4 @@ export type { Keys } from './order.ts';
 export { identityOf, leavesOf, valuesOf } from './parts.ts';
 export type { Tree } from './tree.ts';
 export type { Value } from './typed.ts';
+export { pageOf, prepare, type Prepared, type QueryPage, type QueryRequest } from './request.ts';

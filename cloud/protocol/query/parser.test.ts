@@ -26,7 +26,7 @@ function outcome(text: string): 'answered' | 'refused' {
     const checked = check(parse(text), { catalog, now: NOW, text });
     const query = checked.kind === 'select' ? checked : checked.targets;
     evaluateSelect(query, fleet, { limit: 10 });
-    if (query.asOf === undefined) compileSelect(query, { dialect: 'postgres', catalog, limit: 10 });
+    compileSelect(query, { dialect: 'postgres', catalog, limit: 10 });
     return 'answered';
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;

@@ -112,8 +112,10 @@ export interface CheckedSelect {
   readonly limit?: number;
   /** ms since 1970. */
   readonly asOf?: number;
-  /** What `now()` and `age()` count from: ms since 1970. */
+  /** What `now()` and `age()` count from, in ms since 1970: when the query began, or the time it is asked AS OF. */
   readonly now: number;
+  /** When the query began. */
+  readonly began: number;
 }
 
 export interface CheckedUpdate {

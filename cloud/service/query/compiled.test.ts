@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, test } from 'node:test';
-import Database from 'better-sqlite3';
 import { check, compileSelect, evaluateSelect, parse } from '#protocol/query';
 import {
   answersOf,
@@ -17,35 +19,39 @@ import {
   type RawFleet,
 } from '#cloud/protocol/query/random-fleet.fixture.ts';
 import { Random } from '#cloud/protocol/query/random.fixture.ts';
-import { migrate } from '../store/schema.ts';
+import { openEngine } from '../store/engine.ts';
+import type { Engine } from '../store/sql.ts';
+import { placeOf, silent } from '../testing.ts';
 
-const opened: Database.Database[] = [];
-after(() => {
-  for (const db of opened) db.close();
+const folder = mkdtempSync(path.join(tmpdir(), 'limpet-compiled-'));
+const engines: Engine[] = [];
+after(async () => {
+  await Promise.all(engines.map((engine) => engine.close()));
+  rmSync(folder, { recursive: true, force: true });
 });
 
-function databaseOf(raw: RawFleet): Asked {
-  const db = new Database(':memory:');
-  opened.push(db);
-  migrate(db, ':memory:');
+/** On SQLite, or on the PostgreSQL that the tests are run on. */
+async function databaseOf(raw: RawFleet): Promise<Asked> {
+  const engine = await openEngine({
+    path: placeOf(path.join(folder, `${engines.length}.db`)),
+    log: silent,
+  });
+  engines.push(engine);
+  const { writer } = engine;
+  await writer.begin();
   for (const [table, rows] of Object.entries(rowsOfFleet(raw))) {
     for (const row of rows) {
       const columns = Object.keys(row);
-      const places = columns.map(() => '?').join(', ');
-      db.prepare(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places})`).run(
-        ...Object.values(row),
-      );
+      const places = columns.map((_, index) => `$${index + 1}`).join(', ');
+      const text = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places})`;
+      await writer.run(text, ...Object.values(row));
     }
   }
+  await writer.commit();
   return {
-    dialect: 'sqlite',
+    dialect: writer.dialect,
     catalog: sqlCatalogOf(raw),
-    all: async (text, values) => {
-      const places = [...text.matchAll(/\$(\d+)/g)].map(
-        ([, place]) => values[Number(place) - 1] ?? null,
-      );
-      return db.prepare(text.replaceAll(/\$\d+/g, '?')).all(...places) as Found[];
-    },
+    all: (text, values) => engine.read((sql) => sql.all<Found>(text, ...values)),
   };
 }
 
@@ -56,9 +62,9 @@ function checkedSelect(text: string, raw: RawFleet) {
 }
 
 for (const seed of [11, 12, 13]) {
-  test(`SQLite answers 400 random queries as the evaluator does, from every start and by pages (seed ${seed})`, async () => {
+  test(`the database answers 400 random queries as the evaluator does, from every start and by pages (seed ${seed})`, async () => {
     const raw = randomFleet(new Random(seed), 60);
-    const asked = databaseOf(raw);
+    const asked = await databaseOf(raw);
     for (let index = 0; index < 400; index++) {
       const random = new Random(seed * 100_000 + index);
       const text = randomQuery(random);

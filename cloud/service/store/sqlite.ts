@@ -56,6 +56,12 @@ function writeHere(path: string): Writing {
   return { writer: new SqliteWriter(opened.db), close: async () => opened.close() };
 }
 
+/** Reads the file of a service that runs, in another process. */
+export function readSqlite(path: string): Pick<Engine, 'read'> {
+  const reader = new SqliteConnection(openReader(path));
+  return { read: (work) => snapshot(reader, work) };
+}
+
 async function snapshot<T>(sql: SqliteConnection, work: (sql: Sql) => Promise<T>): Promise<T> {
   await sql.run('BEGIN');
   try {

@@ -25,6 +25,8 @@ export interface CompileOptions {
   readonly limit: number;
   /** Where to start to read; see `candidatesFor`. */
   readonly start?: Candidate;
+  /** The tables as they were at the time that is bound to a place: `WITH …`. Only where history is kept. */
+  readonly past?: (place: string) => string;
 }
 
 export interface CompiledQuery {
@@ -40,12 +42,7 @@ export interface CompiledQuery {
 
 /** @throws QueryError QUERY_UNSUPPORTED */
 export function compileSelect(query: CheckedSelect, options: CompileOptions): CompiledQuery {
-  if (query.asOf !== undefined) {
-    const span = { offset: 0, length: 0 };
-    throw new QueryError('QUERY_UNSUPPORTED', 'AS OF: no history of the fleet is kept here', {
-      span,
-    });
-  }
+  expectPast(query, options);
   const params = new Params(options.dialect);
   const tables = new Tables(query.source, params, options.catalog);
   const { source, now } = query;
@@ -74,15 +71,37 @@ export function compileSelect(query: CheckedSelect, options: CompileOptions): Co
   const by = order.map(({ sql, descending }) => `${sql}${descending ? ' DESC' : ''}${nulls(sql)}`);
   const orderBy = by.length === 0 ? '' : ` ORDER BY ${by.join(', ')}`;
   const limit = ` LIMIT ${params.whole(options.limit + 1)}`;
-  const text = `SELECT ${[...columns, ...keys].join(', ')} ${outer.from()}${having}${after}${orderBy}${limit}`;
+  const past = query.asOf === undefined ? '' : `${options.past?.(params.whole(query.asOf))} `;
+  const text = `${past}SELECT ${[...columns, ...keys].join(', ')} ${outer.from()}${having}${after}${orderBy}${limit}`;
   return {
-    text,
-    values: params.values,
+    ...compact(text, params.values),
     joined: tables.joined,
     row: (found) =>
       query.columns.map(({ value }, index) => shown(value, found[`c${index}`] ?? null)),
     keys: (found) => order.map((_, index) => found[`k${index}`] ?? null),
   };
+}
+
+/** Without parameters that stand nowhere: PostgreSQL would not know their types. */
+function compact(
+  text: string,
+  values: readonly SqlValue[],
+): Pick<CompiledQuery, 'text' | 'values'> {
+  const kept = new Map<string, number>();
+  const said = text.replaceAll(/\$(\d+)/g, (_, place: string) => {
+    const known = kept.get(place) ?? kept.size + 1;
+    kept.set(place, known);
+    return `$${known}`;
+  });
+  return { text: said, values: [...kept.keys()].map((place) => values[Number(place) - 1] ?? null) };
+}
+
+function expectPast({ asOf }: CheckedSelect, { past }: CompileOptions): void {
+  if (asOf === undefined || past !== undefined) return;
+  const span = { offset: 0, length: 0 };
+  throw new QueryError('QUERY_UNSUPPORTED', 'AS OF: no history of the fleet is kept here', {
+    span,
+  });
 }
 
 /** What tells devices apart is never NULL, and so can be read in order from its index. */

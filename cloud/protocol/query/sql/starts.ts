@@ -24,6 +24,8 @@ export interface Candidate {
 
 /** Candidates for a query; none where it reads all rows anyway. */
 export function candidatesFor(query: CheckedSelect, catalog: SqlCatalog): readonly Candidate[] {
+  // What is counted here is the present.
+  if (query.asOf !== undefined) return [];
   if (query.source === 'properties' && ofValuesAlone(query)) return [ALL_MIRRORS];
   if (query.source !== 'devices') return [];
   const { where } = query;

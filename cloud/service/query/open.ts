@@ -1,0 +1,42 @@
+/** The queries of a service, on whatever its store stands. */
+import type { Clock, Log } from '@limpet/dmi';
+import type { CloudStore } from '../store/store.ts';
+import { Queries } from './queries.ts';
+import type { QuerySettings } from './settings.ts';
+import { EngineWorker, ProcessWorker, type Worker } from './workers.ts';
+
+export interface OpenQueries {
+  readonly store: CloudStore;
+  /** The file of SQLite; undefined: it is PostgreSQL. */
+  readonly path: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings?: Partial<QuerySettings>;
+}
+
+/** How much longer PostgreSQL may run a query than whoever asked it waits. */
+const GRACE_MS = 500;
+
+export function openQueries({ store, path, ...options }: OpenQueries): Queries {
+  return new Queries({
+    ...options,
+    version: () => store.version(),
+    onChange: (listener) => store.onChange(listener),
+    worker: (settings) => workerOn(store, path, settings),
+  });
+}
+
+function workerOn(store: CloudStore, path: string | undefined, settings: QuerySettings): Worker {
+  const { costCeiling, slowMs, longestMs } = settings;
+  const limits = { costCeiling, slowMs };
+  if (path !== undefined) return new ProcessWorker({ path, ...limits });
+  const longest = String(longestMs + GRACE_MS);
+  return new EngineWorker(
+    (work) =>
+      store.read(async ({ sql }) => {
+        await sql.all("SELECT set_config('statement_timeout', $1, true)", longest);
+        return work(sql);
+      }),
+    limits,
+  );
+}

@@ -1,0 +1,175 @@
+/** The queries of users: how many at once and for how long, what they wait for, and which were slow. */
+import type { Clock, Log } from '@limpet/dmi';
+import { API_VERSION } from '@limpet/dmi/manifest';
+import {
+  ApiError,
+  type Backend,
+  type QueryAnswer,
+  type QueryAsked,
+  type SlowQueries,
+  tooManyRequests,
+} from '#protocol/api';
+import type { QueryFault } from '#protocol/query';
+import type { Said } from './query-process.ts';
+import { QUERY_SETTINGS, type QuerySettings } from './settings.ts';
+import type { Worker } from './workers.ts';
+
+export interface QueriesOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly worker: (settings: QuerySettings) => Worker;
+  /** The version that every reader sees by now, and a way to hear of the next. */
+  readonly version: () => number;
+  readonly onChange: (listener: () => void) => () => void;
+  readonly settings?: Partial<QuerySettings>;
+}
+
+/** A write of another moment than these is not one of this service. */
+const AFTER_MS = 5_000;
+const CLIPPED = 2_000;
+
+class Stopped extends Error {}
+
+export class Queries {
+  readonly #options: QueriesOptions;
+  readonly #settings: QuerySettings;
+  readonly #idle: Worker[] = [];
+  readonly #workers: Worker[] = [];
+  readonly #waiting: ((worker: Worker) => void)[] = [];
+  readonly #slow: SlowQueries['items'][number][] = [];
+
+  constructor(options: QueriesOptions) {
+    this.#options = options;
+    this.#settings = { ...QUERY_SETTINGS, ...options.settings };
+  }
+
+  /** @throws ApiError BadRequest, TooManyRequests, Timeout, ServiceUnavailable */
+  async answer(asked: QueryAsked, gone: AbortSignal): Promise<QueryAnswer> {
+    const { clock } = this.#options;
+    if (asked.after !== undefined) await this.#reached(asked.after, gone);
+    const worker = await this.#worker();
+    const stop = new AbortController();
+    const left = (): void => stop.abort(new Stopped('the client has gone'));
+    gone.addEventListener('abort', left, { once: true });
+    if (gone.aborted) left();
+    const timer = clock.after(this.#settings.longestMs, () => {
+      stop.abort(new Stopped(`it ran for longer than ${this.#settings.longestMs} ms`));
+    });
+    const began = clock.monotonic();
+    try {
+      const { query, continue: token } = asked;
+      const said = await worker.ask(
+        { query, ...(token !== undefined && { continue: token }) },
+        stop.signal,
+      );
+      return this.#told(asked, said);
+    } catch (error) {
+      throw this.#failed(asked, error, clock.monotonic() - began);
+    } finally {
+      timer();
+      gone.removeEventListener('abort', left);
+      this.#free(worker);
+    }
+  }
+
+  /** Newest first. */
+  slow(): SlowQueries {
+    const { slowMs: thresholdMs } = this.#settings;
+    return {
+      apiVersion: API_VERSION,
+      kind: 'SlowQueryList',
+      thresholdMs,
+      items: this.#slow.toReversed(),
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.#workers) worker.close();
+  }
+
+  #told({ query }: QueryAsked, said: Said): QueryAnswer {
+    if (said.kind === 'refused') throw refusal(said.fault);
+    if (said.kind === 'bug') throw new Error(said.message);
+    const { answer, plan, tookMs } = said.answered;
+    if (plan !== undefined && answer.kind === 'QueryResult') {
+      this.#record({ query, tookMs, plan, outcome: 'answered', rows: answer.rows.length });
+    }
+    return answer;
+  }
+
+  #failed({ query }: QueryAsked, error: unknown, tookMs: number): unknown {
+    if (!(error instanceof Stopped)) return error;
+    this.#record({ query, tookMs, plan: [], outcome: error.message });
+    const message = `the query was stopped: ${error.message}; EXPLAIN tells what it reads`;
+    const causes = [{ field: 'query', reason: 'QUERY_TOO_SLOW', message }];
+    return new ApiError('Timeout', message, { causes });
+  }
+
+  #record(slow: Omit<SlowQueries['items'][number], 'at'>): void {
+    const { clock, log } = this.#options;
+    const { tookMs, query } = slow;
+    if (this.#slow.length >= this.#settings.slowKept) this.#slow.shift();
+    const at = new Date(clock.now()).toISOString();
+    this.#slow.push({ ...slow, at, tookMs: Math.round(tookMs), query: query.slice(0, CLIPPED) });
+    log.info('slow query', { ms: Math.round(tookMs), outcome: slow.outcome });
+  }
+
+  /** A free worker, or the next one that gets free. @throws ApiError TooManyRequests */
+  #worker(): Promise<Worker> {
+    const { running, waiting } = this.#settings;
+    const idle = this.#idle.pop();
+    if (idle) return Promise.resolve(idle);
+    if (this.#workers.length < running) {
+      const worker = this.#options.worker(this.#settings);
+      this.#workers.push(worker);
+      return Promise.resolve(worker);
+    }
+    if (this.#waiting.length >= waiting) {
+      throw tooManyRequests(`${running} queries run and ${waiting} wait; try again`, 1);
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #free(worker: Worker): void {
+    const next = this.#waiting.shift();
+    if (next) next(worker);
+    else this.#idle.push(worker);
+  }
+
+  /** Readers see a write when it is committed, and that is told. */
+  #reached(after: number, gone: AbortSignal): Promise<void> {
+    const { version, onChange, clock } = this.#options;
+    if (version() >= after) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        forget();
+        timer();
+        gone.removeEventListener('abort', left);
+        settle();
+      };
+      const forget = onChange(() => {
+        if (version() >= after) end(resolve);
+      });
+      const message = `version ${after} has not come: after takes the resourceVersion of a write to this service`;
+      const timer = clock.after(AFTER_MS, () =>
+        end(() => reject(new ApiError('Timeout', message))),
+      );
+      const left = (): void => end(() => reject(gone.reason as Error));
+      gone.addEventListener('abort', left, { once: true });
+    });
+  }
+}
+
+function refusal(fault: QueryFault): ApiError {
+  return new ApiError('BadRequest', `query: ${fault.message}`, {
+    causes: [{ field: 'query', ...fault }],
+  });
+}
+
+/** The backend, answering queries too. */
+export function answering(backend: Backend, queries: Queries): Backend {
+  return Object.assign(backend, {
+    query: (asked: QueryAsked, signal: AbortSignal) => queries.answer(asked, signal),
+    slowQueries: () => queries.slow(),
+  });
+}
