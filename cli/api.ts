@@ -15,6 +15,7 @@ export type Api = Pick<
   | 'why'
   | 'load'
   | 'outcomes'
+  | 'standing'
 >;
 
 export type { Select } from '../cloud/protocol/api/client.ts';

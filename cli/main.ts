@@ -20,6 +20,7 @@ import { declareSet } from './verbs/set.ts';
 import { declareTop } from './verbs/top.ts';
 import type { Act } from './verbs/verb.ts';
 import { declareVersion } from './verbs/version.ts';
+import { declareWatch } from './verbs/watch.ts';
 import { declareWhy } from './verbs/why.ts';
 
 /** Runs one command line; resolves with the exit code. */
@@ -72,6 +73,7 @@ function declare(act: Act): Command {
   declareCapture(program, act);
   declareReplay(program, act);
   declareSamples(program, act);
+  declareWatch(program, act);
   declareWhy(program, act);
   declareTop(program, act);
   declareBudget(program, act);
