@@ -4,7 +4,7 @@ import { StoreFailed, StoreUnusable } from './errors.ts';
 import type { Row, SqlValue, Table, Writer } from './sql.ts';
 import type { Writing } from './sqlite.ts';
 
-export type Operation =
+type Operation =
   | { readonly op: 'all' | 'run'; readonly text: string; readonly values: readonly SqlValue[] }
   | { readonly op: 'put'; readonly table: Table; readonly rows: readonly Row[] }
   | {
@@ -13,6 +13,9 @@ export type Operation =
       readonly keys: readonly (readonly SqlValue[])[];
     }
   | { readonly op: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'back' | 'close' };
+
+/** `id` 0: nobody waits for the answer. */
+export type Asked = Operation & { readonly id: number };
 
 /** An error as it crosses. */
 export interface Crossed {
@@ -48,6 +51,8 @@ class RemoteWriter implements Writer {
   readonly dialect = 'sqlite';
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  /** Goes with the next operation that somebody waits for: each message costs more than what it asks for. */
+  #told: Asked[] = [];
   #last = 0;
   #gone: Error | undefined;
 
@@ -95,7 +100,7 @@ class RemoteWriter implements Writer {
 
   #tell(op: 'begin' | 'savepoint' | 'release' | 'back'): Promise<void> {
     if (this.#gone) return Promise.reject(this.#gone);
-    this.#worker.postMessage({ id: 0, op });
+    this.#told.push({ id: 0, op });
     return Promise.resolve();
   }
 
@@ -107,7 +112,8 @@ class RemoteWriter implements Writer {
       }
       const id = ++this.#last;
       this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
-      this.#worker.postMessage({ id, ...operation });
+      this.#worker.postMessage([...this.#told, { id, ...operation }]);
+      this.#told = [];
     });
   }
 

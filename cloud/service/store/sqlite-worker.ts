@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type OpenFiles, openFiles } from './open.ts';
 import { SqliteWriter } from './sqlite-connection.ts';
-import type { Answered, Crossed, Operation, Started } from './sqlite-thread.ts';
+import type { Answered, Asked, Crossed, Started } from './sqlite-thread.ts';
 
 if (parentPort === null) throw new Error('this is a worker');
 const port = parentPort;
@@ -15,33 +15,31 @@ try {
   const writer = new SqliteWriter(opened.db);
   /** Why the transaction cannot go on: what comes of it until the rollback must not be a transaction of its own. */
   let broken: Crossed | undefined;
-  port.on('message', (asked: Operation & { readonly id: number }) => {
+  const take = async (asked: Asked): Promise<void> => {
     const { id, op } = asked;
     if (op === 'rollback' || op === 'close') broken = undefined;
     if (broken) {
       if (id > 0) answer({ id, error: broken });
       return;
     }
-    carryOut(writer, asked, opened).then(
-      (value) => {
-        if (id > 0) answer({ id, value });
-      },
-      (error: unknown) => {
-        if (id > 0) answer({ id, error: crossed(error) });
-        else broken = crossed(error);
-      },
-    );
-  });
+    try {
+      const value = await carryOut(writer, asked, opened);
+      if (id > 0) answer({ id, value });
+    } catch (error) {
+      if (id > 0) answer({ id, error: crossed(error) });
+      else broken = crossed(error);
+    }
+  };
+  const takeAll = async (all: readonly Asked[]): Promise<void> => {
+    for (const asked of all) await take(asked);
+  };
+  port.on('message', (all: readonly Asked[]) => void takeAll(all));
   begun({ open: true });
 } catch (error) {
   begun({ open: false, error: crossed(error) });
 }
 
-async function carryOut(
-  writer: SqliteWriter,
-  asked: Operation,
-  opened: OpenFiles,
-): Promise<unknown> {
+async function carryOut(writer: SqliteWriter, asked: Asked, opened: OpenFiles): Promise<unknown> {
   switch (asked.op) {
     case 'all':
       return writer.all(asked.text, ...asked.values);
