@@ -15,6 +15,7 @@ export type Api = Pick<
   | 'why'
   | 'load'
   | 'outcomes'
+  | 'query'
   | 'standing'
 >;
 

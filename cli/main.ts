@@ -15,6 +15,7 @@ import { declareGet } from './verbs/get.ts';
 import { declareMapper } from './verbs/mapper.ts';
 import { declareOpcua } from './verbs/opcua.ts';
 import { declareRollout } from './verbs/rollout.ts';
+import { declareQuery } from './verbs/query.ts';
 import { declareSamples } from './verbs/samples.ts';
 import { declareSet } from './verbs/set.ts';
 import { declareTop } from './verbs/top.ts';
@@ -73,6 +74,7 @@ function declare(act: Act): Command {
   declareCapture(program, act);
   declareReplay(program, act);
   declareSamples(program, act);
+  declareQuery(program, act);
   declareWatch(program, act);
   declareWhy(program, act);
   declareTop(program, act);

@@ -5,8 +5,10 @@ import type { Json } from '@limpet/dmi';
 import type { CapturePage, Kind, Resource } from '@limpet/dmi/manifest';
 import type { Document, SampleList, Target } from './backend.ts';
 import { objectLines } from './lines.ts';
+import { parsed, textOf } from './answer-text.ts';
 import { GROUP_VERSION, KINDS } from './kinds.ts';
 import type { OutcomeList } from './outcomes.ts';
+import type { QueryAnswer, QueryAsked } from './query.ts';
 import type { StandingAsked, StandingEvent } from './standing.ts';
 import { eventsIn, QUERY_PATH } from './standing-text.ts';
 import { ApiError, errorOfStatus } from './status.ts';
@@ -55,7 +57,6 @@ const SILENT_MS = 60_000;
 /** How much longer than a call an answer to it may take. */
 const GIVING_UP_MS = 10_000;
 const PAGE_ITEMS = 500;
-const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
 
 interface Asked {
   readonly method: string;
@@ -237,6 +238,13 @@ export class ApiClient {
     }
   }
 
+  /** One page of an answer. @throws ApiError whose first cause says where the fault is */
+  async query(asked: QueryAsked, signal?: AbortSignal): Promise<QueryAnswer> {
+    const body = { ...asked };
+    const sent = { method: 'POST', path: QUERY_PATH, body, type: JSON_TYPE, signal };
+    return (await this.#ask(sent)) as unknown as QueryAnswer;
+  }
+
   /** One connection to a standing query; `followRows` goes on over any number of them. */
   async *standing(
     asked: StandingAsked,
@@ -333,25 +341,6 @@ function queryOf(values: Readonly<Record<string, string | number | undefined>>):
     if (value !== undefined && name !== 'namespace') query.set(name, String(value));
   }
   return query.size === 0 ? '' : `?${query.toString()}`;
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MOST_ANSWER_BYTES) throw new Error(`answer beyond ${MOST_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function unreachable(where: string, cause: unknown): ApiUnreachable {

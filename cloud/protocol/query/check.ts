@@ -72,7 +72,6 @@ function checkSelect(tree: SelectTree, source: Source, context: CheckContext): C
     now,
     began: context.now,
   };
-  if (tree.watch) refuseUnwatchable(checked, tree.items[0] ?? tree.source);
   return checked;
 }
 
@@ -178,21 +177,4 @@ function pastTime(
 function timeIn({ kind, value }: Value & { readonly op: 'literal' }): number | undefined {
   if (kind === 'text') return timeOf(String(value));
   return kind === 'time' ? Number(value) : undefined;
-}
-
-function refuseUnwatchable(checked: CheckedSelect, span: Span): void {
-  const { grouped, order, limit, asOf } = checked;
-  const what = grouped
-    ? 'groups and aggregates'
-    : asOf !== undefined
-      ? 'the past'
-      : order.length > 0 || limit !== undefined
-        ? 'an order or a LIMIT'
-        : undefined;
-  if (what === undefined) return;
-  throw new QueryError(
-    'QUERY_UNSUPPORTED',
-    `WATCH tells rows as they come and go: it knows no ${what}`,
-    { span },
-  );
 }

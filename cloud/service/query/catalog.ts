@@ -21,14 +21,14 @@ export class CatalogReader {
     if (known?.mark === mark && now - known.countedAt < COUNTS_MS) return known.catalog;
     const rows = await countsOf(sql);
     const catalog =
-      known?.mark === mark ? { ...known.catalog, rows } : { ...(await read(sql)), rows };
+      known?.mark === mark ? { ...known.catalog, rows } : { ...(await declaredIn(sql)), rows };
     this.#known = { mark, countedAt: now, catalog };
     return catalog;
   }
 }
 
 /** Moves when a model changes, or a property is reported that never was before. */
-async function markOf(sql: Sql): Promise<string> {
+export async function markOf(sql: Sql): Promise<string> {
   const [models] = await sql.all<{ n: number; v: number | null }>(
     "SELECT count(*) AS n, max(version) AS v FROM marks WHERE kind = 'DeviceModel'",
   );
@@ -46,7 +46,7 @@ async function countsOf(sql: Sql): Promise<SqlCatalog['rows']> {
   return { devices: of('Device'), nodes: of('Node'), models: of('DeviceModel'), properties };
 }
 
-async function read(sql: Sql): Promise<Omit<SqlCatalog, 'rows'>> {
+export async function declaredIn(sql: Sql): Promise<Omit<SqlCatalog, 'rows'>> {
   const names = await sql.all<{ n: number; name: string }>('SELECT n, name FROM names');
   const docs = await sql.all<{ doc: string }>(
     "SELECT d.doc FROM objects o JOIN docs d ON d.n = o.n WHERE o.kind = 'DeviceModel'",
