@@ -12,6 +12,7 @@ import { CloudBackend } from './backend.ts';
 import { Hub } from './hub/hub.ts';
 import { leaveAll } from './hub/presence.ts';
 import { cloudMetrics } from './metrics.ts';
+import { page } from './page/page.ts';
 import { HistoryKeeper } from './history/keeper.ts';
 import { openQueries } from './query/open.ts';
 import { answering, type Queries } from './query/queries.ts';
@@ -169,6 +170,7 @@ function serverOf(tls: Listening['tls']): Server {
 /** What the service says of itself, and to whom it tells of requests. */
 function ownWords(store: CloudStore, hub: Hub, access: AccessLog | undefined) {
   return {
+    files: page(),
     ailment: () => ailmentOf(store),
     unready: () => {
       const { waiting } = store.commit;

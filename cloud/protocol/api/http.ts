@@ -9,6 +9,7 @@ import { answerCall, type CallRoute } from './call.ts';
 import { answerCapture, type CaptureRoute } from './capture.ts';
 import { expectType, parseDocument, readBody } from './body.ts';
 import type { KubernetesRoute } from './kubernetes-place.ts';
+import { answerFile, type Files } from './files.ts';
 import { type FrontLimits, IDLE_SOCKET_MS, LIMITS } from './limits.ts';
 import { answerList } from './list.ts';
 import { answerOutcomes } from './outcomes.ts';
@@ -46,6 +47,7 @@ export interface FrontOptions {
   readonly limits?: Partial<FrontLimits>;
   /** Without it, no query stands here. */
   readonly standing?: StandingDoor;
+  readonly files?: Files;
 }
 
 /** One request, without its query, which may say more than should be kept. */
@@ -128,6 +130,7 @@ export class ApiFront {
       const bytes = request.socket.bytesWritten - sent;
       access({ atMs: clock.now(), ...asked, bytes, ...(from !== undefined && { from }) });
     });
+    if (answerFile(this.#options.files, request, response)) return;
     this.#requests += 1;
     try {
       this.#admit(request, url);

@@ -47,6 +47,7 @@ export {
   tooManyRequests,
 } from './status.ts';
 export { type Access, ApiFront, type FrontCounts, type FrontOptions } from './http.ts';
+export type { Files, StaticFile } from './files.ts';
 export { statusError } from './answer.ts';
 export type { QueryAnswer, QueryAsked, QueryPlan, QueryResult, SlowQueries } from './query.ts';
 export { type FrontLimits, SERVER_OPTIONS } from './limits.ts';
