@@ -9,6 +9,7 @@ const TESTS = [
   'cloud/service/history/*.test.ts',
   'cloud/service/hub/*.test.ts',
   'cloud/service/query/*.test.ts',
+  'cloud/service/rollout/*.test.ts',
   'cloud/service/store/store.test.ts',
   'hil-tests/simulation/sync.test.ts',
 ];

@@ -43,6 +43,10 @@ async function ask(api: Api, { text, limit, after }: Asked, output: Output): Pro
       ...(token !== undefined && { continue: token }),
     });
     if (answer.kind === 'QueryPlan') return showPlan(answer, output);
+    if (answer.kind === 'Rollout') {
+      const { showBegun } = await import('../rollout/begun.ts');
+      return showBegun(answer, output);
+    }
     const rows = answer.rows.slice(0, left);
     widths = showRows({ ...answer, rows }, output, widths);
     left -= rows.length;

@@ -1,15 +1,16 @@
 /** `limpet rollout run`. */
-import { randomInt } from 'node:crypto';
-import type { Rollout, RolloutPreview, RolloutSpec } from '@limpet/dmi/manifest';
+import type { Rollout, RolloutSpec } from '@limpet/dmi/manifest';
+import { nameForRollout } from '../../cloud/protocol/api/rollout-name.ts';
 import { usage } from '../cli-error.ts';
 import { withApi } from '../client.ts';
-import { type Output, processOutput } from '../output.ts';
+import { processOutput } from '../output.ts';
 import type { RolloutRunOptions } from '../verbs/rollout.ts';
+import { showBegun } from './begun.ts';
 import { waitFor } from './wait.ts';
 
 export async function runRollout(query: string, options: RolloutRunOptions): Promise<number> {
   const output = processOutput(options.json === true);
-  const { namespace, name = nameFor(query) } = options;
+  const { namespace, name = nameForRollout(query) } = options;
   const doc: Rollout = {
     apiVersion: 'limpet.dev/v1',
     kind: 'Rollout',
@@ -19,20 +20,10 @@ export async function runRollout(query: string, options: RolloutRunOptions): Pro
   return withApi(options, async (api) => {
     const dryRun = options.dryRun === true;
     const created = (await api.create(doc, undefined, { dryRun })) as Rollout;
-    if (dryRun) return showPreview(created, output);
-    if (options.wait === true) return waitFor(api, { namespace, name }, output);
-    if (output.json) output.printJson(created);
-    else {
-      output.print(`rollout ${namespace}/${name} begins`);
-      output.note(`How far it is: limpet rollout show ${shownName(namespace, name)}`);
-    }
+    if (options.wait === true && !dryRun) return waitFor(api, { namespace, name }, output);
+    showBegun(created, output);
     return 0;
   });
-}
-
-/** As the other verbs take it. */
-function shownName(namespace: string, name: string): string {
-  return namespace === 'default' ? name : `${namespace}/${name}`;
 }
 
 function specOf(query: string, options: RolloutRunOptions): RolloutSpec {
@@ -53,42 +44,4 @@ function specOf(query: string, options: RolloutRunOptions): RolloutSpec {
 function whole(option: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw usage(`${option} must be a whole number, not "${text}".`);
-}
-
-/** The first property that it sets, and letters that nobody mistakes for others. */
-function nameFor(query: string): string {
-  const property = /\bdesired\s*\.\s*"?([A-Za-z0-9_-]+)/i.exec(query)?.[1] ?? 'rollout';
-  const word = property
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '');
-  const letters = 'bcdfghjkmnpqrstvwxz23456789';
-  const some = Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('');
-  return `${word.slice(0, 50) || 'rollout'}-${some}`;
-}
-
-function showPreview(rollout: Rollout, output: Output): number {
-  const preview = rollout.status?.preview;
-  if (output.json) output.printJson(preview ?? {});
-  else for (const line of previewLines(preview)) output.print(line);
-  return 0;
-}
-
-function previewLines(preview: RolloutPreview | undefined): readonly string[] {
-  if (preview === undefined) return ['It would begin.'];
-  const { devices, examined, sample, troubles } = preview;
-  const count = devices === 1 ? '1 device' : `${devices} devices`;
-  const more = devices > sample.length ? ` and ${devices - sample.length} more` : '';
-  return [
-    devices === 0
-      ? 'It would be for no device.'
-      : `It would be for ${count}: ${sample.join(', ')}${more}.`,
-    ...(examined < devices ? [`The first ${examined} were looked at:`] : []),
-    ...troubles.map((trouble) => {
-      const named = trouble.devices.join(', ');
-      const others = trouble.count > trouble.devices.length ? ', …' : '';
-      return `  ${trouble.count} × ${trouble.code}: ${trouble.message} (${named}${others})`;
-    }),
-    'Nothing was done.',
-  ];
 }

@@ -49,6 +49,7 @@ export {
 export { type Access, ApiFront, type FrontCounts, type FrontOptions } from './http.ts';
 export type { Files, StaticFile } from './files.ts';
 export { statusError } from './answer.ts';
+export { nameForRollout } from './rollout-name.ts';
 export type { QueryAnswer, QueryAsked, QueryPlan, QueryResult, SlowQueries } from './query.ts';
 export { type FrontLimits, SERVER_OPTIONS } from './limits.ts';
 export { bearerToken, tokenCheck } from './tokens.ts';

@@ -1,18 +1,20 @@
 /** `…/query`: a query in the language of LANGUAGE.md, and what it is answered with; `…/queries/slow`: those that took long. */
 import type { IncomingMessage } from 'node:http';
 import type { Json } from '@limpet/dmi';
-import type { API_VERSION } from '@limpet/dmi/manifest';
+import type { API_VERSION, Rollout } from '@limpet/dmi/manifest';
 import type { Answer } from './answer.ts';
 import type { Backend, Document } from './backend.ts';
 import { expectType, parseDocument, readBody } from './body.ts';
+import { isName } from './names.ts';
 import type { Parameters } from './parameters.ts';
 import { ApiError, badRequest } from './status.ts';
 
-/** `after`: the version of a write that the answer has to know of; `metadata.resourceVersion` of its answer. */
+/** `rollout`: how the rollout of an UPDATE is to be called; absent where nothing may be changed. `after`: the version of a write that the answer has to know of; `metadata.resourceVersion` of its answer. */
 export interface QueryAsked {
   readonly query: string;
   readonly continue?: string;
   readonly after?: number;
+  readonly rollout?: { readonly name?: string; readonly namespace?: string };
 }
 
 export interface QueryRoute {
@@ -52,7 +54,8 @@ export interface QueryPlan {
   readonly plan?: readonly string[];
 }
 
-export type QueryAnswer = QueryResult | QueryPlan;
+/** An UPDATE is answered with its rollout. */
+export type QueryAnswer = QueryResult | QueryPlan | Rollout;
 
 /** The queries that took long, newest first, and when the record began. */
 export interface SlowQueries {
@@ -130,13 +133,13 @@ async function bodyOf(request: IncomingMessage): Promise<Document> {
   return parseDocument(await readBody(request));
 }
 
-const MEMBERS: readonly string[] = ['query', 'continue', 'after'];
+const MEMBERS: readonly string[] = ['query', 'continue', 'after', 'name', 'namespace'];
 
 function askedIn(body: Document): QueryAsked {
   const other = Object.keys(body).find((name) => !MEMBERS.includes(name));
   if (other !== undefined) {
     throw badRequest(
-      `the body: expected { "query", "continue"?, "after"? }, found "${other.slice(0, 80)}" in it`,
+      `the body: expected { "query", "continue"?, "after"?, "name"?, "namespace"? }, found "${other.slice(0, 80)}" in it`,
     );
   }
   const { query, continue: token, after } = body;
@@ -151,5 +154,16 @@ function askedIn(body: Document): QueryAsked {
     query,
     ...(token !== undefined && { continue: token }),
     ...(version !== undefined && { after: version }),
+    rollout: { ...nameIn(body, 'name'), ...nameIn(body, 'namespace') },
   };
+}
+
+function nameIn(
+  body: Document,
+  member: 'name' | 'namespace',
+): { [Member in typeof member]?: string } {
+  const name = body[member];
+  if (name === undefined) return {};
+  if (isName(name)) return { [member]: name };
+  throw badRequest(`the body: ${member} must be a name`);
 }

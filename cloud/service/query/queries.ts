@@ -10,6 +10,7 @@ import {
   tooManyRequests,
 } from '#protocol/api';
 import type { QueryFault } from '#protocol/query';
+import { rolloutAsked } from '../rollout/asked.ts';
 import type { Said } from './query-process.ts';
 import { QUERY_SETTINGS, type QuerySettings } from './settings.ts';
 import type { Worker } from './workers.ts';
@@ -169,7 +170,9 @@ function refusal(fault: QueryFault): ApiError {
 /** The backend, answering queries too. */
 export function answering(backend: Backend, queries: Queries): Backend {
   return Object.assign(backend, {
-    query: (asked: QueryAsked, signal: AbortSignal) => queries.answer(asked, signal),
+    query: async (asked: QueryAsked, signal: AbortSignal) => {
+      return (await rolloutAsked(backend, asked)) ?? (await queries.answer(asked, signal));
+    },
     slowQueries: () => queries.slow(),
   });
 }

@@ -12,7 +12,7 @@ import { type Document, merging, type Target } from '#protocol/api';
 import { CloudBackend } from '../backend.ts';
 import type { Order } from '../store/desired.ts';
 import { CloudStore, type Writing } from '../store/store.ts';
-import { BOILER, clockAt, FACTS, silent, writesTo } from '../testing.ts';
+import { BOILER, clockAt, FACTS, placeOf, silent, writesTo } from '../testing.ts';
 import { step } from './carry-out.ts';
 import { nextDevices, writeDown } from './choose.ts';
 import { queryLanguage } from './language.ts';
@@ -41,7 +41,11 @@ export class Fleet {
 
   static async open(path: string): Promise<Fleet> {
     const clock = clockAt(START);
-    return new Fleet(path, clock, await CloudStore.open({ path, clock, log: silent }));
+    return new Fleet(
+      path,
+      clock,
+      await CloudStore.open({ path: placeOf(path), clock, log: silent }),
+    );
   }
 
   private constructor(path: string, clock: Fleet['clock'], store: CloudStore) {
@@ -55,7 +59,7 @@ export class Fleet {
   async restart(): Promise<void> {
     await this.store.close();
     const { clock } = this;
-    this.store = await CloudStore.open({ path: this.#path, clock, log: silent });
+    this.store = await CloudStore.open({ path: placeOf(this.#path), clock, log: silent });
     this.backend = new CloudBackend(this.store);
     this.#began = clock.now();
   }

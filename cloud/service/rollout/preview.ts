@@ -1,6 +1,7 @@
 /** What a rollout would do now, without doing it. */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { DeviceModel, Reason, RolloutPreview } from '@limpet/dmi/manifest';
-import type { Reading } from '../store/store.ts';
+import type { CloudStore, Reading } from '../store/store.ts';
 import type { Terms } from '../store/rollouts.ts';
 import { CHOSEN_AT_ONCE, type Language } from './choose.ts';
 import { MOST_DEVICES } from './kept.ts';
@@ -11,9 +12,11 @@ const SAMPLE = 10;
 const NAMED = 5;
 /** Of more devices only so many are looked at; the others are counted. */
 const EXAMINED = 10_000;
+const COUNTED_AT_ONCE = 1_000;
 
+/** Page by page: others are answered in between. */
 export async function previewOf(
-  reading: Reading,
+  store: Pick<CloudStore, 'read'>,
   language: Language,
   asked: {
     readonly query: string;
@@ -23,21 +26,24 @@ export async function previewOf(
   },
 ): Promise<RolloutPreview> {
   const troubles = new Map<string, Trouble>();
-  const look = new Look(reading, asked.set);
+  const look = new Look(asked.set);
   const sample: string[] = [];
   let devices = 0;
   let examined = 0;
   for (let after = ''; devices <= MOST_DEVICES;) {
-    const ids = await language.devices(reading, { ...asked, after, limit: CHOSEN_AT_ONCE });
+    const limit = examined < EXAMINED ? CHOSEN_AT_ONCE : COUNTED_AT_ONCE;
+    const page = { ...asked, after, limit };
+    const ids = await store.read((reading) => language.devices(reading, page));
+    await turn();
     sample.push(...ids.slice(0, SAMPLE - sample.length));
     devices += ids.length;
-    for (const id of ids) {
-      if (examined === EXAMINED) break;
-      examined += 1;
-      for (const reason of await look.at(id)) note(troubles, id, reason);
+    const some = ids.slice(0, EXAMINED - examined);
+    examined += some.length;
+    for (const [id, reasons] of await store.read((reading) => look.atAll(reading, some))) {
+      for (const reason of reasons) note(troubles, id, reason);
     }
     after = ids.at(-1) ?? after;
-    if (ids.length < CHOSEN_AT_ONCE) break;
+    if (ids.length < limit) break;
   }
   return { devices, examined, sample, troubles: [...troubles.values()] };
 }
@@ -52,31 +58,35 @@ function note(troubles: Map<string, Trouble>, id: string, reason: Reason): void 
 }
 
 class Look {
-  readonly #reading: Reading;
   readonly #set: Terms['set'];
   readonly #models = new Map<string, DeviceModel | undefined>();
   readonly #nodes = new Map<string, boolean>();
 
-  constructor(reading: Reading, set: Terms['set']) {
-    this.#reading = reading;
+  constructor(set: Terms['set']) {
     this.#set = set;
   }
 
-  /** What would be in the way. */
-  async at(id: string): Promise<readonly Reason[]> {
-    const doc = (await this.#reading.objects.get('Device', id))?.doc;
+  /** What would be in the way of each. */
+  async atAll(reading: Reading, ids: readonly string[]) {
+    const found: [string, readonly Reason[]][] = [];
+    for (const id of ids) found.push([id, await this.#at(reading, id)]);
+    return found;
+  }
+
+  async #at(reading: Reading, id: string): Promise<readonly Reason[]> {
+    const doc = (await reading.objects.get('Device', id))?.doc;
     if (doc?.kind !== 'Device') return [];
-    const model = await modelOf(this.#reading, doc, this.#models);
+    const model = await modelOf(reading, doc, this.#models);
     const refused = refusalBy(model, id, this.#set);
     const { node } = doc.spec;
-    const away = (await this.#online(node)) ? undefined : { ...AWAY };
+    const away = (await this.#online(reading, node)) ? undefined : { ...AWAY };
     return [refused, away].filter((reason) => reason !== undefined);
   }
 
-  async #online(node: string): Promise<boolean> {
+  async #online(reading: Reading, node: string): Promise<boolean> {
     const known = this.#nodes.get(node);
     if (known !== undefined) return known;
-    const online = (await this.#reading.nodes.get(node))?.state === 'online';
+    const online = (await reading.nodes.get(node))?.state === 'online';
     this.#nodes.set(node, online);
     return online;
   }

@@ -64,12 +64,13 @@ export class RolloutDesk {
     if (resource.kind !== 'Rollout' || resource.status === undefined) return resource;
     const { metadata, spec, status } = resource;
     if (status.phase !== 'Planned' || status.counts.total > 0) return resource;
-    const preview = await this.#store.read(async (reading) => {
-      const query = queryOf(spec);
-      const now = this.#store.now();
-      const { set } = await this.#language.read(reading, query, now);
-      const asked = { query, namespace: metadata.namespace ?? 'default', now };
-      return previewOf(reading, this.#language, { ...asked, set: Object.fromEntries(set) });
+    const query = queryOf(spec);
+    const now = this.#store.now();
+    const { set } = await this.#store.read((reading) => this.#language.read(reading, query, now));
+    const asked = { query, namespace: metadata.namespace ?? 'default', now };
+    const preview = await previewOf(this.#store, this.#language, {
+      ...asked,
+      set: Object.fromEntries(set),
     });
     return { ...resource, status: { ...status, preview } };
   }
