@@ -245,3 +245,32 @@ test('deleted, it tells nobody any more, and what it has told stays', async () =
     [[idOf(1), 50]],
   );
 });
+
+test('of those that have not ended only so many may be', async () => {
+  await fleet.populate(1);
+  for (let at = 0; at < 16; at++) await fleet.begin({ query: QUERY, paused: true }, `r-${at}`);
+  const error = await refusal(fleet.begin({ query: QUERY }, 'one-more'));
+  assert.equal(error.reason, 'Forbidden');
+  await fleet.backend.remove({ ...ROLLOUT, name: 'r-0' }, {});
+  await fleet.begin({ query: QUERY }, 'one-more');
+});
+
+test('of those that have ended the latest are kept', async () => {
+  await fleet.populate(1);
+  const query = QUERY.replace('boiler', 'none');
+  for (let at = 0; at <= 101; at++) {
+    fleet.clock.advance(1);
+    await fleet.begin({ query }, `r-${at}`);
+    await fleet.run(`r-${at}`);
+  }
+  assert.equal((await fleet.rollout('r-101')).status?.reason?.code, 'ROLLOUT_EMPTY');
+  const names = await Promise.all(
+    [0, 1, 2].map((at) =>
+      fleet.rollout(`r-${at}`).then(
+        () => 'kept',
+        () => 'gone',
+      ),
+    ),
+  );
+  assert.deepEqual(names, ['gone', 'gone', 'kept']);
+});
