@@ -4,7 +4,7 @@ import { canonical } from './value.ts';
 import type { SqlCatalog } from './sql/catalog.ts';
 import type { SqlValue } from './sql/dialect.ts';
 import { catalogOf } from './catalog.ts';
-import { DECLARED, type RawDevice, type RawFleet, shownModel } from './random-fleet.fixture.ts';
+import { type RawDevice, type RawFleet, shownModel } from './random-fleet.fixture.ts';
 
 type RowOf = Readonly<Record<string, SqlValue>>;
 
@@ -13,6 +13,7 @@ export type TableRows = Readonly<Record<string, readonly Readonly<Record<string,
 const CREATED = Date.UTC(2026, 10, 1) + 123;
 
 export function rowsOfFleet({ devices, nodes, models }: RawFleet): TableRows {
+  const names = namesOf(models);
   const objects: readonly RowOf[] = [
     ...devices.map((device) => object(device.n, 'Device', { ...device, doc: deviceDoc(device) })),
     ...nodes.map(({ n, name, labels }) => {
@@ -34,7 +35,7 @@ export function rowsOfFleet({ devices, nodes, models }: RawFleet): TableRows {
     labels: [...devices, ...nodes].flatMap(({ n, labels }) => {
       return Object.entries(labels).map(([key, value]) => ({ n, key, value }));
     }),
-    names: DECLARED.map(({ name }, index) => ({ n: index + 1, name })),
+    names: names.map((name, index) => ({ n: index + 1, name })),
     conditions: devices.flatMap(({ n, condition }) => {
       if (condition === undefined) return [];
       const { state, reason, lastSeen = null } = condition;
@@ -54,9 +55,15 @@ export function rowsOfFleet({ devices, nodes, models }: RawFleet): TableRows {
       seq: 1,
       last_seen: said?.lastSeen ?? 0,
     })),
-    mirrors: devices.flatMap((device) => mirrorsOf(device)),
+    mirrors: devices.flatMap((device) => mirrorsOf(device, names)),
     desired: devices.flatMap((device) => ordersOf(device)),
   };
+}
+
+/** Properties in the order of their numbers. */
+function namesOf(models: RawFleet['models']): readonly string[] {
+  const names = models.flatMap(({ properties }) => properties.map(({ name }) => name));
+  return [...new Set(names)];
 }
 
 interface Own {
@@ -92,14 +99,14 @@ function deviceDoc({ namespace, name, labels, model, node }: RawDevice): unknown
 const reasonText = (code: string | undefined): string | null =>
   code === undefined ? null : JSON.stringify({ code, message: '' });
 
-function mirrorsOf({ n: dev, twins }: RawDevice): readonly RowOf[] {
+function mirrorsOf({ n: dev, twins }: RawDevice, names: readonly string[]): readonly RowOf[] {
   return [...twins].flatMap(([name, twin]) => {
     const { reported, judged } = twin;
     if (reported === undefined && judged === undefined) return [];
     const { rev = null, verdict = null } = judged ?? {};
     const { value = null, quality = null, at = null, reason } = reported ?? {};
     const said = { ...mirrored(value), quality, at, reason: reasonText(reason), rev, verdict };
-    const prop = DECLARED.findIndex((each) => each.name === name) + 1;
+    const prop = names.indexOf(name) + 1;
     return [
       { dev, prop, ...said, verdict_reason: null, stored: null, sent: null, confirmed: null },
     ];
@@ -124,7 +131,7 @@ function ordersOf({
 
 /** The catalog of a random fleet. */
 export function sqlCatalogOf({ devices, models, nodes }: RawFleet): SqlCatalog {
-  const numbers = new Map(DECLARED.map(({ name }, index) => [name, index + 1]));
+  const numbers = new Map(namesOf(models).map((name, index) => [name, index + 1]));
   const properties = devices.reduce((sum, { twins }) => sum + twins.size, 0);
   return {
     ...catalogOf(models.flatMap((model) => model.properties)),
