@@ -10,6 +10,7 @@ const TESTS = [
   'cloud/service/hub/*.test.ts',
   'cloud/service/query/*.test.ts',
   'cloud/service/rollout/*.test.ts',
+  'cloud/service/standing/*.test.ts',
   'cloud/service/store/store.test.ts',
   'hil-tests/simulation/sync.test.ts',
 ];

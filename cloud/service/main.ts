@@ -25,6 +25,7 @@ import {
   placeOf,
   retentionOf,
 } from './settings.ts';
+import type { Standings } from './standing/standings.ts';
 import { StandingSockets } from './standing/socket.ts';
 import { standingsOf } from './standing/over-store.ts';
 import { StoreUnusable } from './store/errors.ts';
@@ -135,7 +136,7 @@ async function serve(
     clock,
     log,
     ...(known && { authorize: known }),
-    ...ownWords(store, hub, access),
+    ...ownWords({ store, hub, standings }, access),
     standing: standings,
   });
   front.attach(server);
@@ -168,7 +169,10 @@ function serverOf(tls: Listening['tls']): Server {
 }
 
 /** What the service says of itself, and to whom it tells of requests. */
-function ownWords(store: CloudStore, hub: Hub, access: AccessLog | undefined) {
+function ownWords(
+  { store, hub, standings }: { store: CloudStore; hub: Hub; standings: Standings },
+  access: AccessLog | undefined,
+) {
   return {
     files: page(),
     ailment: () => ailmentOf(store),
@@ -179,7 +183,9 @@ function ownWords(store: CloudStore, hub: Hub, access: AccessLog | undefined) {
     metrics: (api: FrontCounts) => {
       const { durations, failures, waiting } = store.commit;
       const figures = { commits: durations.look(), failures, waiting, failing: store.failing() };
-      return cloudMetrics({ version: workspace.version, hub: hub.counts(), store: figures, api });
+      const { version } = workspace;
+      const standing = standings.counts();
+      return cloudMetrics({ version, hub: hub.counts(), store: figures, api, standing });
     },
     ...(access && { access: access.note }),
   };

@@ -62,6 +62,16 @@ test('a store that refuses writes, and edges that were sent away, are told by th
     },
     store: { waiting: 7, commits: durations.look(), failures: 1, failing: 'STORE_FULL' },
     api: { requests: 1, watches: 2, refused: 3, cut: 4, unreadBytes: 5 },
+    standing: {
+      open: 6,
+      remembered: 7,
+      rows: 8,
+      events: 9,
+      resets: 10,
+      looks: 11,
+      scans: 12,
+      refused: 13,
+    },
   });
   assert.match(text, /^limpet_cloud_store_failing\{code="STORE_FULL"\} 1$/m);
   assert.match(text, /^limpet_cloud_sent_away_total\{code="SYNC_TOO_FAST"\} 4$/m);

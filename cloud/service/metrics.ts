@@ -1,5 +1,6 @@
 /** What the cloud measures of itself, in Prometheus' text format 0.0.4. Pure. */
 import type { FrontCounts } from '#protocol/api';
+import type { StandingCounts } from './standing/standings.ts';
 import { BOUNDS_MS, type Durations } from './store/durations.ts';
 
 export interface CloudFigures {
@@ -23,18 +24,16 @@ export interface CloudFigures {
     readonly failing: string | undefined;
   };
   readonly api: FrontCounts;
+  readonly standing: StandingCounts;
 }
 
-export function cloudMetrics({ version, hub, store, api }: CloudFigures): string {
+export function cloudMetrics({ version, hub, store, api, standing }: CloudFigures): string {
   const { reports } = hub;
   return [
     one('build_info', 'gauge', 'Version of the cloud; always 1.', [`{version="${version}"}`, 1]),
     one('connections', 'gauge', 'Open connections of edges.', ['', hub.connections]),
     one('nodes', 'gauge', 'Nodes that are connected and welcomed.', ['', hub.nodes]),
-    one('turned_away_total', 'counter', 'Connections refused for want of room.', [
-      '',
-      hub.turnedAway,
-    ]),
+    one('turned_away_total', 'counter', 'Connections for which was no room.', ['', hub.turnedAway]),
     one('intake_bytes', 'gauge', 'Bytes of edges that wait to be taken in.', [
       '',
       hub.intake.bytes,
@@ -73,7 +72,32 @@ export function cloudMetrics({ version, hub, store, api }: CloudFigures): string
     one('api_cut_total', 'counter', 'Readers cut off because they read nothing.', ['', api.cut]),
     one('unread_bytes', 'gauge', 'Bytes that wait for readers.', ['', api.unreadBytes]),
     one('memory_rss_bytes', 'gauge', 'Resident memory.', ['', process.memoryUsage.rss()]),
+    ...standingMetrics(standing),
   ].join('');
+}
+
+function standingMetrics(counts: StandingCounts): readonly string[] {
+  const { open, remembered, rows, events, resets, looks, scans, refused } = counts;
+  return [
+    one(
+      'standing_queries',
+      'gauge',
+      'Standing queries with a reader, and those whose reader may come back.',
+      ['{state="open"}', open],
+      ['{state="remembered"}', remembered],
+    ),
+    one('standing_rows', 'gauge', 'Rows that readers of standing queries have.', ['', rows]),
+    one('standing_events_total', 'counter', 'Events told to them.', ['', events]),
+    one('standing_resets_total', 'counter', 'Times that one was told everything.', ['', resets]),
+    one(
+      'standing_looks_total',
+      'counter',
+      'Looks at what changed, and at all rows.',
+      ['{at="changes"}', looks],
+      ['{at="all"}', scans],
+    ),
+    one('standing_refused_total', 'counter', 'Readers refused for want of room.', ['', refused]),
+  ];
 }
 
 type Sample = readonly [labels: string, value: number];

@@ -106,6 +106,7 @@ async function quiet(world: World, readers: readonly SimReader[]): Promise<void>
   for (let left = 0; left < 30; left++) {
     for (const each of readers) each.read();
     await clock.advance(100);
+    await world.still();
   }
   for (const each of readers) each.read();
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fakeClock, type FakeClock } from '@limpet/dmi/testing';
 
 import type { Device, DeviceModel, Kind, Node, Resource } from '@limpet/dmi/manifest';
@@ -43,6 +44,7 @@ export class World {
   #backend!: CloudBackend;
   #writes!: Writes;
   #seq = 0;
+  #reading = 0;
 
   constructor(
     seed: number,
@@ -75,7 +77,14 @@ export class World {
     const { store } = this;
     this.#backend = new CloudBackend(store);
     this.#writes = writesTo(this.#backend);
-    const read: StandingReads['look'] = (work) => store.read(({ sql }) => work(sql));
+    const read: StandingReads['look'] = async (work) => {
+      this.#reading += 1;
+      try {
+        return await store.read(({ sql }) => work(sql));
+      } finally {
+        this.#reading -= 1;
+      }
+    };
     const reads: StandingReads = { look: read, scan: read, catalog: catalogs(read) };
     this.standings = new Standings({
       reads: this.#broken.reads?.(reads) ?? reads,
@@ -94,6 +103,11 @@ export class World {
     await this.standings.close();
     await this.store.close();
     await this.open();
+  }
+
+  /** Resolves when nobody waits for the database, which may be another process. */
+  async still(): Promise<void> {
+    for (let quiet = 0; quiet < 5; quiet = this.#reading > 0 ? 0 : quiet + 1) await turn();
   }
 
   /** Something out of the seed. */
