@@ -8,6 +8,7 @@ import {
   type CompiledQuery,
   compileSelect,
   pageOf,
+  parse,
   prepare,
   type Prepared,
   QueryError,
@@ -90,7 +91,7 @@ export class QueryEngine {
     const catalog = await this.#catalog.read(sql, now);
     const prepared = prepare(request, catalog, now);
     const { after, limit, query } = prepared;
-    const past = await pastOf(sql, prepared);
+    const past = await pastOf(sql, prepared, request.query);
     const start = await startOf(sql, prepared, catalog);
     const { dialect } = sql;
     const compiled = compileSelect(query, {
@@ -161,12 +162,14 @@ async function versionOf(sql: Sql): Promise<number> {
 }
 
 /** @throws QueryError where the time is from before all that is kept */
-async function pastOf(sql: Sql, { query }: Prepared): Promise<PastSpan | undefined> {
+async function pastOf(sql: Sql, { query }: Prepared, text: string): Promise<PastSpan | undefined> {
   if (query.asOf === undefined) return undefined;
-  const span = await pastSpan(sql);
-  if (span === undefined || span.since <= query.asOf) return span;
-  const message = `AS OF: what is kept of the past begins at ${new Date(span.since).toISOString()}`;
-  throw new QueryError('QUERY_VALUE', message, { span: { offset: 0, length: 0 } });
+  const past = await pastSpan(sql);
+  if (past === undefined || past.since <= query.asOf) return past;
+  const message = `AS OF: what is kept of the past begins at ${new Date(past.since).toISOString()}`;
+  const tree = parse(text);
+  const span = (tree.kind === 'select' && tree.asOf) || { offset: 0, length: 0 };
+  throw new QueryError('QUERY_VALUE', message, { span });
 }
 
 function refuseCostly(cost: number, ceiling: number): void {
