@@ -146,6 +146,11 @@ export async function startFor(
   return best?.candidate;
 }
 
+/** Resolves when it is one's turn: that a thread has to start, or does others' work, is not what a look costs. */
+export async function turnOf(sql: Asks): Promise<void> {
+  await sql.all('SELECT 1');
+}
+
 /** A page of all rows. `last`: there are more after it. */
 export async function pageOf(
   sql: Asks,

@@ -12,6 +12,7 @@ import {
   pageOf,
   rowsOf,
   startFor,
+  turnOf,
   type Touched,
   touchedSince,
 } from './reads.ts';
@@ -89,14 +90,17 @@ export class RowsAsking implements Asking {
   /** What changes meanwhile is looked at after the walk. */
   async #walkOn({ plan, catalog }: Asked, walk: Walk): Promise<readonly StandingEvent[]> {
     const { reads, limits, teller, monotonic } = this.#parts;
-    const started = monotonic();
     const { after } = walk;
     const { found, last } = await reads.scan(async (sql) => {
+      await turnOf(sql);
+      const started = monotonic();
       walk.start ??= { at: await startFor(sql, plan, catalog) };
       const start = walk.start.at;
-      return pageOf(sql, plan, { catalog, limit: limits.page * WALK_PAGE, after, start });
+      const limit = limits.page * WALK_PAGE;
+      const page = await pageOf(sql, plan, { catalog, limit, after, start });
+      walk.spentMs += monotonic() - started;
+      return page;
     });
-    walk.spentMs += monotonic() - started;
     walk.after = last;
     const events = found.flatMap((each) => {
       walk.unseen.delete(each.text);

@@ -4,7 +4,7 @@ import type { RowKey, StandingEvent } from '#protocol/api';
 import type { Asked, Asking, AskingParts } from './asking.ts';
 import { tooManyBytes, tooManyRows } from './errors.ts';
 import { ownerOfText, type Plan } from './plan.ts';
-import { type Found, isTouched, lineOf, pageOf, startFor } from './reads.ts';
+import { type Found, isTouched, lineOf, pageOf, startFor, turnOf } from './reads.ts';
 
 /** Parts of the time that looking may take: after changes, and by the clock alone. */
 const CHANGE_SHARE = 5;
@@ -54,12 +54,14 @@ export class WholeAsking implements Asking {
       return [];
     }
     tally.scans += 1;
-    const started = monotonic();
     const { found, last } = await reads.scan(async (sql) => {
+      await turnOf(sql);
+      const started = monotonic();
       const start = await startFor(sql, plan, catalog);
-      return pageOf(sql, plan, { catalog, limit: this.#limit(plan), start });
+      const page = await pageOf(sql, plan, { catalog, limit: this.#limit(plan), start });
+      this.#spent(monotonic() - started);
+      return page;
     });
-    this.#spent(monotonic() - started);
     this.#refuseLarge(plan, found, last !== undefined);
     const events = this.#told(plan, found, version);
     // The reader takes these first; the rest is then as it then is.
