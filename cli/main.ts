@@ -12,6 +12,7 @@ import { declareDev } from './verbs/dev.ts';
 import { declareDiscover } from './verbs/discover.ts';
 import { declareEdge } from './verbs/edge.ts';
 import { declareGet } from './verbs/get.ts';
+import { declareHistory } from './verbs/history.ts';
 import { declareMapper } from './verbs/mapper.ts';
 import { declareOpcua } from './verbs/opcua.ts';
 import { declareRollout } from './verbs/rollout.ts';
@@ -73,6 +74,7 @@ function declare(act: Act): Command {
   declareCall(program, act);
   declareCapture(program, act);
   declareReplay(program, act);
+  declareHistory(program, act);
   declareSamples(program, act);
   declareQuery(program, act);
   declareWatch(program, act);

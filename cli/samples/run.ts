@@ -1,22 +1,20 @@
 /** `limpet samples`. */
 import process from 'node:process';
 import { duration } from '@limpet/dmi/manifest';
-import type { SampleList } from '../../cloud/protocol/api/backend.ts';
+import { Buckets } from '../../cloud/protocol/api/buckets.ts';
 import type { Api } from '../api.ts';
 import { usage } from '../cli-error.ts';
 import { withApi } from '../client.ts';
 import { type Output, processOutput } from '../output.ts';
-import { Plot } from '../render/plot.ts';
+import type { Gap, Sample } from '../history/past.ts';
+import { pages } from '../history/run.ts';
+import { plotColumns, plotLines } from '../render/plot.ts';
 import { ageText, valueText } from '../render/words.ts';
-import { parsePlace } from '../set/value.ts';
+import { type Place, parsePlace } from '../set/value.ts';
 import type { SamplesOptions } from '../verbs/samples.ts';
-
-type Sample = SampleList['samples'][number];
-type Gap = SampleList['gaps'][number];
 
 /** Of the values and of the gaps, the newest are listed; all are plotted. */
 const LISTED = 10;
-const NARROWEST = 30;
 
 export async function runSamples(word: string, options: SamplesOptions): Promise<number> {
   const place = parsePlace(word, options.namespace);
@@ -32,26 +30,13 @@ export async function runSamples(word: string, options: SamplesOptions): Promise
   });
 }
 
-type Place = ReturnType<typeof parsePlace>;
-
-async function* pages(api: Api, place: Place, since: string): AsyncGenerator<SampleList> {
-  const { namespace, name, property } = place;
-  const target = { kind: 'Device', namespace, name } as const;
-  for (let next: string | undefined; ;) {
-    const page = await api.samples(target, property, { since, ...(next && { continue: next }) });
-    yield page;
-    if (page.next === undefined) return;
-    next = page.next;
-  }
-}
-
 /** Samples as they come, after the gaps of the same time: nothing is collected. */
 async function tellAll(
   api: Api,
   place: Place,
   { since, output }: { readonly since: string; readonly output: Output },
 ): Promise<void> {
-  for await (const { samples, gaps } of pages(api, place, since)) {
+  for await (const { samples, gaps } of pages(api, place, { since })) {
     for (const gap of gaps) output.printJson({ gap });
     for (const sample of samples) output.printJson(sample);
   }
@@ -63,27 +48,37 @@ async function show(
   { since, sinceMs, output }: { since: string; sinceMs: number; output: Output },
 ): Promise<void> {
   const now = Date.now();
-  const columns = Math.max(NARROWEST, Math.min(process.stdout.columns ?? 80, 120) - 16);
-  const plot = new Plot({ from: now - sinceMs, to: now, columns });
+  const columns = plotColumns(process.stdout.columns);
+  const [from, bucketMs] = [now - sinceMs, Math.ceil(sinceMs / columns)];
   const gaps: Gap[] = [];
+  let buckets: Buckets | undefined;
   let latest: Sample[] = [];
   let count = 0;
-  for await (const page of pages(api, place, since)) {
+  for await (const page of pages(api, place, { since })) {
     gaps.push(...page.gaps);
-    for (const { at, value } of page.samples) {
-      if (typeof value === 'number' || typeof value === 'boolean') {
-        plot.add(Date.parse(at), Number(value));
-      }
-    }
+    // All gaps come with the first page.
+    buckets ??= new Buckets({ from, bucketMs, before: undefined, gaps: timed(gaps) });
+    for (const sample of page.samples) buckets.add({ ...sample, at: Date.parse(sample.at) });
     count += page.samples.length;
     latest = [...latest, ...page.samples].slice(-LISTED);
   }
-  for (const { from, to } of gaps)
-    plot.gap(Date.parse(from), to === undefined ? now : Date.parse(to));
+  const plotted = {
+    from,
+    to: now,
+    bucketMs,
+    buckets: buckets?.end(now) ?? [],
+    gaps: timed(gaps).map((gap) => ({ ...gap, to: gap.to ?? now })),
+  };
   const name = `${place.namespace}/${place.name}.${place.property}`;
   output.print(`${name}: ${plural(count, 'sample')}, ${plural(gaps.length, 'gap')} in ${since}`);
-  for (const line of plot.lines()) output.print(line);
+  for (const line of plotLines(plotted, columns)) output.print(line);
   for (const line of listed(latest, gaps, now)) output.print(line);
+}
+
+function timed(gaps: readonly Gap[]) {
+  return gaps.map(({ cause, from, to }) => {
+    return { cause, from: Date.parse(from), to: to === undefined ? undefined : Date.parse(to) };
+  });
 }
 
 /** The newest of both, in the order of time. */

@@ -91,7 +91,15 @@ test('in buckets of time, as many as are asked for at once', async (t) => {
     bucketMs: 60_000,
   });
   assert.deepEqual(first.buckets, [
-    { from: '2026-01-01T00:00:00.000Z', count: 1, min: 10, max: 10, mean: 10, last: 10 },
+    {
+      from: '2026-01-01T00:00:00.000Z',
+      count: 1,
+      heldMs: 30_000,
+      min: 10,
+      max: 10,
+      mean: 10,
+      last: 10,
+    },
   ]);
   const after = first.next ?? assert.fail('there is more');
   const second = await backend.samples(TARGET, 'temperature', {
@@ -103,7 +111,17 @@ test('in buckets of time, as many as are asked for at once', async (t) => {
   assert.deepEqual(
     [second.buckets, second.next, second.samples],
     [
-      [{ from: '2026-01-01T00:01:00.000Z', count: 2, min: 20, max: 30, mean: 25, last: 30 }],
+      [
+        {
+          from: '2026-01-01T00:01:00.000Z',
+          count: 2,
+          heldMs: 60_000,
+          min: 20,
+          max: 30,
+          mean: 25,
+          last: 30,
+        },
+      ],
       undefined,
       [],
     ],

@@ -1,12 +1,12 @@
 /** Answers what the API asks about the past of a property. */
 import type { DeviceModel } from '@limpet/dmi/manifest';
-import { suggestion } from '@limpet/dmi/manifest';
 import {
   answerPast,
   ApiError,
   badRequest,
   keyOf,
-  notFound,
+  noDevice,
+  noProperty,
   type SampleList,
   type SamplesQuery,
   type Target,
@@ -14,6 +14,7 @@ import {
 import { pastSpan } from './history/as-of.ts';
 import { pastSource } from './history/source.ts';
 import type { CloudStore } from './store/store.ts';
+import { namesNear } from './why.ts';
 
 /** @throws ApiError NotFound, BadRequest */
 export async function samplesOf(
@@ -29,7 +30,7 @@ export async function samplesOf(
   }
   throw await store.read(async ({ sql, objects }) => {
     const held = await objects.get('Device', device);
-    if (held?.doc.kind !== 'Device') return notFound(target);
+    if (held?.doc.kind !== 'Device') return noDevice(target, await namesNear(sql, target));
     if ((await pastSpan(sql)) === undefined) {
       return new ApiError(
         'NotFound',
@@ -38,14 +39,13 @@ export async function samplesOf(
     }
     const { namespace = 'default' } = held.doc.metadata;
     const model = await objects.get('DeviceModel', `${namespace}/${held.doc.spec.model}`);
-    return unknown(property, model?.doc.kind === 'DeviceModel' ? model.doc : undefined);
+    return unknown(target, property, model?.doc.kind === 'DeviceModel' ? model.doc : undefined);
   });
 }
 
-function unknown(property: string, model: DeviceModel | undefined): ApiError {
+function unknown(target: Target, property: string, model: DeviceModel | undefined): ApiError {
   const names = model?.spec.properties.map(({ name }) => name) ?? [];
-  const why = names.includes(property)
-    ? `nothing was ever reported of "${property}"`
-    : `the model has no property "${property}"${suggestion(property, names)}`;
-  return new ApiError('NotFound', why);
+  return names.includes(property)
+    ? new ApiError('NotFound', `nothing was ever reported of "${property}"`)
+    : noProperty(target, property, names);
 }

@@ -95,7 +95,7 @@ function refuseUnknown(
   throw noProperty(target, property, names);
 }
 
-async function namesNear(sql: Reading['sql'], target: Target): Promise<readonly string[]> {
+export async function namesNear(sql: Reading['sql'], target: Target): Promise<readonly string[]> {
   const rows = await sql.all<{ id: string }>(
     `SELECT id FROM objects WHERE kind = 'Device' AND (name = $1 OR namespace = $2) LIMIT $3`,
     target.name,

@@ -148,10 +148,10 @@ export class LocalBackend implements Backend {
     }
     const model = this.#store.modelOf(id);
     const known = model?.spec.properties.find(({ name }) => name === property);
-    const why =
-      known === undefined
-        ? `the model "${device.spec.model}" has no property "${property}"`
-        : `no history of "${property}" is kept: add "history: true" to it in the model "${device.spec.model}"`;
+    if (known === undefined) {
+      throw noProperty(target, property, model?.spec.properties.map(({ name }) => name) ?? []);
+    }
+    const why = `no history of "${property}" is kept: add "history: true" to it in the model "${device.spec.model}"`;
     throw new ApiError('NotFound', why);
   }
 

@@ -107,8 +107,24 @@ test('the past comes in buckets of time too, and between two times', async (t) =
   const from = '2026-01-01T00:01:00Z';
   const page = await client.samples(TARGET, 'level', { from, bucket: '1m', limit: '2' });
   assert.deepEqual(page.buckets, [
-    { from: '2026-01-01T00:01:00.000Z', count: 60, min: 59, max: 118, mean: 88.5, last: 118 },
-    { from: '2026-01-01T00:02:00.000Z', count: 60, min: 119, max: 178, mean: 148.5, last: 178 },
+    {
+      from: '2026-01-01T00:01:00.000Z',
+      count: 60,
+      heldMs: 60_000,
+      min: 59,
+      max: 118,
+      mean: 88.5,
+      last: 118,
+    },
+    {
+      from: '2026-01-01T00:02:00.000Z',
+      count: 60,
+      heldMs: 60_000,
+      min: 119,
+      max: 178,
+      mean: 148.5,
+      last: 178,
+    },
   ]);
   assert.equal(page.next, String(Date.parse('2026-01-01T00:03:00Z')));
   const to = '2026-01-01T00:01:02Z';

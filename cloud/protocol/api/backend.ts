@@ -160,7 +160,7 @@ export interface SamplesQuery {
 
 /**
  * Times are RFC 3339. A gap without `to` goes on; gaps come with the first page, or with the buckets they reach into. A
- * bucket's `mean` is weighted by how long each value held; one in which none held is left out. `next`: ask again with
+ * bucket's `mean` is weighted by how long each value held, `heldMs` is how long any did; one in which none held is left out. `next`: ask again with
  * `continue`.
  */
 export interface SampleList {

@@ -20,15 +20,15 @@ function told({ samples, gaps = [], before, to = 400 }: Past): readonly Bucket[]
 
 test('a value holds until the next, and the mean is weighted by how long', () => {
   assert.deepEqual(told({ samples: [good(100, 10), good(175, 50)] }), [
-    { from: 100, count: 2, min: 10, max: 50, mean: 20, last: 50 },
-    { from: 200, count: 0, min: 50, max: 50, mean: 50, last: 50 },
-    { from: 300, count: 0, min: 50, max: 50, mean: 50, last: 50 },
+    { from: 100, count: 2, heldMs: 100, min: 10, max: 50, mean: 20, last: 50 },
+    { from: 200, count: 0, heldMs: 100, min: 50, max: 50, mean: 50, last: 50 },
+    { from: 300, count: 0, heldMs: 100, min: 50, max: 50, mean: 50, last: 50 },
   ]);
 });
 
 test('what held when it began counts; before anything held there is nothing', () => {
   const [first] = told({ samples: [good(150, 2)], before: good(20, 4) });
-  assert.deepEqual(first, { from: 100, count: 1, min: 2, max: 4, mean: 3, last: 2 });
+  assert.deepEqual(first, { from: 100, count: 1, heldMs: 100, min: 2, max: 4, mean: 3, last: 2 });
   const late = told({ samples: [good(250, 2)] });
   assert.deepEqual(
     late.map(({ from, count, mean }) => [from, count, mean]),
@@ -46,9 +46,9 @@ test('in a gap nothing holds, wherever it begins and ends', () => {
   ];
   const samples = [good(110, 1), good(190, 3), good(350, 5)];
   assert.deepEqual(told({ samples, gaps, before: good(50, 9) }), [
-    { from: 100, count: 2, min: 1, max: 9, mean: 6, last: 3 },
-    { from: 200, count: 0, min: 3, max: 3, mean: 3, last: 3 },
-    { from: 300, count: 1, min: 5, max: 5, mean: 5, last: 5 },
+    { from: 100, count: 2, heldMs: 20, min: 1, max: 9, mean: 6, last: 3 },
+    { from: 200, count: 0, heldMs: 20, min: 3, max: 3, mean: 3, last: 3 },
+    { from: 300, count: 1, heldMs: 50, min: 5, max: 5, mean: 5, last: 5 },
   ]);
 });
 
@@ -74,19 +74,27 @@ test('a gap that covers a bucket leaves it out, and one that goes on ends it all
 test('what is bad or stale holds nothing, and is counted', () => {
   const samples = [good(100, 8), { ...good(150, 8), quality: 'stale' as const }, good(190, 2)];
   const [first] = told({ samples });
-  assert.deepEqual(first, { from: 100, count: 3, min: 2, max: 8, mean: 7, last: 2 });
+  assert.deepEqual(first, { from: 100, count: 3, heldMs: 60, min: 2, max: 8, mean: 7, last: 2 });
 });
 
 test('truth values are 0 and 1; texts and JSON only have a last', () => {
   const [flags] = told({ samples: [good(100, true), good(125, false)] });
-  assert.deepEqual(flags, { from: 100, count: 2, min: 0, max: 1, mean: 0.25, last: false });
+  assert.deepEqual(flags, {
+    from: 100,
+    count: 2,
+    heldMs: 100,
+    min: 0,
+    max: 1,
+    mean: 0.25,
+    last: false,
+  });
   const [texts] = told({ samples: [good(100, 'on'), good(150, { a: 1 })] });
-  assert.deepEqual(texts, { from: 100, count: 2, last: { a: 1 } });
+  assert.deepEqual(texts, { from: 100, count: 2, heldMs: 100, last: { a: 1 } });
 });
 
 test('a value that held for no time is in minimum and maximum', () => {
   const [first] = told({ samples: [good(100, 5), good(150, 99), good(150, 5)] });
-  assert.deepEqual(first, { from: 100, count: 3, min: 5, max: 99, mean: 5, last: 5 });
+  assert.deepEqual(first, { from: 100, count: 3, heldMs: 100, min: 5, max: 99, mean: 5, last: 5 });
 });
 
 /** What holds in each millisecond, looked up one by one. */

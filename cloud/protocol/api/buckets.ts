@@ -19,10 +19,11 @@ export interface PastGap {
   readonly to?: number | undefined;
 }
 
-/** `count`: samples taken in it. `last`: what held last. The others of numbers and truth values (0 or 1) only. */
+/** `count`: samples taken in it. `last`: what held last. `heldMs`: for how long anything held. The others of numbers and truth values (0 or 1) only. */
 export interface Bucket {
   readonly from: number;
   readonly count: number;
+  readonly heldMs: number;
   readonly min?: number;
   readonly max?: number;
   readonly mean?: number;
@@ -31,6 +32,7 @@ export interface Bucket {
 
 interface Sums {
   count: number;
+  heldMs: number;
   min: number;
   max: number;
   weighted: number;
@@ -114,6 +116,7 @@ export class Buckets {
     this.#time = to;
     if (this.#held === undefined) return;
     this.#see();
+    this.#sums.heldMs += ms;
     const number = numberOf(this.#held);
     if (number === undefined) return;
     this.#sums.ms += ms;
@@ -132,11 +135,12 @@ export class Buckets {
   }
 
   #close(): void {
-    const { count, min, max, weighted, ms, last } = this.#sums;
+    const { count, heldMs, min, max, weighted, ms, last } = this.#sums;
     if (count > 0 || last !== undefined) {
       this.#done.push({
         from: this.#start,
         count,
+        heldMs,
         ...(min <= max && { min, max, mean: ms > 0 ? weighted / ms : (numberOf(last) ?? min) }),
         ...(last !== undefined && { last }),
       });
@@ -148,7 +152,15 @@ export class Buckets {
 }
 
 function fresh(): Sums {
-  return { count: 0, min: Infinity, max: -Infinity, weighted: 0, ms: 0, last: undefined };
+  return {
+    count: 0,
+    heldMs: 0,
+    min: Infinity,
+    max: -Infinity,
+    weighted: 0,
+    ms: 0,
+    last: undefined,
+  };
 }
 
 function heldOf(sample: PastSample | undefined): Json | undefined {
