@@ -68,7 +68,7 @@ test('faults print as file:line:column: path: message', () => {
   const { faults } = parseManifests('kind: Devise', 'plant.yaml');
   assert.equal(
     formatFaults(faults),
-    'plant.yaml:1:7: kind: "kind" must be one of DeviceModel, Device, Node; found text. Did you mean "Device"?',
+    'plant.yaml:1:7: kind: "kind" must be one of DeviceModel, Device, Node, Rollout; found text. Did you mean "Device"?',
   );
   assert.equal(formatFaults([{ path: '', code: 'X', message: 'm' }]), 'm');
 });
