@@ -71,6 +71,20 @@ test('numbers are plotted, with their gaps and what they come to', async () => {
   assert.match(table.out, /^FROM +MIN +MEAN +MAX +LAST +COUNT +KNOWN$/m);
 });
 
+test('samples one by one have the same plot above them', async () => {
+  const environment = { LIMPET_CLOUD: cloud.url };
+  const ran = await runLimpet(['samples', 'boiler-1.temperature', '--since', '2h'], {
+    environment,
+  });
+  assert.match(
+    ran.out,
+    /^default\/boiler-1\.temperature: 5 samples, 1 gap in 2h\n60 ┤ +[░▔]/,
+    ran.err,
+  );
+  assert.match(ran.out, /^ +└─+×+$/m);
+  assert.match(ran.out, /Z {3}60\n.*gap \(unseen\) since \d+m/);
+});
+
 test('truth values are a table of changes; programs get all of it as one document', async () => {
   const ran = await limpet('boiler-1.pump', '--since', '2h');
   assert.match(ran.out, /3m0s +good +false\n.*good +true\n/, ran.err);
