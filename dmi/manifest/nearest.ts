@@ -10,8 +10,11 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   // About one slip in three letters: more than that is another word, not a typing mistake.
   let limit = Math.max(1, Math.ceil(typed.length / 3));
   for (const candidate of known) {
-    if (candidate.length > LONGEST) continue;
-    const distance = editDistance(typed, candidate.toLowerCase());
+    const meant = candidate.toLowerCase();
+    // So many letters have to be put in or taken out at least.
+    const least = Math.abs(meant.length - typed.length);
+    if (candidate.length > LONGEST || least > limit) continue;
+    const distance = editDistance(typed, meant);
     if (distance < limit || (distance === limit && best === undefined)) {
       best = candidate;
       limit = distance;
