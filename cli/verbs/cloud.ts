@@ -20,6 +20,7 @@ export interface CloudOptions {
 export function declareCloud(program: Command, act: Act): void {
   const cloud = program.command('cloud');
   declareKubeconfig(cloud, act);
+  declareOpenapi(cloud, act);
   cloud
     .description('run the cloud service: hub for edges, and the API')
     .option('--data <folder>', 'where it keeps its database, a SQLite file')
@@ -78,4 +79,19 @@ Examples:
       return (await import('../kubeconfig.ts')).runKubeconfig(options);
     }),
   );
+}
+
+function declareOpenapi(cloud: Command, act: Act): void {
+  cloud
+    .command('openapi')
+    .description('print the API as an OpenAPI document')
+    .addHelpText(
+      'after',
+      `
+OpenAPI 3.1, as JSON; a cloud serves the same at /openapi/v3/limpet. Generators make clients of it.
+
+Example:
+  limpet cloud openapi > limpet.openapi.json`,
+    )
+    .action(() => act(async () => (await import('../openapi.ts')).runOpenapi()));
 }

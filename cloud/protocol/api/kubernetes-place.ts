@@ -2,8 +2,10 @@
 import { isName } from './names.ts';
 
 export type KubernetesPlace =
-  /** The API described; `group`: one part of version 3, without it the list of its parts. */
+  /** The kinds described; `group`: one part of version 3, without it the list of its parts. */
   | { readonly is: 'openapi'; readonly version: 2 | 3; readonly group?: 'core' | 'limpet' }
+  /** The whole API described. */
+  | { readonly is: 'api' }
   | { readonly is: 'namespaces' }
   | { readonly is: 'namespace'; readonly name: string }
   | { readonly is: 'events' }
@@ -16,9 +18,10 @@ export interface KubernetesRoute {
   readonly method: string;
 }
 
-const FIXED: Readonly<Record<string, KubernetesPlace>> = {
+export const FIXED: Readonly<Record<string, KubernetesPlace>> = {
   '/openapi/v2': { is: 'openapi', version: 2 },
   '/openapi/v3': { is: 'openapi', version: 3 },
+  '/openapi/v3/limpet': { is: 'api' },
   '/openapi/v3/api/v1': { is: 'openapi', version: 3, group: 'core' },
   '/openapi/v3/apis/limpet.dev/v1': { is: 'openapi', version: 3, group: 'limpet' },
   '/api/v1/namespaces': { is: 'namespaces' },
@@ -37,6 +40,7 @@ export function kubernetesPlace(path: string): KubernetesPlace | undefined {
 export function kubernetesMethods({ is }: KubernetesPlace): readonly string[] {
   switch (is) {
     case 'openapi':
+    case 'api':
     case 'events':
       return ['GET', 'HEAD'];
     // Understood, to say why not.

@@ -37,7 +37,7 @@ export type Place =
   | { readonly at: 'document'; readonly path: string };
 
 /** Documents of their own that a front serves. */
-const DOCUMENTS: readonly string[] = [
+export const DOCUMENTS: readonly string[] = [
   '/api',
   '/api/v1',
   '/apis',

@@ -4,7 +4,7 @@ import { GROUP, KINDS } from './kinds.ts';
 import type { Target } from './backend.ts';
 
 /** Kubernetes' reasons, each with the HTTP code that it always travels with. */
-const STATUS_CODES = {
+export const STATUS_CODES = {
   BadRequest: 400,
   Unauthorized: 401,
   Forbidden: 403,

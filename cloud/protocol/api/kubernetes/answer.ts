@@ -27,6 +27,10 @@ export async function answerKubernetes(
       const { openapi } = await import('./openapi.ts');
       return answer.json(200, openapi(place, version));
     }
+    case 'api': {
+      const { apiDocument } = await import('../openapi/document.ts');
+      return answer.json(200, apiDocument(version));
+    }
     case 'events':
       refuseWatch(request, 'events');
       return answer.json(200, list('EventList', []));

@@ -8,7 +8,7 @@ import { METADATA, type Schema, schemaOf } from './schemas.ts';
 type OpenapiPlace = Extract<KubernetesPlace, { is: 'openapi' }>;
 
 /** How a name of a schema begins, as Kubernetes names its own. */
-const PREFIX = 'dev.limpet.v1.';
+export const PREFIX = 'dev.limpet.v1.';
 const META = 'dev.limpet.v1.Metadata';
 const LIST_META = 'dev.limpet.v1.ListMetadata';
 
@@ -139,7 +139,11 @@ function pathsOf(names: KindNames, dialect: Dialect): readonly (readonly [string
   const root = `/apis/${GROUP_VERSION}`;
   const operations = operationsOf(kind, dialect);
   const space = namespaced ? [dialect.parameter('namespace', 'path', 'string')] : [];
-  const everywhere = namespaced ? [[`${root}/${plural}`, { get: operations.list }] as const] : [];
+  const all = { ...operations.list, operationId: `list${kind}Everywhere` };
+  const removeEverywhere = { ...operations.removeAll, operationId: `removeAll${kind}Everywhere` };
+  const everywhere = namespaced
+    ? [[`${root}/${plural}`, { get: all, delete: removeEverywhere }] as const]
+    : [];
   const { list, create, removeAll, get, replace, patch, remove } = operations;
   return [
     ...everywhere,
@@ -163,25 +167,33 @@ function pathsOf(names: KindNames, dialect: Dialect): readonly (readonly [string
 function operationsOf(kind: string, dialect: Dialect) {
   const one = `${PREFIX}${kind}`;
   const type = { 'x-kubernetes-group-version-kind': { group: GROUP, kind, version: 'v1' } };
-  const operation = (action: string, words: Words, schema: string): Schema => ({
+  const operation = (action: string, words: Words, schema?: string, codes = ['200']): Schema => ({
     'x-kubernetes-action': action,
     ...type,
     operationId: `${action}${kind}`,
     parameters: words.map(([name, what]) => dialect.parameter(name, 'query', what)),
-    responses: { '200': dialect.answer(schema) },
+    responses: Object.fromEntries(
+      codes.map((code) => [
+        code,
+        schema === undefined ? { description: 'A Status' } : dialect.answer(schema),
+      ]),
+    ),
   });
   const patches = ['json-patch+json', 'merge-patch+json', 'apply-patch+yaml'];
   const json = ['application/json'];
   return {
     get: operation('get', [], one),
     list: operation('list', LISTING, `${one}List`),
-    create: { ...operation('post', WRITING, one), ...dialect.body(json, one) },
+    create: { ...operation('post', WRITING, one, ['201']), ...dialect.body(json, one) },
     replace: { ...operation('put', WRITING, one), ...dialect.body(json, one) },
     patch: {
-      ...operation('patch', [...WRITING, ['force', 'boolean'], ['expires', 'string']], one),
+      ...operation('patch', [...WRITING, ['force', 'boolean'], ['expires', 'string']], one, [
+        '200',
+        '201',
+      ]),
       ...dialect.body(patches.map((each) => `application/${each}`)),
     },
-    remove: operation('delete', [['dryRun', 'string']], one),
-    removeAll: operation('deletecollection', [...SELECTING, ['dryRun', 'string']], one),
+    remove: operation('delete', [['dryRun', 'string']]),
+    removeAll: operation('deletecollection', [...SELECTING, ['dryRun', 'string']]),
   };
 }
