@@ -13,10 +13,10 @@ import { MUTANTS } from './mutants.ts';
 import { REAL, type Variant } from './variant.ts';
 import { LifeFailed } from './world.ts';
 
-const LIVES = Number(process.env['LIMPET_LIVES'] ?? 1000);
+const LIVES = Number(process.env['LIMPET_LIVES'] ?? 200);
 const FIRST = Number(process.env['LIMPET_SEED'] ?? 0);
 /** So many lives are one test: a life that fails is not the end of the others. */
-const TOGETHER = 250;
+const TOGETHER = 50;
 /** Within so many lives each mutant must be caught. */
 const MUTANT_LIVES = 400;
 /** What takes long to be noticed: where it last was, which is looked at first. */
