@@ -51,10 +51,12 @@ verify-full (verify-full beyond loopback), ?sslrootcert=FILE, ?sslcert=FILE&sslk
 three old ones are kept; it has no tokens, bodies or queries.
 One service at a time writes a schema; it takes 5 connections.`,
     )
-    .action(({ data, ...options }: Omit<CloudOptions, 'data'> & { data?: string }) =>
+    .action((options: CloudOptions) =>
       act(async () => {
-        if (data === undefined) throw usage("required option '--data <folder>' not specified");
-        return (await import('../run-cloud.ts')).runCloud({ ...options, data });
+        if (options.data === undefined && options.store === undefined) {
+          throw usage("required option '--data <folder>' not specified (or '--store <url>')");
+        }
+        return (await import('../run-cloud.ts')).runCloud(options);
       }),
     );
 }
