@@ -239,8 +239,8 @@ export class ApiClient {
   }
 
   /** One page of an answer. @throws ApiError whose first cause says where the fault is */
-  async query(asked: QueryAsked, signal?: AbortSignal): Promise<QueryAnswer> {
-    const body = { ...asked };
+  async query({ rollout, ...asked }: QueryAsked, signal?: AbortSignal): Promise<QueryAnswer> {
+    const body = { ...asked, ...rollout };
     const sent = { method: 'POST', path: QUERY_PATH, body, type: JSON_TYPE, signal };
     return (await this.#ask(sent)) as unknown as QueryAnswer;
   }

@@ -57,7 +57,9 @@ export function faultOf(error: QueryError, text: string): QueryFault {
   return {
     reason: code,
     message,
-    ...span,
+    // A span is often a part of the tree, which has more.
+    offset: span.offset,
+    length: span.length,
     line: before.length,
     column: (before.at(-1)?.length ?? 0) + 1,
     ...(suggestion !== undefined && { suggestion }),
