@@ -18,8 +18,9 @@ export async function runCloud({ json, ...settings }: CloudOptions): Promise<num
   const cloud = await start({ ...settings, log }, settings.listen);
   if (output.json) output.printJson({ listening: cloud.url });
   else output.print(`Limpet cloud: API at ${cloud.url}/apis/limpet.dev/v1, hub at ${hubOf(cloud)}`);
-  await aborted(signal);
+  const lost = await Promise.race([aborted(signal), cloud.lost]);
   await cloud.close();
+  if (lost) throw new CliError(1, lost.code, lost.message, { cause: lost });
   return 0;
 }
 

@@ -42,6 +42,8 @@ export interface CloudOptions extends CloudSettings {
 export interface CloudService {
   /** Of the API; the hub is at `/hub` below it. */
   readonly url: string;
+  /** Resolves when the store can keep nothing any more: the service should be closed, and started anew. */
+  readonly lost: CloudStore['lost'];
   /** Resolves when everything accepted is on the disk and the port is free. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -75,16 +77,10 @@ export async function startCloud(options: CloudOptions): Promise<CloudService> {
   const access = to === undefined ? undefined : AccessLog.open({ to, clock, log });
   const { store, path } = await openStore(options);
   const queries = openQueries({ store, path, clock, log });
-  try {
-    await store.commit.run((tx) => leaveAll(tx));
-    const service = await serve({ store, access, queries }, listening, options);
-    signal?.addEventListener('abort', () => void service.close(), { once: true });
-    log.info('cloud listening', { url: service.url });
-    return service;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
+  const service = await serve({ store, access, queries }, listening, options);
+  signal?.addEventListener('abort', () => void service.close(), { once: true });
+  log.info('cloud listening', { url: service.url });
+  return service;
 }
 
 interface Opened {
@@ -112,11 +108,39 @@ interface Parts {
   readonly queries: Queries;
 }
 
+/** Everything, until it stops. @throws the system's error when the port cannot be had */
 async function serve(
-  { store, access, queries }: Parts,
-  { host, port, tls, tokens }: Listening,
-  { log, heartbeatMs }: CloudOptions,
+  parts: Parts,
+  listening: Listening,
+  options: CloudOptions,
 ): Promise<CloudService> {
+  const { store } = parts;
+  const { log } = options;
+  const { server, keeper, rollouts, stop } = wire(parts, listening, options);
+  try {
+    await store.commit.run((tx) => leaveAll(tx));
+    await listen(server, listening.host, listening.port);
+    keeper.start();
+    await rollouts.start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const close = async (): Promise<void> => {
+    log.info('cloud stopping');
+    await stop();
+    log.info('cloud stopped');
+  };
+  let stopped: Promise<void> | undefined;
+  const url = urlOf(server, listening.host, listening.tls ? 'https' : 'http');
+  return { url, lost: store.lost, close: () => (stopped ??= close()) };
+}
+
+function wire(
+  { store, access, queries }: Parts,
+  { tls, tokens }: Listening,
+  { log, heartbeatMs }: CloudOptions,
+) {
   const known = tokens && tokenCheck(tokens);
   const authorized = known && ((request: IncomingMessage) => known(tokenOf(request)));
   const server = serverOf(tls);
@@ -141,13 +165,7 @@ async function serve(
   });
   front.attach(server);
   hub.attach(server, new StandingSockets({ door: standings, clock, log, authorized }));
-  await listen(server, host, port);
-  keeper.start();
-  await rollouts.start();
-  const url = urlOf(server, host, tls ? 'https' : 'http');
-  let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    log.info('cloud stopping');
     front.close();
     await standings.close();
     const closed = new Promise((resolve) => server.close(resolve));
@@ -158,9 +176,8 @@ async function serve(
     await Promise.all([keeper.stop(), rollouts.close(), queries.close()]);
     await store.close();
     access?.close();
-    log.info('cloud stopped');
   };
-  return { url, close: () => (stopped ??= stop()) };
+  return { server, keeper, rollouts, stop };
 }
 
 function serverOf(tls: Listening['tls']): Server {

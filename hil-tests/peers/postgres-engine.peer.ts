@@ -192,6 +192,7 @@ test('whoever comes back to a database that somebody else wrote meanwhile stops 
     const failure = engine.refusal(error);
     return failure?.code === 'STORE_TAKEN' ? undefined : String(error);
   });
+  assert.ok(bench.said.includes('lost STORE_TAKEN'), 'it is told to end');
   await engine.close();
   await (await bench.open(url)).close();
 });

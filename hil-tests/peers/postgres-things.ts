@@ -1,7 +1,7 @@
 /** What the tests of the store's engine on PostgreSQL share: a server, a table, engines that are closed after each test. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StoreUnusable } from '#cloud/service/store/errors.ts';
+import { type StoreFailed, StoreUnusable } from '#cloud/service/store/errors.ts';
 import {
   openPostgres,
   type PostgresEngine,
@@ -65,7 +65,8 @@ export class Bench {
   async open(url = this.fresh().url, more: Partial<PostgresOptions> = {}): Promise<PostgresEngine> {
     const tables = { version: 1, create: CREATE, upgrades: new Map<number, string>() };
     const target = parseTarget(url, { env: {} });
-    const engine = await openPostgres({ target, tables, clock, log: this.#log, ...more });
+    const lost = (failure: StoreFailed): void => void this.said.push(`lost ${failure.code}`);
+    const engine = await openPostgres({ target, tables, clock, log: this.#log, ...more, lost });
     this.#engines.add(engine);
     return engine;
   }

@@ -148,7 +148,7 @@ export class SimCloud {
   async #open(): Promise<void> {
     const { disk, clock, log, variant } = this.#options;
     const soon = (task: () => void): void => void this.#tasks.push(task);
-    const store = await CloudStore.open({ path: disk.place, thread: 'this', clock, log, soon });
+    const store = await CloudStore.open({ path: disk.place, clock, log, soon });
     store.onChange(({ nodes }) => {
       for (const [node, session] of this.#live) {
         if (nodes === 'all' || nodes.has(node)) session.wantedChanged();

@@ -1,4 +1,5 @@
 /** For the tests of this folder: history on a database of its own. */
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +19,7 @@ export interface Bench {
 export async function openBench(now: number): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-history-'));
   const place = placeOf(join(folder, 'cloud.db'));
-  const engine = await openEngine({ path: place, thread: 'this', log: silent });
+  const engine = await openEngine({ path: place, log: silent, lost: assert.fail });
   after(async () => {
     await engine.close();
     rmSync(folder, { recursive: true, force: true });

@@ -52,7 +52,6 @@ beforeEach(async () => {
   sessions = new Map();
   store = await CloudStore.open({
     path: placeOf(join(folder, `${(files += 1)}.db`)),
-    thread: 'this',
     clock,
     log: silent,
     soon: (task) => void tasks.push(task),

@@ -1,4 +1,5 @@
 /** A fleet in a store's tables: on SQLite, or on the PostgreSQL that the tests are run on. */
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,7 +16,11 @@ export async function databaseOf(
   raw: RawFleet,
 ): Promise<Asked & { readonly engine: Engine }> {
   const folder = mkdtempSync(path.join(tmpdir(), 'limpet-fleet-'));
-  const engine = await openEngine({ path: placeOf(path.join(folder, 'cloud.db')), log: silent });
+  const engine = await openEngine({
+    path: placeOf(path.join(folder, 'cloud.db')),
+    log: silent,
+    lost: assert.fail,
+  });
   t.after(async () => {
     await engine.close();
     rmSync(folder, { recursive: true, force: true });

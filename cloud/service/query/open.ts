@@ -22,6 +22,7 @@ export function openQueries({ store, path, ...options }: OpenQueries): Queries {
     ...options,
     version: () => store.version(),
     onChange: (listener) => store.onChange(listener),
+    durable: () => store.durable(),
     worker: (settings) => workerOn(store, path, settings),
   });
 }

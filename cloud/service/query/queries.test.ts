@@ -154,6 +154,7 @@ test('so many run, so many wait, and one more is turned away; one that runs too 
     worker: () => worker,
     version: () => 0,
     onChange: () => () => undefined,
+    durable: () => Promise.resolve(),
     settings: { running: 1, waiting: 1 },
   });
   const query = 'SELECT device FROM devices';

@@ -22,6 +22,8 @@ export interface QueriesOptions {
   /** The version that every reader sees by now, and a way to hear of the next. */
   readonly version: () => number;
   readonly onChange: (listener: () => void) => () => void;
+  /** Resolves when the disk has everything that readers can see by now. */
+  readonly durable: () => Promise<void>;
   readonly settings?: Partial<QuerySettings>;
 }
 
@@ -63,6 +65,7 @@ export class Queries {
         { query, ...(token !== undefined && { continue: token }) },
         stop.signal,
       );
+      await this.#options.durable();
       return this.#told(asked, said);
     } catch (error) {
       throw this.#failed(asked, error, clock.monotonic() - began);

@@ -17,7 +17,7 @@ const ROWS = 200_000;
 
 /** A property of very many devices, by the database alone. */
 async function filled(file: string): Promise<void> {
-  const engine = await openEngine({ path: file, log: silent });
+  const engine = await openEngine({ path: file, log: silent, lost: assert.fail });
   await engine.writer.begin();
   await engine.writer.run("INSERT INTO names (n, name) VALUES (1, 'level')");
   await engine.writer.run(

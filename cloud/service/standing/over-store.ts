@@ -16,7 +16,12 @@ export function standingsOf(
   const look: StandingReads['look'] = (work) => store.read(({ sql }) => work(sql));
   // PostgreSQL has other connections for what takes long.
   const thread = store.file === undefined ? undefined : new ScanThread(store.file);
-  const scan: StandingReads['scan'] = thread ? (work) => work(thread) : look;
+  const scan: StandingReads['scan'] = async (work) => {
+    if (thread === undefined) return look(work);
+    const found = await work(thread);
+    await store.durable();
+    return found;
+  };
   return new Standings({
     reads: { look, scan, catalog: catalogs(look) },
     clock,

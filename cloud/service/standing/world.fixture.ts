@@ -72,7 +72,6 @@ export class World {
       path: placeOf(this.#file),
       clock,
       log: silent,
-      thread: 'this',
     });
     const { store } = this;
     this.#backend = new CloudBackend(store);

@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock, Log } from '@limpet/dmi';
 import type { Target } from './postgres/target.ts';
+import type { StoreFailed } from './errors.ts';
 import { POSTGRES_TABLES } from './schema.ts';
 import type { Engine } from './sql.ts';
-import { openSqlite, type SqliteOptions } from './sqlite.ts';
+import { openSqlite } from './sqlite.ts';
 
 /** A network's time is the real one, whatever the store is told of the hour. */
 const network: Clock = {
@@ -20,14 +21,15 @@ const network: Clock = {
 export interface EngineOptions {
   /** A file of SQLite, or a database of PostgreSQL. */
   readonly path: string | Target;
-  readonly thread?: SqliteOptions['thread'];
   readonly log: Log;
+  /** Nothing can be written any more before the store is opened anew. */
+  readonly lost: (failure: StoreFailed) => void;
 }
 
 /** @throws StoreUnusable saying what to do. */
-export async function openEngine({ path, thread, log }: EngineOptions): Promise<Engine> {
-  if (typeof path === 'string') return openSqlite({ path, thread });
+export async function openEngine({ path, log, lost }: EngineOptions): Promise<Engine> {
+  if (typeof path === 'string') return openSqlite({ path, lost });
   // Loaded for those who use it: 5 MiB.
   const { openPostgres } = await import('./postgres/engine.ts');
-  return openPostgres({ target: path, tables: POSTGRES_TABLES, clock: network, log });
+  return openPostgres({ target: path, tables: POSTGRES_TABLES, clock: network, log, lost });
 }

@@ -5,6 +5,7 @@ export class StoreFailed extends Error {
   readonly code:
     | 'DISK_FULL'
     | 'DISK_IO'
+    | 'DISK_LOST'
     | 'STORE_AWAY'
     | 'STORE_BUSY'
     | 'STORE_CLOSED'

@@ -38,6 +38,8 @@ interface Entry<Tx> {
 const MAX_WAITING = 20_000;
 /** A transaction takes no more work after this long, so that others get their turn. */
 const MAX_MS = 50;
+/** Works that run for so long without waiting for anything let the event loop have a turn. */
+const TURN_MS = 5;
 
 export class GroupCommit<Tx> {
   readonly #options: GroupCommitOptions<Tx>;
@@ -114,7 +116,7 @@ export class GroupCommit<Tx> {
   }
 
   async #turn(): Promise<void> {
-    const { engine, clock, beforeCommit, outcome, afterCommit } = this.#options;
+    const { engine, clock, soon, beforeCommit, outcome, afterCommit } = this.#options;
     const settled: (() => void)[] = [];
     let taken = 0;
     try {
@@ -122,8 +124,14 @@ export class GroupCommit<Tx> {
       const started = clock.monotonic();
       await engine.writer.begin();
       const until = clock.monotonic() + MAX_MS;
+      let turn = clock.monotonic();
       for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[taken]) {
-        if (taken > 0 && clock.monotonic() > until) break;
+        const now = clock.monotonic();
+        if (taken > 0 && now > until) break;
+        if (now - turn > TURN_MS) {
+          await new Promise<void>(soon);
+          turn = clock.monotonic();
+        }
         taken++;
         const { settle } = entry;
         const result = await this.#try(entry.work);

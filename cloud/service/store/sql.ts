@@ -56,6 +56,8 @@ export interface Engine {
    * statements.
    */
   read<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** Resolves when the disk has everything that readers can see by now, also those of other processes. */
+  durable(): Promise<void>;
   /** The database itself refused (disk, connection), whatever it was asked; undefined: the statement was at fault. */
   refusal(error: unknown): StoreFailed | undefined;
   close(): Promise<void>;

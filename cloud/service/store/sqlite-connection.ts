@@ -1,6 +1,6 @@
 /** A connection of SQLite behind the store's interface. It does everything in the turn that asks. */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Row, Sql, SqlValue, Table, Writer } from './sql.ts';
+import type { Row, Sql, SqlValue, Table } from './sql.ts';
 
 /** Statements of one connection; all are constants of this program, so there are not more of them than that has. */
 const MAX_STATEMENTS = 500;
@@ -59,22 +59,5 @@ export class SqliteConnection implements Sql {
     if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
     this.#statements.set(text, { statement, places });
     return { statement, places };
-  }
-}
-
-export class SqliteWriter extends SqliteConnection implements Writer {
-  begin = (): Promise<void> => this.#say('BEGIN IMMEDIATE');
-  commit = (): Promise<void> => this.#say('COMMIT');
-  savepoint = (): Promise<void> => this.#say('SAVEPOINT work');
-  release = (): Promise<void> => this.#say('RELEASE work');
-  back = (): Promise<void> => this.#say('ROLLBACK TO work');
-
-  async rollback(): Promise<void> {
-    // SQLite has often rolled back by itself after an error of the disk.
-    if (this.db.inTransaction) await this.#say('ROLLBACK');
-  }
-
-  async #say(text: string): Promise<void> {
-    await this.run(text);
   }
 }

@@ -11,7 +11,9 @@ import { BOILER, BOILER_1, clockAt, silent } from '../testing.ts';
 import { StoreUnusable } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { one, type Sql } from './sql.ts';
+import { openFiles } from './open.ts';
 import { openSqlite } from './sqlite.ts';
+import { SqliteWriter } from './sqlite-writer.ts';
 import { CloudStore } from './store.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'limpet-store-'));
@@ -98,7 +100,7 @@ test('whoever is told that work is done finds it on the disk', async () => {
 });
 
 test('a full disk fails everything of that transaction, says so once, and ends when there is room', async () => {
-  const engine = await openSqlite({ path: file });
+  const engine = await openSqlite({ path: file, lost: assert.fail });
   const { writer } = engine;
   const count = async () => one(writer.all<{ n: number }>('SELECT count(*) n FROM names'));
   await writer.all('PRAGMA max_page_count = 50');
@@ -126,21 +128,46 @@ test('a full disk fails everything of that transaction, says so once, and ends w
   await engine.close();
 });
 
-test('a transaction that could not begin writes nothing at all, until it was rolled back', async () => {
-  const engine = await openSqlite({ path: file });
+test('a disk that does not keep what was written ends the service, and what was read meanwhile is not told', async () => {
+  const failures: string[] = [];
+  const opened = openFiles(file);
+  const writer = new SqliteWriter(opened.db, {
+    path: file,
+    lost: ({ code }) => failures.push(code),
+    sync: () => Promise.reject(new Error('EIO: i/o error, fdatasync')),
+  });
+  await writer.begin();
+  await writer.run(`INSERT INTO names (name) VALUES ('a')`);
+  await assert.rejects(writer.commit(), {
+    code: 'DISK_LOST',
+    message: /EIO.*start the service again/,
+  });
+  await assert.rejects(writer.durable(), { code: 'DISK_LOST' });
+  await assert.rejects(writer.begin(), { code: 'DISK_LOST' });
+  assert.deepEqual(failures, ['DISK_LOST']);
+  await writer.close();
+  opened.close();
+});
+
+test('the log is copied beside the writing, and begins anew', async () => {
+  const engine = await openSqlite({ path: file, lost: assert.fail });
   const { writer } = engine;
-  await writer.begin();
-  // As if the disk had refused: one cannot begin inside another.
-  await writer.begin();
-  await writer.savepoint();
-  await assert.rejects(writer.run(`INSERT INTO names (name) VALUES ('a')`), /transaction/);
-  await assert.rejects(writer.commit(), /transaction/);
-  await writer.rollback();
-  const found = await engine.read((sql) => sql.all('SELECT * FROM names'));
-  assert.deepEqual(found, []);
-  await writer.begin();
-  await writer.run(`INSERT INTO names (name) VALUES ('b')`);
-  await writer.commit();
-  assert.equal((await engine.read((sql) => sql.all('SELECT * FROM names'))).length, 1);
+  const doc = 'x'.repeat(16_000);
+  const log = async (): Promise<number> => {
+    const [found] = await writer.all<{ log: number }>('PRAGMA wal_checkpoint(NOOP)');
+    return found?.log ?? 0;
+  };
+  let most = 0;
+  // Four pages each, together three times what makes it begin anew.
+  for (let n = 0; n < 12_000;) {
+    await writer.begin();
+    for (const end = n + 200; n < end; n++) {
+      await writer.run('INSERT INTO docs (n, doc) VALUES ($1, $2)', n, doc);
+    }
+    await writer.commit();
+    most = Math.max(most, await log());
+  }
+  assert.ok(most > 16_000 && most < 60_000, `${most} pages of log at most`);
+  assert.ok((await log()) < most);
   await engine.close();
 });

@@ -1,36 +1,30 @@
-/**
- * The store's database as a SQLite file: the default. A thread of its own writes, so that nothing else waits for the disk;
- * readers are served here, from what is committed.
- */
+/** The store's database as a SQLite file: the default. One connection writes, another reads what is committed. */
 import { sqliteCode, StoreFailed, storeFailed } from './errors.ts';
 import { openFiles, openReader } from './open.ts';
-import type { Engine, Sql, Writer } from './sql.ts';
-import { SqliteConnection, SqliteWriter } from './sqlite-connection.ts';
-import { startWriter } from './sqlite-thread.ts';
-
-export interface SqliteOptions {
-  readonly path: string;
-  /**
-   * `own` (default): in a thread of its own. `this`: in the turn that asks, so that work whose every step is a statement runs
-   * from its beginning to its end without anybody between.
-   */
-  readonly thread?: 'own' | 'this' | undefined;
-}
+import type { Engine, Sql } from './sql.ts';
+import { SqliteConnection } from './sqlite-connection.ts';
+import { SqliteWriter, type WriterOptions } from './sqlite-writer.ts';
 
 /** @throws StoreUnusable saying what to do. */
-export async function openSqlite({ path, thread = 'own' }: SqliteOptions): Promise<Engine> {
-  const writing = thread === 'own' ? await startWriter(path) : writeHere(path);
+export async function openSqlite(options: WriterOptions): Promise<Engine> {
+  const { path } = options;
+  const opened = openFiles(path);
+  const writer = new SqliteWriter(opened.db, options);
   const db = openReader(path);
   const reader = new SqliteConnection(db);
   /** One reads at a time: each is a transaction of the one connection. */
   let reading: Promise<unknown> = Promise.resolve();
   return {
-    writer: writing.writer,
+    writer,
     read: (work) => {
       const turn = reading.then(() => snapshot(reader, work));
       reading = turn.catch(() => undefined);
-      return turn;
+      return turn.then(async (found) => {
+        await writer.durable();
+        return found;
+      });
     },
+    durable: () => writer.durable(),
     refusal: (error) => {
       if (error instanceof StoreFailed) return error;
       const code = sqliteCode(error);
@@ -40,20 +34,10 @@ export async function openSqlite({ path, thread = 'own' }: SqliteOptions): Promi
     close: async () => {
       await reading;
       db.close();
-      await writing.close();
+      await writer.close();
+      opened.close();
     },
   };
-}
-
-/** The end of the store that writes. */
-export interface Writing {
-  readonly writer: Writer;
-  close(): Promise<void>;
-}
-
-function writeHere(path: string): Writing {
-  const opened = openFiles(path);
-  return { writer: new SqliteWriter(opened.db), close: async () => opened.close() };
 }
 
 /** Reads the file of a service that runs, in another process. */

@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 
 const open = (at = file): Promise<CloudStore> =>
-  CloudStore.open({ path: placeOf(at), thread: 'this', clock, log: silent });
+  CloudStore.open({ path: placeOf(at), clock, log: silent });
 
 test('versions go on above the last one after a restart, also when the clock went back', async () => {
   const first = await open();

@@ -16,7 +16,6 @@ import { Objects } from './objects.ts';
 import type { Target } from './postgres/target.ts';
 import { Rollouts } from './rollouts.ts';
 import type { Engine, Sql, Writer } from './sql.ts';
-import type { SqliteOptions } from './sqlite.ts';
 import { Tombstones } from './tombstones.ts';
 import { type Changed, Touched } from './touched.ts';
 import { View } from './view.ts';
@@ -30,8 +29,6 @@ export interface StoreOptions {
   readonly log: Log;
   /** How much of the past is kept; without it, none. */
   readonly history?: Retention | undefined;
-  /** Where a file of SQLite is written, see {@link SqliteOptions}. */
-  readonly thread?: SqliteOptions['thread'];
   /** Runs a task after everything that is ready now. Default `setImmediate`. */
   readonly soon?: (task: () => void) => void;
 }
@@ -67,15 +64,24 @@ export interface Reading {
   readonly view: View;
 }
 
+interface Parts {
+  readonly engine: Engine;
+  readonly lost: Promise<StoreFailed>;
+  readonly touched: Touched;
+  readonly writing: Writing;
+}
+
 /**
- * Whoever reads sees only what is committed. Changes go through {@link CloudStore.commit}, and are told to listeners once they
- * are on disk: a reader may see them a little earlier.
+ * Whoever reads is answered with what is on the disk. Changes go through {@link CloudStore.commit}, and are told to listeners
+ * once they are there: a reader may hear of them a little earlier.
  */
 export class CloudStore {
   readonly commit: GroupCommit<Writing>;
   readonly now: () => number;
   /** Of SQLite, for whoever reads it beside the store. */
   readonly file: string | undefined;
+  /** Resolves when nothing can be written any more before the store is opened anew: the process should end. */
+  readonly lost: Promise<StoreFailed>;
   readonly #engine: Engine;
   readonly #writing: Writing;
   readonly #log: Log;
@@ -87,11 +93,12 @@ export class CloudStore {
 
   /** @throws StoreUnusable saying what to do. */
   static async open(options: StoreOptions): Promise<CloudStore> {
-    const engine = await openEngine(options);
+    const { promise: lost, resolve } = Promise.withResolvers<StoreFailed>();
+    const engine = await openEngine({ ...options, lost: resolve });
     try {
       const touched = new Touched();
       return new CloudStore(
-        { engine, touched, writing: await writingOn(engine, touched, options) },
+        { engine, lost, touched, writing: await writingOn(engine, touched, options) },
         options,
       );
     } catch (error) {
@@ -101,12 +108,13 @@ export class CloudStore {
   }
 
   private constructor(
-    parts: { readonly engine: Engine; readonly touched: Touched; readonly writing: Writing },
+    parts: Parts,
     { path, clock, log, soon = (task) => setImmediate(task) }: StoreOptions,
   ) {
-    const { engine, touched, writing } = parts;
+    const { engine, lost, touched, writing } = parts;
     const { line, names, deletions, tombstones, past } = writing;
     this.#engine = engine;
+    this.lost = lost;
     this.#log = log;
     this.#touched = touched;
     this.#writing = writing;
@@ -141,6 +149,11 @@ export class CloudStore {
     } finally {
       this.#reading--;
     }
+  }
+
+  /** Resolves when the disk has everything that readers can see by now: for whoever reads the file in another process. */
+  durable(): Promise<void> {
+    return this.#engine.durable();
   }
 
   /** A transaction or a read is under way. */

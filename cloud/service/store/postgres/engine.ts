@@ -1,6 +1,7 @@
 /** The store's engine on PostgreSQL. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock, Log } from '@limpet/dmi';
+import type { StoreFailed } from '../errors.ts';
 import type { Engine, Sql } from '../sql.ts';
 import type { Connection } from './connection.ts';
 import { own, stillOwned, type Tables } from './edition.ts';
@@ -25,6 +26,8 @@ export interface PostgresOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits?: Limits;
+  /** Somebody else has taken the database. */
+  readonly lost: (failure: StoreFailed) => void;
 }
 
 interface PostgresCounts {
@@ -45,7 +48,7 @@ const MAX_WAITING = 10_000;
 
 /** @throws StoreUnusable saying what to do. */
 export async function openPostgres(options: PostgresOptions): Promise<PostgresEngine> {
-  const { target, tables, clock, log, limits = LIMITS } = options;
+  const { target, tables, clock, log, limits = LIMITS, lost } = options;
   const session = { target, clock, limits, name: `limpet cloud ${randomBytes(4).toString('hex')}` };
   const owner = randomUUID();
   try {
@@ -59,6 +62,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresEn
       log,
       clock,
       random: Math.random,
+      lost,
     });
     const connect = (): Promise<Connection> => openReading(session);
     const readers = new Readers({ connect, max: MAX_READERS, maxWaiting: MAX_WAITING, log });
@@ -72,6 +76,7 @@ function engineOf(writer: PostgresWriter, readers: Readers, { shown }: Target): 
   return {
     writer,
     read: <T>(work: (sql: Sql) => Promise<T>) => readers.read(work),
+    durable: () => Promise.resolve(),
     refusal: (error) => refusalOf(error, shown),
     counts: () => {
       const { open, waiting } = readers.counts();

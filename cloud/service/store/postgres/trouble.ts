@@ -121,7 +121,8 @@ export function unusableBy(error: unknown, target: Target): unknown {
 /** Before the start everything that passes by itself is one: the database is away. */
 function unusable({ code, message, cause }: StoreFailed): StoreUnusable {
   const same = code === 'STORE_BUSY' || code === 'STORE_CLOSED' ? 'STORE_AWAY' : code;
-  const disk = same === 'DISK_FULL' || same === 'DISK_IO' ? 'STORE_DISK' : same;
+  const disk =
+    same === 'DISK_FULL' || same === 'DISK_IO' || same === 'DISK_LOST' ? 'STORE_DISK' : same;
   return new StoreUnusable(disk, message, { cause });
 }
 

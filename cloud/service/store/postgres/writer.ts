@@ -17,6 +17,8 @@ export interface WriterOptions {
   readonly log: Log;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly random: () => number;
+  /** Another service owns the tables now. */
+  readonly lost: (failure: StoreFailed) => void;
 }
 
 interface Open {
@@ -197,6 +199,7 @@ export class PostgresWriter extends Statements implements Writer {
       });
     }
     this.#away = failure;
+    if (taken) this.#options.lost(failure);
     return taken;
   }
 }
