@@ -181,7 +181,7 @@ export class Slices {
       ),
     );
     const upTo = end?.dev ?? ALL;
-    const added = await this.#sql.run(
+    const added = await this.#sql.change(
       `INSERT INTO ${into} SELECT x.* FROM series s JOIN ${of} x ON x.dev = s.dev AND x.prop = s.prop
          AND (x.at, x.n) = (SELECT y.at, y.n FROM ${of} y WHERE y.dev = s.dev AND y.prop = s.prop
            ORDER BY y.at DESC, y.n DESC LIMIT 1)

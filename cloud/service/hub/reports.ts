@@ -45,7 +45,7 @@ export class Reports {
     let taken: readonly Waiting[] = [];
     this.#store.commit.add(
       async (tx) => {
-        taken = this.#take();
+        if (taken.length === 0) taken = this.#take();
         this.#schedule();
         return applyReports(tx, pagesOf(taken));
       },

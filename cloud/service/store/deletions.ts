@@ -57,7 +57,7 @@ export class Deletions {
   /** The resource exists again. */
   async drop(kind: Kind, id: string): Promise<void> {
     const text = 'DELETE FROM deletions WHERE kind = $1 AND id = $2';
-    const gone = await this.#sql.run(text, kind, id);
+    const gone = await this.#sql.change(text, kind, id);
     if (this.#kept !== undefined) this.#kept -= gone;
   }
 

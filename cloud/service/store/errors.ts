@@ -65,6 +65,12 @@ export function sqliteCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** A statement was at fault, or what it was given, and not the disk. */
+export function isFault(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === undefined || /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH|RANGE)/.test(code);
+}
+
 /** The same trouble in our words. */
 export function storeFailed(error: Error): StoreFailed {
   const code = sqliteCode(error) ?? '';

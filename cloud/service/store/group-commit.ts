@@ -1,12 +1,12 @@
 /**
  * Everything that arrives while a transaction runs, or in one turn of the event loop, shares the next one, and so one fsync.
  * Works run one after another. A piece of work is settled only once the disk has it; work that throws spoils only
- * itself; a disk that refuses fails everything of that transaction.
+ * itself; a disk that refuses fails everything of that transaction. Work may be run a second time, after all of it was undone.
  */
 import type { Clock } from '@limpet/dmi';
 import { Durations } from './durations.ts';
 import { StoreFailed, storeFailed } from './errors.ts';
-import type { Engine } from './sql.ts';
+import { type Engine, Spoiled } from './sql.ts';
 
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
@@ -34,6 +34,11 @@ interface Entry<Tx> {
   readonly settle: (outcome: Outcome<unknown>) => void;
 }
 
+interface Settled {
+  readonly settle: (outcome: Outcome<unknown>) => void;
+  readonly outcome: Outcome<unknown>;
+}
+
 /** Work waiting for its transaction; beyond it new work is refused with STORE_BUSY. */
 const MAX_WAITING = 20_000;
 /** A transaction takes no more work after this long, so that others get their turn. */
@@ -47,6 +52,8 @@ export class GroupCommit<Tx> {
   #scheduled = false;
   #running: Promise<void> | undefined;
   #closed = false;
+  /** How many of those that wait the transaction under way has taken. */
+  #taken = 0;
   /** How long transactions took that are on disk, and how many were refused. */
   readonly durations = new Durations();
   failures = 0;
@@ -116,38 +123,57 @@ export class GroupCommit<Tx> {
   }
 
   async #turn(): Promise<void> {
-    const { engine, clock, soon, beforeCommit, outcome, afterCommit } = this.#options;
-    const settled: (() => void)[] = [];
-    let taken = 0;
+    const { clock, outcome, afterCommit } = this.#options;
+    if (this.#waiting.length === 0) return;
+    const started = clock.monotonic();
+    let settled: readonly Settled[];
     try {
-      if (this.#waiting.length === 0) return;
-      const started = clock.monotonic();
-      await engine.writer.begin();
-      const until = clock.monotonic() + MAX_MS;
-      let turn = clock.monotonic();
-      for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[taken]) {
-        const now = clock.monotonic();
-        if (taken > 0 && now > until) break;
-        if (now - turn > TURN_MS) {
-          await new Promise<void>(soon);
-          turn = clock.monotonic();
-        }
-        taken++;
-        const { settle } = entry;
-        const result = await this.#try(entry.work);
-        settled.push(() => settle(result));
-      }
-      await beforeCommit();
-      await engine.writer.commit();
-      this.durations.add(clock.monotonic() - started);
+      settled = await this.#transact();
     } catch (error) {
-      await this.#fail(error, Math.max(taken, 1));
+      await this.#fail(error, Math.max(this.#taken, 1));
       return;
     }
-    this.#waiting = this.#waiting.slice(taken);
+    this.durations.add(clock.monotonic() - started);
+    this.#waiting = this.#waiting.slice(this.#taken);
     outcome(undefined);
-    for (const settle of settled) settle();
+    for (const each of settled) each.settle(each.outcome);
     afterCommit();
+  }
+
+  /** What was spoiled later than the work that did it is done again, so that it spoils only that. */
+  async #transact(): Promise<readonly Settled[]> {
+    const { engine, rolledBack } = this.#options;
+    try {
+      return await this.#attempt(false);
+    } catch (error) {
+      if (!(error instanceof Spoiled)) throw error;
+      await engine.writer.rollback();
+      rolledBack();
+      return this.#attempt(true);
+    }
+  }
+
+  async #attempt(openly: boolean): Promise<readonly Settled[]> {
+    const { engine, clock, soon, beforeCommit } = this.#options;
+    const settled: Settled[] = [];
+    this.#taken = 0;
+    await engine.writer.begin(openly);
+    const until = clock.monotonic() + MAX_MS;
+    let turn = clock.monotonic();
+    for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[this.#taken]) {
+      const now = clock.monotonic();
+      if (this.#taken > 0 && now > until) break;
+      if (now - turn > TURN_MS) {
+        await new Promise<void>(soon);
+        turn = clock.monotonic();
+      }
+      this.#taken += 1;
+      const { settle } = entry;
+      settled.push({ settle, outcome: await this.#try(entry.work) });
+    }
+    await beforeCommit();
+    await engine.writer.commit();
+    return settled;
   }
 
   async #try(work: (tx: Tx) => Promise<unknown>): Promise<Outcome<unknown>> {
@@ -159,7 +185,7 @@ export class GroupCommit<Tx> {
       await writer.release();
       return { ok: true, value };
     } catch (error) {
-      if (engine.refusal(error)) throw error;
+      if (error instanceof Spoiled || engine.refusal(error)) throw error;
       await writer.back();
       await writer.release();
       rolledBack();

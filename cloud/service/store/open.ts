@@ -43,6 +43,12 @@ export function openReader(path: string): Database {
   return reader;
 }
 
+/** Somebody else copies the log; beyond 256 MiB of it that is done by whoever writes. */
+export function tuneWriter(db: Database): void {
+  db.pragma('wal_autocheckpoint = 65536');
+  db.pragma('cache_size = -16000');
+}
+
 /** Like `mkdir -p`. Node's own recursive mkdir never returns where a parent refuses children, as in /proc. */
 function makeFolder(folder: string): void {
   try {
@@ -80,10 +86,9 @@ function openFile(path: string): Database {
   const db = new Sqlite(path, { timeout: 2000 });
   try {
     db.pragma('journal_mode = WAL');
-    // Whoever commits waits for the disk by itself, and copies the log; beyond 256 MiB of log that is done here.
+    // Whoever commits waits for the disk by itself.
     db.pragma('synchronous = NORMAL');
-    db.pragma('wal_autocheckpoint = 65536');
-    db.pragma('cache_size = -16000');
+    tuneWriter(db);
     db.pragma('journal_size_limit = 67108864');
     if (statSync(path).size <= CHECKED_BYTES) {
       const found = db.pragma('quick_check(1)', { simple: true });

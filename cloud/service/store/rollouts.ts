@@ -184,7 +184,7 @@ export class Rollouts {
   clear(n: number, limit: number): Promise<number> {
     const text = `DELETE FROM rollout_devices WHERE rollout = $1 AND place <=
       (SELECT coalesce(min(place), 0) FROM rollout_devices WHERE rollout = $1) + $2`;
-    return this.#sql.run(text, n, limit - 1);
+    return this.#sql.change(text, n, limit - 1);
   }
 
   async #devices(text: string, ...values: readonly (string | number)[]) {

@@ -26,8 +26,10 @@ export interface Table<R extends Row = Row> {
 export interface Sql {
   readonly dialect: Dialect;
   all<R>(text: string, ...values: readonly SqlValue[]): Promise<readonly R[]>;
-  /** How many rows it changed. */
-  run(text: string, ...values: readonly SqlValue[]): Promise<number>;
+  /** Changes rows. */
+  run(text: string, ...values: readonly SqlValue[]): Promise<void>;
+  /** The same, and how many rows it changed. */
+  change(text: string, ...values: readonly SqlValue[]): Promise<number>;
   /** Inserts whole rows, or replaces those of the same key. The keys of one call differ. */
   put<R extends Row>(table: Table<R>, rows: readonly R[]): Promise<void>;
   /** The rows that have one of these keys (values in the order of `table.key`), in no order. */
@@ -37,9 +39,14 @@ export interface Sql {
   ): Promise<readonly R[]>;
 }
 
+/** Something that was to be written later could not be: nobody knows whose it was, and the transaction is to be done again, openly. */
+export class Spoiled extends Error {}
+
 /** The one connection that writes. Group commit alone begins and ends its transactions. */
 export interface Writer extends Sql {
-  begin(): Promise<void>;
+  /** `openly`: what `run` and `put` are asked comes to pass, or fails, at once, and not only with the commit. */
+  begin(openly?: boolean): Promise<void>;
+  /** Resolves when it is on the disk. @throws Spoiled never of what was begun openly */
   commit(): Promise<void>;
   /** Safe when the database has rolled back by itself. */
   rollback(): Promise<void>;

@@ -11,6 +11,13 @@ interface Prepared {
   readonly places: readonly number[];
 }
 
+/** A statement with question marks, for as many times `width` values as there are. */
+export interface Note {
+  readonly text: string;
+  readonly width: number;
+  readonly values: readonly SqlValue[];
+}
+
 export class SqliteConnection implements Sql {
   readonly dialect = 'sqlite';
   readonly db: Database;
@@ -25,20 +32,18 @@ export class SqliteConnection implements Sql {
     return statement.all(places.map((place) => values[place - 1])) as R[];
   }
 
-  async run(text: string, ...values: readonly SqlValue[]): Promise<number> {
+  async run(text: string, ...values: readonly SqlValue[]): Promise<void> {
+    await this.change(text, ...values);
+  }
+
+  async change(text: string, ...values: readonly SqlValue[]): Promise<number> {
     const { statement, places } = this.#prepared(text);
     return statement.run(places.map((place) => values[place - 1])).changes;
   }
 
   async put<R extends Row>(table: Table<R>, rows: readonly R[]): Promise<void> {
     const columns = Object.keys(table.columns);
-    const places = columns.map(() => '?').join(', ');
-    const rest = columns.filter((column) => !table.key.includes(column));
-    const set = rest.map((column) => `${column} = excluded.${column}`).join(', ');
-    const { statement } = this.#prepared(
-      `INSERT INTO ${table.name} (${columns.join(', ')}) VALUES (${places})
-       ON CONFLICT (${table.key.join(', ')}) DO ${set === '' ? 'NOTHING' : `UPDATE SET ${set}`}`,
-    );
+    const { statement } = this.#prepared(putText(table));
     for (const row of rows) statement.run(columns.map((column) => row[column]));
   }
 
@@ -51,13 +56,50 @@ export class SqliteConnection implements Sql {
     return keys.map((key) => statement.get(...key) as R | undefined).filter((row) => !!row);
   }
 
+  /** Many times the same statement. */
+  write({ text, width, values }: Note): void {
+    const { statement } = this.#prepared(text);
+    for (let at = 0; at < values.length; at += width) {
+      statement.run(values.slice(at, at + width));
+    }
+    if (width === 0) statement.run();
+  }
+
   #prepared(text: string): Prepared {
     const known = this.#statements.get(text);
     if (known !== undefined) return known;
-    const statement = this.db.prepare(text.replaceAll(/\$\d+/g, '?'));
-    const places = [...text.matchAll(/\$(\d+)/g)].map(([, place]) => Number(place));
+    const statement = this.db.prepare(text.replaceAll(PLACE, '?'));
+    const places = placesOf(text);
     if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
     this.#statements.set(text, { statement, places });
     return { statement, places };
   }
+}
+
+const PLACE = /\$(\d+)/g;
+
+function placesOf(text: string): readonly number[] {
+  return [...text.matchAll(PLACE)].map(([, place]) => Number(place));
+}
+
+/** A statement, to be carried out later. */
+export function noteOf(text: string, values: readonly SqlValue[]): Note {
+  const taken = placesOf(text).map((place) => values[place - 1] ?? null);
+  return { text: text.replaceAll(PLACE, '?'), width: taken.length, values: taken };
+}
+
+const puts = new WeakMap<object, string>();
+
+/** Inserts a row, or replaces that of the same key. */
+export function putText(table: Table): string {
+  const known = puts.get(table);
+  if (known !== undefined) return known;
+  const columns = Object.keys(table.columns);
+  const places = columns.map(() => '?').join(', ');
+  const rest = columns.filter((column) => !table.key.includes(column));
+  const set = rest.map((column) => `${column} = excluded.${column}`).join(', ');
+  const text = `INSERT INTO ${table.name} (${columns.join(', ')}) VALUES (${places})
+    ON CONFLICT (${table.key.join(', ')}) DO ${set === '' ? 'NOTHING' : `UPDATE SET ${set}`}`;
+  puts.set(table, text);
+  return text;
 }

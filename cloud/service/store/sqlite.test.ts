@@ -10,7 +10,7 @@ import Sqlite from 'better-sqlite3';
 import { BOILER, BOILER_1, clockAt, silent } from '../testing.ts';
 import { StoreUnusable } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
-import { one, type Sql } from './sql.ts';
+import { one, type Sql, type Table } from './sql.ts';
 import { openFiles } from './open.ts';
 import { openSqlite } from './sqlite.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
@@ -170,4 +170,97 @@ test('the log is copied beside the writing, and begins anew', async () => {
   assert.ok(most > 16_000 && most < 60_000, `${most} pages of log at most`);
   assert.ok((await log()) < most);
   await engine.close();
+});
+
+const NAMES: Table<{ readonly n: number; readonly name: string }> = {
+  name: 'names',
+  columns: { n: 'integer', name: 'text' },
+  key: ['n'],
+};
+const named = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => ({ n: from + i, name: `name ${from + i}` }));
+
+/** A transaction of one piece of work. */
+async function written(writer: SqliteWriter, work: () => Promise<void>): Promise<void> {
+  await writer.begin();
+  await writer.savepoint();
+  await work();
+  await writer.release();
+  await writer.commit();
+}
+
+test('what a transaction wrote it reads, wherever it was written', async () => {
+  const opened = openFiles(file);
+  const writer = new SqliteWriter(opened.db, { path: file, lost: assert.fail });
+  const count = async () => one(writer.all<{ n: number }>('SELECT count(*) n FROM names'));
+  for (const many of [3, 300]) {
+    await written(writer, async () => {
+      await writer.put(NAMES, named(0, many));
+      assert.deepEqual(await writer.find(NAMES, [[1], [many + 7]]), [{ n: 1, name: 'name 1' }]);
+      await writer.put(NAMES, [{ n: 1, name: `one of ${many}` }]);
+      assert.deepEqual(await writer.find(NAMES, [[1]]), [{ n: 1, name: `one of ${many}` }]);
+    });
+    assert.deepEqual(await count(), { n: many });
+  }
+  await written(writer, async () => {
+    await writer.put(NAMES, named(300, 400));
+    await writer.run('DELETE FROM names WHERE n < $1', 350);
+    assert.deepEqual(await writer.find(NAMES, [[1], [349], [350]]), [{ n: 350, name: 'name 350' }]);
+    assert.deepEqual(await count(), { n: 50 });
+    assert.equal(await writer.change('DELETE FROM names WHERE n < 360'), 10);
+  });
+  assert.deepEqual(await count(), { n: 40 });
+  await writer.close();
+  opened.close();
+});
+
+test('work that fails takes only its own rows with it', async () => {
+  const engine = await openSqlite({ path: file, lost: assert.fail });
+  const { writer } = engine;
+  await writer.begin();
+  await writer.savepoint();
+  await writer.put(NAMES, named(0, 100));
+  await writer.release();
+  await writer.savepoint();
+  await writer.put(NAMES, named(50, 150));
+  await writer.back();
+  assert.deepEqual(await writer.find(NAMES, [[120], [60]]), [{ n: 60, name: 'name 60' }]);
+  await writer.release();
+  await writer.commit();
+  const found = await engine.read((sql) => sql.all<{ n: number }>('SELECT n FROM names'));
+  assert.equal(found.length, 100);
+  await engine.close();
+});
+
+test('rows that cannot be written spoil the work that wants them, not the others of its transaction', async () => {
+  for (const many of [3, 300]) {
+    const engine = await openSqlite({ path: `${file}-${many}`, lost: assert.fail });
+    const outcomes: unknown[] = [];
+    let undone = 0;
+    const commit = new GroupCommit({
+      engine,
+      tx: engine.writer,
+      clock,
+      soon: (task) => void setImmediate(task),
+      beforeCommit: async () => undefined,
+      rolledBack: () => (undone += 1),
+      afterCommit: () => undefined,
+      outcome: (failure) => outcomes.push(failure?.code),
+    });
+    const put = (from: number, name?: string) => (sql: Sql) => {
+      const rows = named(from, from + many).map((row) => ({ ...row, name: name ?? row.name }));
+      return sql.put(NAMES, rows);
+    };
+    const all = [put(0), put(1000, 'twice the same'), put(2000)].map((work) => commit.run(work));
+    const settled = await Promise.allSettled(all);
+    assert.deepEqual(
+      settled.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+    assert.match(String((settled[1] as PromiseRejectedResult).reason), /UNIQUE/);
+    assert.deepEqual([outcomes, undone], [[undefined], 2]);
+    const found = await engine.read((sql) => sql.all('SELECT * FROM names'));
+    assert.equal(found.length, 2 * many);
+    await engine.close();
+  }
 });

@@ -1,5 +1,5 @@
 /** The store's database as a SQLite file: the default. One connection writes, another reads what is committed. */
-import { sqliteCode, StoreFailed, storeFailed } from './errors.ts';
+import { isFault, StoreFailed, storeFailed } from './errors.ts';
 import { openFiles, openReader } from './open.ts';
 import type { Engine, Sql } from './sql.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
@@ -27,9 +27,7 @@ export async function openSqlite(options: WriterOptions): Promise<Engine> {
     durable: () => writer.durable(),
     refusal: (error) => {
       if (error instanceof StoreFailed) return error;
-      const code = sqliteCode(error);
-      const fault = code === undefined || code.startsWith('SQLITE_CONSTRAINT');
-      return fault ? undefined : storeFailed(error as Error);
+      return isFault(error) ? undefined : storeFailed(error as Error);
     },
     close: async () => {
       await reading;

@@ -130,6 +130,7 @@ export class CloudStore {
       afterCommit: () => this.#tell(),
       rolledBack: () => {
         for (const part of [names, deletions, tombstones, past]) part?.unsure();
+        line.unsaved();
       },
       outcome: (failure) => this.#outcome(failure),
     });

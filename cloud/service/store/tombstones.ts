@@ -40,7 +40,7 @@ export class Tombstones {
     this.#kept = await countIn(this.#sql);
     const tooMany = this.#kept - MAX_TOMBSTONES;
     if (tooMany <= 0) return;
-    this.dropped += await this.#sql.run(
+    this.dropped += await this.#sql.change(
       `DELETE FROM tombstones WHERE (node, kind, id) IN
         (SELECT node, kind, id FROM tombstones ORDER BY pos LIMIT $1)`,
       tooMany,

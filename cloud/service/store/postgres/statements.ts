@@ -25,7 +25,11 @@ export class Statements implements Sql {
     return (await this.#run<R>(text, values)).rows;
   }
 
-  async run(text: string, ...values: readonly SqlValue[]): Promise<number> {
+  async run(text: string, ...values: readonly SqlValue[]): Promise<void> {
+    await this.#run(text, values);
+  }
+
+  async change(text: string, ...values: readonly SqlValue[]): Promise<number> {
     return (await this.#run(text, values)).changed;
   }
 
