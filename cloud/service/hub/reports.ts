@@ -14,8 +14,8 @@ interface Waiting {
   readonly settled: (outcome: Outcome<PageTaken>) => void;
 }
 
-/** In one piece of work: some 10 ms. */
-const MAX_ROWS = 200;
+/** In one piece of work: a few milliseconds. */
+const MAX_ROWS = 60;
 
 export class Reports {
   readonly #store: Pick<CloudStore, 'commit'>;

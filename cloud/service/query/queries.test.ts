@@ -135,6 +135,8 @@ test('a slow query is kept with its plan', async (t) => {
 class SlowWorker implements Worker {
   asked = 0;
 
+  start(): void {}
+
   ask(_request: unknown, signal: AbortSignal): Promise<never> {
     this.asked += 1;
     return new Promise((_, reject) => {

@@ -121,17 +121,23 @@ export class Queries {
   /** A free worker, or the next one that gets free. @throws ApiError TooManyRequests */
   #worker(): Promise<Worker> {
     const { running, waiting } = this.#settings;
+    if (this.#workers.length === 0) this.#begin();
     const idle = this.#idle.pop();
     if (idle) return Promise.resolve(idle);
-    if (this.#workers.length < running) {
-      const worker = this.#options.worker(this.#settings);
-      this.#workers.push(worker);
-      return Promise.resolve(worker);
-    }
     if (this.#waiting.length >= waiting) {
       throw tooManyRequests(`${running} queries run and ${waiting} wait; try again`, 1);
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** All at once: one that starts takes a processor for half a second, and the first query waits for one anyway. */
+  #begin(): void {
+    for (let i = 0; i < this.#settings.running; i++) {
+      const worker = this.#options.worker(this.#settings);
+      worker.start();
+      this.#workers.push(worker);
+      this.#idle.push(worker);
+    }
   }
 
   #free(worker: Worker): void {

@@ -7,6 +7,8 @@ import { type Said, saidOf, type Start } from './query-process.ts';
 
 /** Runs one query at a time. */
 export interface Worker {
+  /** Gets ready, so that the first query need not wait for that. */
+  start(): void;
   /** Rejects with the signal's reason once that aborts, and nothing of the query goes on. */
   ask(request: QueryRequest, signal: AbortSignal): Promise<Said>;
   close(): void;
@@ -14,11 +16,15 @@ export interface Worker {
 
 /** A process of its own; started when it is needed, and again after one that had to be stopped. */
 export class ProcessWorker implements Worker {
-  readonly #start: Start;
+  readonly #with: Start;
   #child: ChildProcess | undefined;
 
   constructor(start: Start) {
-    this.#start = start;
+    this.#with = start;
+  }
+
+  start(): void {
+    this.#running();
   }
 
   ask(request: QueryRequest, signal: AbortSignal): Promise<Said> {
@@ -55,7 +61,7 @@ export class ProcessWorker implements Worker {
     child.on('error', () => this.#end(child));
     child.unref();
     child.channel?.unref();
-    child.send(this.#start);
+    child.send(this.#with);
     this.#child = child;
     return child;
   }
@@ -78,6 +84,9 @@ export class EngineWorker implements Worker {
       monotonic: () => performance.now(),
     });
   }
+
+  /** Its connections are there. */
+  start(): void {}
 
   async ask(request: QueryRequest, signal: AbortSignal): Promise<Said> {
     signal.throwIfAborted();

@@ -41,10 +41,10 @@ interface Settled {
 
 /** Work waiting for its transaction; beyond it new work is refused with STORE_BUSY. */
 const MAX_WAITING = 20_000;
-/** A transaction takes no more work after this long, so that others get their turn. */
+/** A transaction takes no more work after so much of it, so that others get their turn. */
 const MAX_MS = 50;
 /** Works that run for so long without waiting for anything let the event loop have a turn. */
-const TURN_MS = 5;
+const TURN_MS = 2;
 
 export class GroupCommit<Tx> {
   readonly #options: GroupCommitOptions<Tx>;
@@ -158,18 +158,19 @@ export class GroupCommit<Tx> {
     const settled: Settled[] = [];
     this.#taken = 0;
     await engine.writer.begin(openly);
-    const until = clock.monotonic() + MAX_MS;
-    let turn = clock.monotonic();
+    let worked = 0;
+    let turn = 0;
     for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[this.#taken]) {
-      const now = clock.monotonic();
-      if (this.#taken > 0 && now > until) break;
-      if (now - turn > TURN_MS) {
+      if (worked > MAX_MS) break;
+      if (worked - turn > TURN_MS) {
         await new Promise<void>(soon);
-        turn = clock.monotonic();
+        turn = worked;
       }
       this.#taken += 1;
-      const { settle } = entry;
-      settled.push({ settle, outcome: await this.#try(entry.work) });
+      const { settle, work } = entry;
+      const began = clock.monotonic();
+      settled.push({ settle, outcome: await this.#try(work) });
+      worked += clock.monotonic() - began;
     }
     await beforeCommit();
     await engine.writer.commit();

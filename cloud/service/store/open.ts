@@ -37,10 +37,14 @@ export function openFiles(path: string): OpenFiles {
 /** For whoever only looks: sees what is committed, and cannot write. */
 export function openReader(path: string): Database {
   const reader = new Sqlite(path, { readonly: true, timeout: 2000 });
-  // The kernel's cache serves it: address space, no memory of its own.
-  reader.pragma('mmap_size = 1073741824');
+  mapFile(reader);
   reader.pragma('query_only = 1');
   return reader;
+}
+
+/** The kernel's cache serves what it reads: that is address space, and no memory of its own. */
+function mapFile(db: Database): void {
+  db.pragma('mmap_size = 1073741824');
 }
 
 /** Somebody else copies the log; beyond 256 MiB of it that is done by whoever writes. */
@@ -89,6 +93,7 @@ function openFile(path: string): Database {
     // Whoever commits waits for the disk by itself.
     db.pragma('synchronous = NORMAL');
     tuneWriter(db);
+    mapFile(db);
     db.pragma('journal_size_limit = 67108864');
     if (statSync(path).size <= CHECKED_BYTES) {
       const found = db.pragma('quick_check(1)', { simple: true });

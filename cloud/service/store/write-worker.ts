@@ -5,7 +5,9 @@ import { isFault } from './errors.ts';
 import { tuneWriter } from './open.ts';
 import { type Note, SqliteConnection } from './sqlite-connection.ts';
 import type { Crossed, WriteAnswer } from './write-thread.ts';
+import { stepBack } from './step-back.ts';
 
+stepBack();
 const db = new Sqlite(workerData as string, { timeout: 2000 });
 tuneWriter(db);
 db.pragma('synchronous = FULL');
