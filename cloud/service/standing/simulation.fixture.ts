@@ -67,7 +67,7 @@ export async function live({ seed, folder, steps, broken }: Life): Promise<Lived
       for (const each of readers) await each.compare();
       lived.comparisons += 1;
       // What happens next happens at the beginning of a cell again.
-      await world.clock.advance(CELL_MS - (world.clock.monotonic() % CELL_MS));
+      await world.advance(CELL_MS - (world.clock.monotonic() % CELL_MS));
     }
     await quiet(world, readers);
     for (const each of readers) await each.compare();
@@ -91,9 +91,10 @@ async function read(reader: SimReader, random: Random): Promise<'cut' | 'read'> 
 }
 
 /** A little time, in the first half of the cell. */
-async function within({ clock, random }: World): Promise<void> {
+async function within(world: World): Promise<void> {
+  const { clock, random } = world;
   const at = clock.monotonic() % CELL_MS;
-  if (at < CELL_MS / 5) await clock.advance(1 + random.below(60));
+  if (at < CELL_MS / 5) await world.advance(1 + random.below(60));
 }
 
 /** Nothing happens until all have been told everything, long after anything flips by time. */
@@ -101,12 +102,11 @@ async function quiet(world: World, readers: readonly SimReader[]): Promise<void>
   const { clock } = world;
   for (const each of readers) if (!each.connected) await each.connect();
   const at = clock.monotonic() % CELL_MS;
-  await clock.advance(Math.max(0, CELL_MS / 2 - at));
+  await world.advance(Math.max(0, CELL_MS / 2 - at));
   // Two ticks, and all the turns that pages need.
   for (let left = 0; left < 30; left++) {
     for (const each of readers) each.read();
-    await clock.advance(100);
-    await world.still();
+    await world.advance(100);
   }
   for (const each of readers) each.read();
 }

@@ -43,7 +43,7 @@ async function report({ store, clock }: World, device: string, value: number): P
 
 /** Events until a bookmark. */
 async function untilBookmark(
-  { clock }: World,
+  here: World,
   reader: StandingReader,
 ): Promise<readonly StandingEvent[]> {
   const events: StandingEvent[] = [];
@@ -54,7 +54,7 @@ async function untilBookmark(
       next = some;
       told = true;
     });
-    for (let ms = 0; ms < 20_000 && !told; ms += 10) await clock.advance(10);
+    for (let ms = 0; ms < 20_000 && !told; ms += 10) await here.advance(10);
     if (!told || next === undefined) return events;
     events.push(...next);
     if (next.some(({ type }) => type === 'bookmark' || type === 'error')) return events;
@@ -162,7 +162,7 @@ test('readers that went are remembered for a while, and no more of them than the
   }
   assert.equal(here.standings.counts().remembered, 2);
   assert.equal(here.standings.counts().rows, 4);
-  await here.clock.advance(60_001);
+  await here.advance(60_001);
   const reader = await here.standings.stand({ query: QUERY });
   assert.equal(here.standings.counts().remembered, 0);
   reader.close();

@@ -44,7 +44,9 @@ export class World {
   #backend!: CloudBackend;
   #writes!: Writes;
   #seq = 0;
-  #reading = 0;
+  readonly #reading = new Set<Promise<unknown>>();
+  /** When those who wait for time want to go on. */
+  readonly #due = new Set<{ readonly at: number }>();
 
   constructor(
     seed: number,
@@ -76,18 +78,15 @@ export class World {
     const { store } = this;
     this.#backend = new CloudBackend(store);
     this.#writes = writesTo(this.#backend);
-    const read: StandingReads['look'] = async (work) => {
-      this.#reading += 1;
-      try {
-        return await store.read(({ sql }) => work(sql));
-      } finally {
-        this.#reading -= 1;
-      }
+    const read: StandingReads['look'] = (work) => {
+      const reading = store.read(({ sql }) => work(sql));
+      this.#reading.add(reading);
+      return reading.finally(() => this.#reading.delete(reading));
     };
     const reads: StandingReads = { look: read, scan: read, catalog: catalogs(read) };
     this.standings = new Standings({
       reads: this.#broken.reads?.(reads) ?? reads,
-      clock,
+      clock: { ...clock, after: (ms, task) => this.#after(ms, task) },
       onChange: (listener) => store.onChange(() => listener()),
       failure: (error) => {
         if (error instanceof ApiError) return error;
@@ -104,9 +103,28 @@ export class World {
     await this.open();
   }
 
-  /** Resolves when nobody waits for the database, which may be another process. */
+  /**
+   * Moves time, which stands still while anybody waits for the database: that may be another process, and a look during
+   * which half a minute goes by is one that is too expensive to be done again soon.
+   */
+  async advance(ms: number): Promise<void> {
+    const { clock } = this;
+    const end = clock.monotonic() + ms;
+    await this.still();
+    while (clock.monotonic() < end) {
+      const next = Math.min(end, ...[...this.#due].map(({ at }) => at));
+      await clock.advance(Math.max(0, next - clock.monotonic()));
+      await this.still();
+    }
+  }
+
+  /** Resolves when nobody waits for the database. */
   async still(): Promise<void> {
-    for (let quiet = 0; quiet < 5; quiet = this.#reading > 0 ? 0 : quiet + 1) await turn();
+    for (let quiet = 0; quiet < 5; quiet++) {
+      if (this.#reading.size > 0) quiet = 0;
+      await Promise.allSettled(this.#reading);
+      await turn();
+    }
   }
 
   /** Something out of the seed. */
@@ -124,7 +142,7 @@ export class World {
     if (what < 90) return this.#changeModel();
     // What else happens meanwhile happens within the first half of the cell.
     const rest = CELL_MS - (this.clock.monotonic() % CELL_MS);
-    await this.clock.advance(rest + CELL_MS * random.below(4));
+    await this.advance(rest + CELL_MS * random.below(4));
   }
 
   async fleet(): Promise<Fleet> {
@@ -140,6 +158,19 @@ export class World {
     await this.standings.close();
     await this.store.close();
     rmSync(path.dirname(this.#file), { recursive: true, force: true });
+  }
+
+  #after(ms: number, task: () => void): () => void {
+    const due = { at: this.clock.monotonic() + Math.max(0, ms) };
+    this.#due.add(due);
+    const cancel = this.clock.after(ms, () => {
+      this.#due.delete(due);
+      task();
+    });
+    return () => {
+      this.#due.delete(due);
+      cancel();
+    };
   }
 
   async #all<T extends Resource>(kind: Kind): Promise<readonly T[]> {
