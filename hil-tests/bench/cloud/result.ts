@@ -33,8 +33,8 @@ export interface StepResult {
   readonly fill: {
     readonly ms: number;
     readonly propertiesPerS: number;
-    readonly databaseBytes: number | undefined;
-    readonly writtenBytes: number;
+    readonly databaseBytes: number;
+    readonly writtenBytes: number | undefined;
     readonly weight: Weight;
   };
   readonly load: {
@@ -44,7 +44,7 @@ export interface StepResult {
     readonly supersededPerS: number;
     /** From a change to its acknowledgement. */
     readonly acknowledgement: Latency | undefined;
-    readonly writtenPerS: number;
+    readonly writtenPerS: number | undefined;
     readonly weight: Weight;
     /** By question. */
     readonly answers: Readonly<Record<string, Latency | undefined>>;

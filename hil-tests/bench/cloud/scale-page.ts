@@ -102,11 +102,12 @@ function most(steps: readonly StepResult[]): number {
 /** Of the largest fleet: the database has a fixed part that a small one would spread over few. */
 function perProperty(steps: readonly StepResult[]): number {
   const { fill, properties } = largest(steps);
-  return (fill.databaseBytes ?? Number.NaN) / properties;
+  return fill.databaseBytes / properties;
 }
 
 function perUpdate(steps: readonly StepResult[]): number {
   const { load } = largest(steps);
+  if (load.writtenPerS === undefined) throw new Error('what a server writes was not measured');
   return load.writtenPerS / load.acknowledgedPerS;
 }
 

@@ -127,8 +127,8 @@ class Step {
     return {
       ms: round(ms),
       propertiesPerS: Math.round(((acknowledged - had) / ms) * 1000),
-      databaseBytes: this.#subject.databaseBytes(),
-      writtenBytes: this.#subject.usage().writtenBytes - before.writtenBytes,
+      databaseBytes: await this.#subject.databaseBytes(),
+      writtenBytes: writtenSince(before, this.#subject.usage()),
       weight,
     };
   }
@@ -150,7 +150,7 @@ class Step {
     ]);
     const took = (performance.now() - start) / 1000;
     const after = await this.#fleet.counts();
-    const written = this.#subject.usage().writtenBytes - used.writtenBytes;
+    const written = writtenSince(used, this.#subject.usage());
     await probe.stop();
     const perS = (of: 'offered' | 'acknowledged' | 'superseded'): number =>
       Math.round((after[of] - before[of]) / took);
@@ -164,7 +164,7 @@ class Step {
       acknowledgedPerS: perS('acknowledged'),
       supersededPerS: perS('superseded'),
       acknowledgement: latencyOf(after.latency),
-      writtenPerS: Math.round(written / took),
+      writtenPerS: written && Math.round(written / took),
       weight: seen,
       answers: latencies(answers),
       failed,
@@ -238,4 +238,9 @@ function latencies(
   answers: Awaited<ReturnType<Prober['run']>>,
 ): Readonly<Record<string, ReturnType<typeof latencyOf>>> {
   return Object.fromEntries([...answers].map(([name, { latency }]) => [name, latencyOf(latency)]));
+}
+
+function writtenSince(before: Usage, now: Usage): number | undefined {
+  if (before.writtenBytes === undefined || now.writtenBytes === undefined) return undefined;
+  return now.writtenBytes - before.writtenBytes;
 }

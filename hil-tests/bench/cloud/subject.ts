@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { Client } from 'pg';
+import { parseTarget } from '#cloud/service/store/postgres/target.ts';
 import { ApiClient } from '#protocol/api';
 import { Child } from '../../rig/child.ts';
 import { cpuSeconds, processMemory, processTree } from '../process-memory.ts';
@@ -22,8 +24,8 @@ export interface Usage {
   /** RssAnon, in bytes. */
   readonly private: number;
   readonly rss: number;
-  /** Sent to the disk since the start. */
-  readonly writtenBytes: number;
+  /** Sent to the disk since the start. Unknown where the database is a server's. */
+  readonly writtenBytes: number | undefined;
 }
 
 /** Connections, and what the service opens itself. */
@@ -83,14 +85,14 @@ export class Subject {
       cpuS: sum(cpuSeconds),
       private: 1024 * sum((pid) => processMemory(pid).private),
       rss: 1024 * sum((pid) => processMemory(pid).rss),
-      writtenBytes: sum(writtenBytes),
+      writtenBytes: this.#options.store === undefined ? sum(writtenBytes) : undefined,
     };
   }
 
-  /** Of a database in a folder; `undefined` of one elsewhere. */
-  databaseBytes(): number | undefined {
+  /** Of all files in the folder, or of the whole database that the server has. */
+  async databaseBytes(): Promise<number> {
     const { data, store } = this.#options;
-    if (store?.startsWith('postgres') === true) return undefined;
+    if (store !== undefined) return serverBytes(store);
     const files = readdirSync(data).map((name) => path.join(data, name));
     return files.reduce((total, file) => total + statSync(file).size, 0);
   }
@@ -98,6 +100,19 @@ export class Subject {
   get #pid(): number {
     if (this.#child === undefined) throw new Error('the cloud was not started');
     return this.#child.pid;
+  }
+}
+
+async function serverBytes(store: string): Promise<number> {
+  const { host, port, user, database, password, tls } = parseTarget(store, { env: process.env });
+  const client = new Client({ host, port, user, database, password, ssl: tls ?? false });
+  await client.connect();
+  try {
+    const text = 'SELECT pg_database_size(current_database()) AS bytes';
+    const { rows } = await client.query<{ readonly bytes: string }>(text);
+    return Number(rows[0]?.bytes);
+  } finally {
+    await client.end();
   }
 }
 
