@@ -154,6 +154,23 @@ async function campaign(writer: Writer, edge: PlayedEdge): Promise<void> {
   }
 }
 
+async function health(of: 'healthz' | 'readyz'): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/${of}`);
+  await response.body?.cancel();
+  return response.status;
+}
+
+test('a server that went fails a write, and its return alone ends the ailment', async () => {
+  await server.shutDown();
+  await assert.rejects(api.patch(target, { metadata: { annotations: { wanted: '0' } } }), ApiError);
+  assert.deepEqual([await health('healthz'), await health('readyz')], [503, 503]);
+  await server.restart();
+  // Sooner than the service writes by itself.
+  const ready = async () => ((await health('readyz')) === 200 ? undefined : 'it is not ready');
+  await until(ready, 6_000);
+  assert.equal(await health('healthz'), 200);
+});
+
 test(`of ${ROUNDS} times each that something is killed or cut nothing acknowledged is lost`, async (t) => {
   const writer = new Writer();
   const edge = new PlayedEdge(`ws://127.0.0.1:${port}/hub`, 'gateway-1');

@@ -24,12 +24,14 @@ export interface EngineOptions {
   readonly log: Log;
   /** Nothing can be written any more before the store is opened anew. */
   readonly lost: (failure: StoreFailed) => void;
+  /** What was away can be written again. */
+  readonly back?: (() => void) | undefined;
 }
 
 /** @throws StoreUnusable saying what to do. */
-export async function openEngine({ path, log, lost }: EngineOptions): Promise<Engine> {
+export async function openEngine({ path, log, lost, back }: EngineOptions): Promise<Engine> {
   if (typeof path === 'string') return openSqlite({ path, lost });
   // Loaded for those who use it: 5 MiB.
   const { openPostgres } = await import('./postgres/engine.ts');
-  return openPostgres({ target: path, tables: POSTGRES_TABLES, clock: network, log, lost });
+  return openPostgres({ target: path, tables: POSTGRES_TABLES, clock: network, log, lost, back });
 }

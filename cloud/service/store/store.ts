@@ -94,13 +94,14 @@ export class CloudStore {
   /** @throws StoreUnusable saying what to do. */
   static async open(options: StoreOptions): Promise<CloudStore> {
     const { promise: lost, resolve } = Promise.withResolvers<StoreFailed>();
-    const engine = await openEngine({ ...options, lost: resolve });
+    let mended: (() => void) | undefined;
+    const engine = await openEngine({ ...options, lost: resolve, back: () => mended?.() });
     try {
       const touched = new Touched();
-      return new CloudStore(
-        { engine, lost, touched, writing: await writingOn(engine, touched, options) },
-        options,
-      );
+      const writing = await writingOn(engine, touched, options);
+      const store = new CloudStore({ engine, lost, touched, writing }, options);
+      mended = () => store.#mended();
+      return store;
     } catch (error) {
       await engine.close();
       throw error;
@@ -168,7 +169,7 @@ export class CloudStore {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Why the last transaction failed; undefined when it did not. */
+  /** Why the last transaction failed; undefined when it did not, or what failed it is over. */
   failing(): string | undefined {
     return this.#failing;
   }
@@ -192,14 +193,18 @@ export class CloudStore {
       this.#writing.line.unsaved();
       this.#touched.take();
     } else this.#writing.names.committed();
-    if (failure?.code === this.#failing) return;
-    if (failure) {
+    if (!failure) this.#mended();
+    else if (failure.code !== this.#failing) {
       const { code, message } = failure;
       this.#log.error('store refuses writes', { code, reason: message });
-    } else {
-      this.#log.info('store writes again', { after: this.#failing });
+      this.#failing = code;
     }
-    this.#failing = failure?.code;
+  }
+
+  #mended(): void {
+    if (this.#failing === undefined) return;
+    this.#log.info('store writes again', { after: this.#failing });
+    this.#failing = undefined;
   }
 }
 

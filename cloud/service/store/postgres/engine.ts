@@ -28,6 +28,8 @@ export interface PostgresOptions {
   readonly limits?: Limits;
   /** Somebody else has taken the database. */
   readonly lost: (failure: StoreFailed) => void;
+  /** A lost connection was made anew, and may write. */
+  readonly back?: (() => void) | undefined;
 }
 
 interface PostgresCounts {
@@ -48,7 +50,7 @@ const MAX_WAITING = 10_000;
 
 /** @throws StoreUnusable saying what to do. */
 export async function openPostgres(options: PostgresOptions): Promise<PostgresEngine> {
-  const { target, tables, clock, log, limits = LIMITS, lost } = options;
+  const { target, tables, clock, log, limits = LIMITS, lost, back } = options;
   const session = { target, clock, limits, name: `limpet cloud ${randomBytes(4).toString('hex')}` };
   const owner = randomUUID();
   try {
@@ -63,6 +65,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresEn
       clock,
       random: Math.random,
       lost,
+      back,
     });
     const connect = (): Promise<Connection> => openReading(session);
     const readers = new Readers({ connect, max: MAX_READERS, maxWaiting: MAX_WAITING, log });

@@ -19,6 +19,8 @@ export interface WriterOptions {
   readonly random: () => number;
   /** Another service owns the tables now. */
   readonly lost: (failure: StoreFailed) => void;
+  /** The connection was made anew. */
+  readonly back?: (() => void) | undefined;
 }
 
 interface Open {
@@ -174,6 +176,7 @@ export class PostgresWriter extends Statements implements Writer {
           awayMs: Math.round(clock.monotonic() - since),
         });
         this.#watch(connection);
+        if (connection.usable) this.#options.back?.();
         return;
       } catch (error) {
         if (signal.aborted) return;
