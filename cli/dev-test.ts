@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { endOverdue } from './overdue-tests.ts';
+import { scratchFolder } from './scratch.ts';
 
 const ROOT = path.dirname(import.meta.dirname);
 const ROOMS = '{dmi,runtime,mappers,cloud,cli,boards,cross-build,hil-tests}';
@@ -17,12 +18,14 @@ const COMPILED = path.join(ROOT, 'node_modules', '.cache', 'limpet-tests');
 /** Resolves with the exit code of node:test. */
 export async function runTests(paths: readonly string[]): Promise<number> {
   rmSync(COMPILED, { recursive: true, force: true });
+  const scratch = scratchFolder();
   const child = spawn(process.execPath, testArguments(paths), {
     cwd: ROOT,
     stdio: 'inherit',
     env: {
       ...process.env,
       NODE_COMPILE_CACHE: COMPILED,
+      TMPDIR: scratch,
       PATH: `${path.dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
     },
   });
@@ -32,6 +35,7 @@ export async function runTests(paths: readonly string[]): Promise<number> {
   const stop = endOverdue(child.pid);
   const [code] = (await once(child, 'exit')) as [number | null];
   stop();
+  rmSync(scratch, { recursive: true, force: true });
   return code ?? 1;
 }
 

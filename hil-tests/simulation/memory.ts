@@ -1,11 +1,19 @@
 /** Remembers what the cloud's mirrors showed, and objects when they go back to what was already past. */
 import type { CloudStore, Reading } from '#cloud/service/store/store.ts';
-import type { Mirror } from '#cloud/service/store/mirrors.ts';
+import { type Mirror, mirrorOf } from '#cloud/service/store/mirrors.ts';
+import type { MirrorRow } from '#cloud/service/store/tables.ts';
 import type { Taken } from './ledger.ts';
 import { DEVICES, LOCAL, PROPERTIES } from './plant.ts';
 
 /** With the node that said it. */
 type Seen = Mirror & { readonly node: string };
+
+/** A device as the cloud's table has it. */
+interface Declared {
+  readonly id: string;
+  readonly uid: string;
+  readonly node: string | null;
+}
 
 export class Memory {
   readonly #fail: (what: string) => void;
@@ -40,19 +48,28 @@ export class Memory {
     return store.read((reading) => this.#look(reading));
   }
 
-  async #look({ objects, desired, mirrors }: Reading): Promise<void> {
+  /** Each table at once: this is done after every turn of every life. */
+  async #look({ sql }: Reading): Promise<void> {
+    const declared = await sql.all<Declared>(
+      "SELECT id, uid, node FROM objects WHERE kind = 'Device'",
+    );
+    const orders = await sql.all<{ key: string }>(
+      "SELECT device || '/' || property || ' ' || rev AS key FROM desired",
+    );
+    for (const { key } of orders) this.#orders.add(key);
+    const rows = await sql.all<MirrorRow & { key: string }>(
+      `SELECT o.id || '/' || p.name AS key, m.* FROM mirrors m JOIN objects o ON o.n = m.dev
+        JOIN names p ON p.n = m.prop WHERE o.kind = 'Device'`,
+    );
+    const mirrors = new Map(rows.map((row) => [row.key, mirrorOf(row)]));
     for (const device of [...DEVICES, LOCAL]) {
-      const held = await objects.get('Device', device);
-      const node = held?.doc.kind === 'Device' ? held.doc.spec.node : '';
-      const declared = held?.uid;
-      const same = this.#declared.get(device) === declared;
-      this.#declared.set(device, declared);
-      for (const { property, rev } of await desired.of(device)) {
-        this.#orders.add(`${device}/${property} ${rev}`);
-      }
+      const held = declared.find(({ id }) => id === device);
+      const same = this.#declared.get(device) === held?.uid;
+      this.#declared.set(device, held?.uid);
       for (const property of PROPERTIES) {
-        const mirror = await mirrors.get(device, property);
-        this.#saw(`${device}/${property}`, mirror && { ...mirror, node }, same);
+        const key = `${device}/${property}`;
+        const mirror = mirrors.get(key);
+        this.#saw(key, mirror && { ...mirror, node: held?.node ?? '' }, same);
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
  * Both real halves of the sync protocol, over lives full of cuts, power losses, restores, ghosts and wrong
- * clocks. `LIMPET_LIVES` sets how many lives, `LIMPET_SEED` the first of them.
+ * clocks. `LIMPET_LIVES` sets how many lives, `LIMPET_SEED` the first of them: by default others in each run.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -13,8 +13,11 @@ import { MUTANTS } from './mutants.ts';
 import { REAL, type Variant } from './variant.ts';
 import { LifeFailed } from './world.ts';
 
-const LIVES = Number(process.env['LIMPET_LIVES'] ?? 200);
-const FIRST = Number(process.env['LIMPET_SEED'] ?? 0);
+const LIVES = Number(process.env['LIMPET_LIVES'] ?? 100);
+/** Of a run in each second, as many further on as most runs live. */
+const FIRST = Number(
+  process.env['LIMPET_SEED'] ?? (Math.floor(Date.now() / 1000) % 10_000_000) * 100,
+);
 /** So many lives are one test: a life that fails is not the end of the others. */
 const TOGETHER = 50;
 /** Within so many lives each mutant must be caught. */
