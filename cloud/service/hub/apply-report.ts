@@ -15,7 +15,7 @@ import { mergeProperty } from './merge.ts';
 export interface Ignored {
   /** About devices of other nodes. */
   foreign: number;
-  /** About devices that nobody declared, beyond what is kept until somebody does. */
+  /** About devices or properties that nobody declared, beyond what is kept until somebody does. */
   unknown: number;
   /** Documents that are not well formed, revs from a future that cannot be, names beyond what is kept. */
   invalid: number;
@@ -78,10 +78,10 @@ class Draft implements Changes {
     for (const device of devices) this.#owners.set(device, undefined);
     for (const owned of await this.tx.objects.owned(devices)) this.#owners.set(owned.id, owned);
     const properties = rows.filter((row) => row.kind === 'property');
-    await this.#lookAt(properties);
+    await this.lookAt(properties);
   }
 
-  async #lookAt(rows: readonly PropertyRow[]): Promise<void> {
+  async lookAt(rows: readonly PropertyRow[]): Promise<void> {
     const { mirrors, desired, names } = this.tx;
     const spots = new Map<string, Spot>();
     const ordered = new Map<string, readonly [string, string]>();
@@ -152,7 +152,7 @@ class Draft implements Changes {
     const [owned] = await this.tx.objects.owned([device]);
     this.#owners.set(device, owned);
     const more = rows.filter((row) => row.kind === 'property');
-    await this.#lookAt(more.filter((row) => row.device === device));
+    await this.lookAt(more.filter((row) => row.device === device));
   }
 }
 
@@ -182,25 +182,25 @@ class PageReader {
     const { tx } = this.#draft;
     const outcome = await applyResource({ tx, node, changes: this.#draft }, row);
     if (outcome === 'foreign' || outcome === 'invalid') this.ignored[outcome]++;
-    if (outcome === 'changed' && row.type === 'Device') {
-      await this.#draft.refresh(row.id, this.#page.rows);
-    }
+    if (outcome !== 'changed') return;
+    if (row.type === 'Device') await this.#draft.refresh(row.id, this.#page.rows);
+    // Its devices' properties may have come back.
+    else await this.#draft.lookAt(this.#page.rows.filter((each) => each.kind === 'property'));
   }
 
-  /** An edge speaks for its own devices only; of an undeclared one the cloud listens for a while. */
+  /** An edge speaks for its own devices only; of what is not declared (a device, a property) the cloud listens for a while. */
   async #said(row: PropertyRow | DeviceRow): Promise<void> {
     const owned = this.#draft.owner(row.device);
     if (owned?.node === this.#page.node) {
-      if (row.kind === 'property') await this.#property(owned, row);
-      else this.#draft.putCondition(owned, conditionOf(row));
+      if (row.kind === 'device') return this.#draft.putCondition(owned, conditionOf(row));
+      const has = await this.#draft.tx.declared.of(owned.model);
+      if (has?.has(row.property) !== false) return this.#property(owned, row);
+    } else if (owned !== undefined) {
+      this.ignored.foreign++;
       return;
     }
-    if (owned !== undefined) this.ignored.foreign++;
-    else if (this.#strays <= 0) this.ignored.unknown++;
-    else {
-      this.#strays--;
-      await this.#stray(row);
-    }
+    if (this.#strays <= 0) this.ignored.unknown++;
+    else await this.#stray(row);
   }
 
   async #property(owned: Owned, row: PropertyRow): Promise<void> {
@@ -229,6 +229,7 @@ class PageReader {
     const { node } = this.#page;
     const { device } = row;
     if (row.kind === 'device') {
+      this.#strays--;
       return mirrors.putStray({ node, device, property: WHOLE }, conditionOf(row));
     }
     if (row.desired && row.desired.rev > MAX_REV) {
@@ -236,7 +237,9 @@ class PageReader {
       return;
     }
     const { property } = row;
-    const merged = this.#merge(row, await mirrors.stray(node, device, property));
+    const held = await mirrors.stray(node, device, property);
+    if (held === undefined) this.#strays--;
+    const merged = this.#merge(row, held);
     if (merged.changed) await mirrors.putStray({ node, device, property }, merged.mirror);
     if (merged.adopted) await this.#adopt(row, merged.adopted);
   }

@@ -1,11 +1,12 @@
 /**
  * The cloud's copies of twins: what the edges last said. Of a declared device what its present node says; whatever else a node
- * says is kept as a stray until the device is declared there, or the node has let go of it.
+ * says, also of properties that the device's model has not, is kept as a stray until the device (or the property) is declared
+ * there, or the node has let go of it.
  */
 import type { Json } from '@limpet/dmi';
 import type { DeviceState, Quality, Reason, Reported, Stages, Verdict } from '@limpet/dmi/manifest';
 import { mirrored } from '#protocol/query';
-import type { Past } from '../history/past.ts';
+import type { Past, Said } from '../history/past.ts';
 import type { Names } from './names.ts';
 import type { Owned } from './objects.ts';
 import { one, type Sql } from './sql.ts';
@@ -134,16 +135,28 @@ export class Mirrors {
         await this.putConditions([[n, JSON.parse(row) as Condition]]);
         continue;
       }
-      const prop = await this.#names.number(property);
-      if (prop === undefined) continue;
-      const mirror = JSON.parse(row) as Mirror;
-      const spot = { dev: n, prop };
-      await this.put([[spot, mirror]]);
-      const { reported } = mirror;
-      if (reported === undefined) continue;
-      await this.#past?.said([{ ...spot, property, model, reported, before: undefined, seq: 0 }]);
+      await this.back(model, [{ n, property, mirror: JSON.parse(row) as Mirror }]);
     }
     await this.dropStrays(id, node);
+  }
+
+  /** What was a stray counts, of devices of a model. */
+  async back(
+    model: string,
+    rows: readonly { readonly n: number; readonly property: string; readonly mirror: Mirror }[],
+  ): Promise<void> {
+    const mirrors: [Spot, Mirror][] = [];
+    const said: Said[] = [];
+    for (const { n: dev, property, mirror } of rows) {
+      const prop = await this.#names.number(property);
+      if (prop === undefined) continue;
+      mirrors.push([{ dev, prop }, mirror]);
+      const { reported } = mirror;
+      if (reported === undefined) continue;
+      said.push({ dev, prop, property, model, reported, before: undefined, seq: 0 });
+    }
+    await this.put(mirrors);
+    await this.#past?.said(said);
   }
 
   /** Undefined where the node has said nothing of it. */
@@ -159,12 +172,12 @@ export class Mirrors {
     await this.#sql.put(STRAYS, [{ node, device, property, row: JSON.stringify(row) }]);
   }
 
-  /** Rows of this node about devices that the cloud does not know, counted up to `limit`. */
+  /** Rows of this node about devices, or properties of its own, that the cloud does not know, counted up to `limit`. */
   async strays(node: string, limit: number): Promise<number> {
     const row = await one(
       this.#sql.all<{ count: number }>(
         `SELECT count(*) count FROM (SELECT 1 FROM strays WHERE node = $1 AND NOT EXISTS
-          (SELECT 1 FROM objects WHERE kind = 'Device' AND id = strays.device) LIMIT $2) s`,
+          (SELECT 1 FROM objects WHERE kind = 'Device' AND id = strays.device AND node <> $1) LIMIT $2) s`,
         node,
         limit,
       ),

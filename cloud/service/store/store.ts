@@ -3,10 +3,12 @@ import type { Clock, Log } from '@limpet/dmi';
 import { beginHistory, endHistory } from '../history/begin.ts';
 import { Past, type PastOptions } from '../history/past.ts';
 import type { Retention } from '../history/slices.ts';
+import { Declared } from './declared.ts';
 import { Deletions } from './deletions.ts';
 import { DesiredValues } from './desired.ts';
 import type { StoreFailed } from './errors.ts';
 import { openEngine } from './engine.ts';
+import { Fit } from './fit.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Line } from './line.ts';
 import { Mirrors } from './mirrors.ts';
@@ -39,6 +41,7 @@ export interface Writing {
   readonly line: Line;
   readonly names: Names;
   readonly objects: Objects;
+  readonly declared: Declared;
   readonly deletions: Deletions;
   readonly desired: DesiredValues;
   readonly mirrors: Mirrors;
@@ -113,7 +116,7 @@ export class CloudStore {
     { path, clock, log, soon = (task) => setImmediate(task) }: StoreOptions,
   ) {
     const { engine, lost, touched, writing } = parts;
-    const { line, names, deletions, tombstones, past } = writing;
+    const { line, names, declared, deletions, tombstones, past } = writing;
     this.#engine = engine;
     this.lost = lost;
     this.#log = log;
@@ -130,7 +133,7 @@ export class CloudStore {
       beforeCommit: () => line.save(),
       afterCommit: () => this.#tell(),
       rolledBack: () => {
-        for (const part of [names, deletions, tombstones, past]) part?.unsure();
+        for (const part of [names, declared, deletions, tombstones, past]) part?.unsure();
         line.unsaved();
       },
       outcome: (failure) => this.#outcome(failure),
@@ -216,21 +219,25 @@ async function writingOn(
   const now = (): number => clock.now();
   const names = await Names.open(writer);
   const past = await pastOn(writer, { names, now, retention: history });
+  const objects = new Objects(writer, past);
+  const mirrors = new Mirrors(writer, names, past);
   const parts = {
     now,
     names,
     line: await Line.open(writer, now),
     past,
-    objects: new Objects(writer, past),
+    objects,
+    declared: new Declared(objects),
     deletions: new Deletions(writer),
     desired: new DesiredValues(writer, past),
-    mirrors: new Mirrors(writer, names, past),
+    mirrors,
     nodes: new Nodes(writer, past),
     tombstones: new Tombstones(writer),
     rollouts: new Rollouts(writer),
     view: new View(writer),
   };
-  return { ...parts, wanted: new Wanted({ ...parts, touched }) };
+  const fit = new Fit(writer, names, mirrors);
+  return { ...parts, wanted: new Wanted({ ...parts, fit, touched }) };
 }
 
 /** Begins history where there was none, and ends it where none is wanted. */

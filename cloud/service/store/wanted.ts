@@ -6,8 +6,10 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '@limpet/dmi';
-import type { Device, FieldOwner, Kind } from '@limpet/dmi/manifest';
+import type { Device, DeviceModel, FieldOwner, Kind } from '@limpet/dmi/manifest';
+import { type Declared, namesOf } from './declared.ts';
 import type { DesiredValues } from './desired.ts';
+import type { Fit } from './fit.ts';
 import type { Line } from './line.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { Deletions } from './deletions.ts';
@@ -19,6 +21,8 @@ export interface WantedParts {
   readonly now: () => number;
   readonly line: Line;
   readonly objects: Objects;
+  readonly declared: Declared;
+  readonly fit: Fit;
   readonly deletions: Deletions;
   readonly desired: DesiredValues;
   readonly mirrors: Mirrors;
@@ -74,7 +78,7 @@ export class Wanted {
       if (!old) await desired.dropForeign(id, doc.spec.node, kept);
       await this.#placed(object, doc, old);
     }
-    if (doc.kind === 'DeviceModel') await this.#modelChanged(id, doc);
+    if (doc.kind === 'DeviceModel') await this.#modelChanged(id, doc, old);
     return object;
   }
 
@@ -89,7 +93,8 @@ export class Wanted {
 
   /** Deletes a resource; its node lets go of it. */
   async remove(object: StoredObject, rev?: number): Promise<number> {
-    const { line, objects, deletions, desired, mirrors, tombstones, touched } = this.#parts;
+    const { line, objects, declared, deletions, desired, mirrors, tombstones, touched } =
+      this.#parts;
     const { kind, id, uid, doc } = object;
     const version = line.next();
     const gone = rev ?? version;
@@ -103,6 +108,7 @@ export class Wanted {
       await mirrors.drop(object.n);
       await this.bury(doc.spec.node, 'Device', id, gone);
     } else if (doc.kind === 'DeviceModel') {
+      declared.forget(id);
       const kindless = { node: ANY_NODE, id, rev: gone, pos: line.next() };
       await tombstones.put({ ...kindless, kind: 'DeviceModel' });
       touched.everyNode();
@@ -159,27 +165,38 @@ export class Wanted {
   }
 
   async #placed({ id, n, rev }: StoredObject, doc: Device, old: StoredObject | undefined) {
-    const { desired, tombstones, touched, mirrors } = this.#parts;
+    const { desired, tombstones, touched, mirrors, declared, fit } = this.#parts;
     const { node } = doc.spec;
     await tombstones.drop('Device', id, node);
-    const before = old?.doc.kind === 'Device' ? old.doc.spec.node : undefined;
+    const was = old?.doc.kind === 'Device' ? old.doc.spec : undefined;
+    const before = was?.node;
+    const model = modelIn(doc);
     if (before !== node) {
       await desired.move(id, node);
       if (before !== undefined) await mirrors.leave({ n, id, node: before });
-      const model = `${doc.metadata.namespace ?? 'default'}/${doc.spec.model}`;
       await mirrors.enter({ n, id, node, model });
     }
+    const has = await declared.of(model);
+    if (has && (before !== node || was?.model !== doc.spec.model)) await fit.device(n, has);
     // The rev of the move itself, so that the former node's copy loses and coming back wins.
     if (before !== undefined && before !== node) await this.bury(before, 'Device', id, rev);
     touched.node(node);
   }
 
-  async #modelChanged(id: string, doc: StoredDoc): Promise<void> {
-    const { objects, tombstones, touched } = this.#parts;
+  async #modelChanged(id: string, doc: DeviceModel, old: StoredObject | undefined): Promise<void> {
+    const { objects, tombstones, touched, declared, fit } = this.#parts;
+    declared.forget(id);
     await tombstones.drop('DeviceModel', id, ANY_NODE);
     const { namespace = 'default', name } = doc.metadata;
     for (const node of await objects.nodesOfModel(namespace, name)) touched.node(node);
+    const before = old?.doc.kind === 'DeviceModel' ? namesOf(old.doc) : undefined;
+    await this.observedDevices(await fit.model([namespace, name], before, namesOf(doc)));
   }
+}
+
+/** `namespace/name` of the device's model. */
+function modelIn({ metadata: { namespace = 'default' }, spec }: Device): string {
+  return `${namespace}/${spec.model}`;
 }
 
 function nextGeneration(old: StoredObject | undefined, doc: StoredDoc): number {
