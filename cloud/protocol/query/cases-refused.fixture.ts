@@ -84,6 +84,6 @@ export const REFUSED: readonly (readonly [string, Refused])[] = [
   ],
   [
     'UPDATE devices SET desired.setpoint = 5',
-    { code: 'QUERY_UNSUPPORTED', suggestion: 'WHERE true' },
+    { code: 'QUERY_SYNTAX', at: 'devices', suggestion: 'WHERE true' },
   ],
 ];

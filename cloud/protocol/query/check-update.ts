@@ -12,8 +12,9 @@ import type { CheckedUpdate } from './typed.ts';
 export function checkUpdate(tree: UpdateTree, context: CheckContext): CheckedUpdate {
   const scope = { source: 'devices', catalog: context.catalog } as const;
   if (tree.where === undefined) {
-    const message = 'say which devices: WHERE …, or WHERE true for all of them';
-    throw new QueryError('QUERY_UNSUPPORTED', message, {
+    const message =
+      'WHERE is missing: say which devices by WHERE …, or mean all of them by WHERE true';
+    throw new QueryError('QUERY_SYNTAX', message, {
       span: tree.source,
       suggestion: 'WHERE true',
     });
