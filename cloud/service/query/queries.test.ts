@@ -147,6 +147,34 @@ class SlowWorker implements Worker {
   close(): void {}
 }
 
+test('who goes away while waiting makes room at once for the next', async () => {
+  const worker = new SlowWorker();
+  const queries = new Queries({
+    clock: { ...clock, after: () => () => undefined },
+    log: silent,
+    worker: () => worker,
+    version: () => 0,
+    onChange: () => () => undefined,
+    durable: () => Promise.resolve(),
+    settings: { running: 1, waiting: 1 },
+  });
+  const query = 'SELECT device FROM devices';
+  const [runs, waits, next] = [1, 2, 3].map(() => new AbortController());
+  const first = queries.answer({ query }, runs?.signal ?? never);
+  const second = queries.answer({ query }, waits?.signal ?? never);
+  waits?.abort();
+  await assert.rejects(second, { reason: 'Timeout' });
+  const third = queries.answer({ query }, next?.signal ?? never);
+  await new Promise(setImmediate);
+  assert.equal(worker.asked, 1);
+  runs?.abort();
+  await assert.rejects(first, { reason: 'Timeout' });
+  await new Promise(setImmediate);
+  assert.equal(worker.asked, 2, 'the third got the place of the second');
+  next?.abort();
+  await assert.rejects(third, { reason: 'Timeout' });
+});
+
 test('so many run, so many wait, and one more is turned away; one that runs too long is stopped', async () => {
   const due: (() => void)[] = [];
   const worker = new SlowWorker();

@@ -50,7 +50,7 @@ export class Queries {
   async answer(asked: QueryAsked, gone: AbortSignal): Promise<QueryAnswer> {
     const { clock } = this.#options;
     if (asked.after !== undefined) await this.#reached(asked.after, gone);
-    const worker = await this.#worker();
+    const worker = await this.#worker(gone);
     const stop = new AbortController();
     const left = (): void => stop.abort(new Stopped('the client has gone'));
     gone.addEventListener('abort', left, { once: true });
@@ -119,15 +119,28 @@ export class Queries {
   }
 
   /** A free worker, or the next one that gets free. @throws ApiError TooManyRequests */
-  #worker(): Promise<Worker> {
+  #worker(gone: AbortSignal): Promise<Worker> {
     const { running, waiting } = this.#settings;
     if (this.#workers.length === 0) this.#begin();
     const idle = this.#idle.pop();
     if (idle) return Promise.resolve(idle);
+    if (gone.aborted) return Promise.reject(leftEarly());
     if (this.#waiting.length >= waiting) {
       throw tooManyRequests(`${running} queries run and ${waiting} wait; try again`, 1);
     }
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve, reject) => {
+      const turn = (worker: Worker): void => {
+        gone.removeEventListener('abort', left);
+        resolve(worker);
+      };
+      // At once: its place is for somebody who still waits.
+      const left = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(turn), 1);
+        reject(leftEarly());
+      };
+      this.#waiting.push(turn);
+      gone.addEventListener('abort', left, { once: true });
+    });
   }
 
   /** All at once: one that starts takes a processor for half a second, and the first query waits for one anyway. */
@@ -168,6 +181,11 @@ export class Queries {
       gone.addEventListener('abort', left, { once: true });
     });
   }
+}
+
+/** Nobody reads it: it was not begun, so it is no slow query. */
+function leftEarly(): ApiError {
+  return new ApiError('Timeout', 'the query was not begun: the client has gone');
 }
 
 function refusal(fault: QueryFault): ApiError {
