@@ -7,6 +7,7 @@ export type { Fleet } from './fleet.ts';
 export { QUERY_LIMITS } from './limits.ts';
 export { parse } from './parse.ts';
 export type { Checked, CheckedSelect, CheckedUpdate, Column, Source } from './typed.ts';
+export { readableJson } from './sql/dialect.ts';
 export { type SqlCatalog } from './sql/catalog.ts';
 export { compileSelect, type CompiledQuery, type CompileOptions } from './sql/compile.ts';
 export { type Candidate, candidatesFor } from './sql/starts.ts';

@@ -3,6 +3,7 @@
  * `mirrors`, `conditions`, `desired`, `nodes` and `progress`, it makes that statement one about then. Values are as the
  * edges recorded them; in a gap a good one is stale. Why a value was bad is not kept.
  */
+import { readableJson } from '#protocol/query';
 import type { Dialect, Sql } from '../store/sql.ts';
 import { ALL } from './slices.ts';
 import type { SliceRow } from './tables.ts';
@@ -66,7 +67,7 @@ function labelsOf(dialect: Dialect, then: string): string {
   return dialect === 'sqlite'
     ? `SELECT v.n, l.key, l.value FROM objects_past v, json_each(v.doc, '$.metadata.labels') l WHERE ${then}`
     : `SELECT v.n, l.key COLLATE "C" AS key, l.value COLLATE "C" AS value FROM objects_past v,
-         json_each_text(v.doc::json -> 'metadata' -> 'labels') l(key, value) WHERE ${then}`;
+         json_each_text(${readableJson('v.doc')} -> 'metadata' -> 'labels') l(key, value) WHERE ${then}`;
 }
 
 const NOTHING = { at: 'NULL', kind: 'NULL', num: 'NULL', text: 'NULL' };

@@ -2,6 +2,7 @@
 import type { Json } from '@limpet/dmi';
 import type { Quality } from '@limpet/dmi/manifest';
 import { canonical } from '#protocol/query';
+import { plainText } from '../store/plain-text.ts';
 import type { SampleRow } from './tables.ts';
 
 const QUALITIES: readonly Quality[] = ['good', 'stale', 'bad'];
@@ -19,7 +20,7 @@ export function packed(value: Json, quality: Quality): Packed {
   if (typeof value === 'string') {
     // Integers beyond 2^53 are strings of digits, and are compared by their number too.
     const num = DIGITS.test(value) ? Number(value) : null;
-    return { kind: kind + TYPE.text, num, text: value };
+    return { kind: kind + TYPE.text, num, text: plainText(value) };
   }
   return { kind: kind + TYPE.json, num: null, text: value === null ? null : canonical(value) };
 }

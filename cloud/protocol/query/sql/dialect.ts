@@ -107,3 +107,9 @@ function odd(find: 'instr' | 'strpos', column: string): string {
   const plain = `replace(${column}, '\\\\', '')`;
   return `(${find}(${plain}, '\\u0000') > 0 OR ${find}(${plain}, '\\ud') > 0)`;
 }
+
+/** A column's JSON with the same parts, for PostgreSQL to look for what holds nothing of that kind: numbers, labels. */
+export function readableJson(column: string): string {
+  const plain = `replace(${column}, '\\\\', '')`;
+  return `replace(replace(${plain}, '\\u0000', ''), '\\ud', '')::json`;
+}

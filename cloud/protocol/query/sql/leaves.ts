@@ -1,7 +1,7 @@
 /** Columns, properties, labels and facts in SQL. */
 import { COLUMNS } from '../columns.ts';
 import type { Leaf, PropertyRef, Source } from '../typed.ts';
-import { jsonAt, type Params, type Parts } from './dialect.ts';
+import { jsonAt, type Params, type Parts, readableJson } from './dialect.ts';
 import type { Tables } from './tables.ts';
 
 export interface LeafContext {
@@ -165,5 +165,5 @@ function properties({ params }: LeafContext): string {
 function propertyCount({ params, tables }: LeafContext): string {
   const doc = tables.doc();
   if (params.dialect === 'sqlite') return `json_array_length(${doc}, '$.spec.properties')`;
-  return `json_array_length(${doc}::json #> '{spec,properties}')`;
+  return `json_array_length(${readableJson(doc)} #> '{spec,properties}')`;
 }
