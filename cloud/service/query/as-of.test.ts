@@ -11,6 +11,7 @@ import { join as joined, leave } from '../hub/presence.ts';
 import { CloudStore } from '../store/store.ts';
 import { BOILER, BOILER_1, clockAt, FACTS, placeOf, silent } from '../testing.ts';
 import { QueryEngine } from './engine.ts';
+import { saidOf } from './query-process.ts';
 
 const BEGAN = Date.UTC(2026, 10, 22, 12);
 const NODE = 'gateway-1';
@@ -133,4 +134,24 @@ test('a time before all that is kept is refused, with its place and the first ti
   assert.equal(reason, 'QUERY_VALUE');
   assert.equal(query.slice(offset, offset + length), "'2026-11-22T11:00:00Z'");
   assert.match(message, /2026-11-22T12:00:00\.000Z/);
+});
+
+test('numbers that add up to more than a number are refused as QUERY_RANGE', async (t) => {
+  const { store, clock, ask } = await opened(t);
+  await store.commit.run(async (tx) => {
+    await joined(tx, { type: 'hello', protocol: 1, node: NODE, epoch: 'e1', rev: 0, facts: FACTS });
+    await tx.wanted.put('default/boiler', BOILER);
+    const second = { ...boiler('north'), metadata: { name: 'boiler-2', namespace: 'default' } };
+    await tx.wanted.put(ID, boiler('north'));
+    await tx.wanted.put('default/boiler-2', second);
+    const other = { ...temperature(2, 1.7e308, clock.now()), device: 'default/boiler-2' };
+    const rows = [temperature(1, 1.7e308, clock.now()), other as StateRow];
+    await applyReports(tx, [{ node: NODE, rows, to: 2, strays: 10 }]);
+  });
+  const query = 'SELECT sum(temperature) FROM devices';
+  const error: unknown = await ask(query).catch((caught: unknown) => caught);
+  // PostgreSQL refuses it itself, see saidOf.
+  const said = saidOf(error, { query });
+  assert.equal(said.kind === 'refused' && said.fault.reason, 'QUERY_RANGE');
+  assert.deepEqual(await ask('SELECT max(temperature) FROM devices'), [[1.7e308]]);
 });
