@@ -39,6 +39,11 @@ export function ratesOf(before: NodeLoad | undefined, now: NodeLoad): Rates | un
   };
 }
 
+/** A node that was reached only just now, or begun anew between two looks: a third one tells what it does. */
+export function awaitsRates(nodes: readonly Shown[]): boolean {
+  return nodes.some(({ load, rates }) => load !== undefined && rates === undefined);
+}
+
 function round(number: number): number {
   return Math.round(number * 100) / 100;
 }

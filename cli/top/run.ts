@@ -11,7 +11,7 @@ import { Live, terminalScreen } from '../render/live.ts';
 import { layOut } from '../render/table.ts';
 import { stopSignal } from '../stop.ts';
 import type { TopOptions } from '../verbs/top.ts';
-import { ratesOf, type Shown } from './rates.ts';
+import { awaitsRates, ratesOf, type Shown } from './rates.ts';
 import { mapperTable, nodeTable, portTable } from './show.ts';
 
 /** So many nodes are asked at a look: those of a larger fleet that are away first, then by name. */
@@ -32,12 +32,14 @@ export async function runTop(node: string | undefined, options: TopOptions): Pro
     const show = showFor(output, options.once === true);
     let before = await look(api, node, new Map());
     if (options.once !== true) show(before);
+    let patience = options.once === true ? 1 : 0;
     for (;;) {
       await sleep(everyMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return 0;
       const seen = await again(() => look(api, node, loadsOf(before)), options.once === true);
       if (seen === undefined) continue;
       before = seen;
+      if (patience-- > 0 && awaitsRates(seen.nodes)) continue;
       show(before);
       if (options.once === true) return 0;
     }

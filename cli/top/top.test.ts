@@ -2,7 +2,7 @@ import type { NodeLoad } from '@limpet/dmi/manifest';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layOut } from '../render/table.ts';
-import { ratesOf } from './rates.ts';
+import { awaitsRates, ratesOf } from './rates.ts';
 import { mapperTable, nodeTable, portTable } from './show.ts';
 
 const NOW = Date.parse('2026-11-22T10:00:00.000Z');
@@ -37,6 +37,14 @@ test('rates are differences over the time of the edge; a new run has none yet', 
   });
   assert.equal(ratesOf(undefined, later), undefined);
   assert.equal(ratesOf(later, { ...LOAD, runMs: 300, readings: 5 }), undefined);
+});
+
+test('a node with a load and no rates yet is worth a third look, one that is away is not', () => {
+  const rates = { readings: 1, errors: 0, missedCycles: 0, busy: {} };
+  const away = { node: 'g2', state: 'offline' } as const;
+  const fresh = { node: 'g1', state: 'online', load: LOAD } as const;
+  assert.equal(awaitsRates([fresh, away]), true);
+  assert.equal(awaitsRates([{ ...fresh, rates }, away]), false);
 });
 
 test('one line a node says what is wrong; one that is away says since when', () => {
