@@ -15,8 +15,8 @@ const TESTS = [
   'cloud/service/store/store.test.ts',
   'hil-tests/simulation/sync.test.ts',
 ];
-/** Lives of the simulations of edges and of standing queries, unless asked otherwise: each waits for a server here. */
-const LIVES = { LIMPET_LIVES: '12', SEEDS: '3' };
+/** Lives of the simulations of edges, rollouts and standing queries, unless asked otherwise: each waits for a server here. */
+const LIVES = { LIMPET_LIVES: '6', LIMPET_ROLLOUT_LIVES: '6', SEEDS: '3' };
 /** A test that waits for the server leaves a core to another. */
 const AT_ONCE = Math.max(2, availableParallelism());
 
