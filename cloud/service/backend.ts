@@ -37,6 +37,7 @@ import { RolloutDesk } from './rollout/rollouts.ts';
 import { StoreFailed } from './store/errors.ts';
 import type { Order } from './store/desired.ts';
 import type { StoredDoc, StoredObject } from './store/objects.ts';
+import { SharedReads } from './shared-reads.ts';
 import type { CloudStore, Writing } from './store/store.ts';
 import { type Ask, explainThere, loadThere, noNodes } from './why.ts';
 
@@ -61,12 +62,14 @@ export class CloudBackend implements Backend {
   readonly #relay: Relay;
   readonly #ask: Ask;
   readonly #rollouts: RolloutDesk;
+  readonly #changes: SharedReads<Changes>;
 
   constructor(store: CloudStore, relay: Relay = noRelay, nodes: Pick<Hub, 'ask'> = noNodes) {
     this.#store = store;
     this.#relay = relay;
     this.#ask = (...asked) => nodes.ask(...asked);
     this.#rollouts = new RolloutDesk(store, queryLanguage);
+    this.#changes = new SharedReads((listener) => store.onChange(listener));
   }
 
   async samples(target: Target, property: string, query: SamplesQuery): Promise<SampleList> {
@@ -125,11 +128,14 @@ export class CloudBackend implements Backend {
   }
 
   async changes(reach: Reach, since: number, limit: number): Promise<Changes> {
-    return this.#store.read(async ({ view }) => {
-      const sights = await view.changes(reach, since, limit + 1);
-      const more = sights.length > limit;
-      return { sights: sights.slice(0, limit), more, ...(await view.line()) };
-    });
+    const { kind, namespace, name } = reach;
+    return this.#changes.read(JSON.stringify([kind, namespace, name, since, limit]), () =>
+      this.#store.read(async ({ view }) => {
+        const sights = await view.changes(reach, since, limit + 1);
+        const more = sights.length > limit;
+        return { sights: sights.slice(0, limit), more, ...(await view.line()) };
+      }),
+    );
   }
 
   onChange(listener: () => void): () => void {

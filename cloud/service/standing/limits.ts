@@ -35,7 +35,7 @@ export const STANDING_LIMITS: StandingLimits = {
   undo: 4_096,
   bookmarkMs: 15_000,
   lookMs: 20,
-  wholeMs: 250,
+  wholeMs: 100,
   tickMs: 1_000,
   page: 256,
 };

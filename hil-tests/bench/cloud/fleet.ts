@@ -84,9 +84,9 @@ export class Fleet {
   async close(): Promise<void> {
     await Promise.all(
       this.#children.map(async (child) => {
-        if (child.exitCode !== null) return;
+        if (child.exitCode !== null || child.signalCode !== null) return;
         const gone = once(child, 'exit');
-        child.disconnect();
+        if (child.connected) child.disconnect();
         await gone;
       }),
     );

@@ -37,6 +37,8 @@ export interface StepResult {
     readonly writtenBytes: number | undefined;
     readonly weight: Weight;
   };
+  /** By question, while nothing changes. */
+  readonly atRest: Readonly<Record<string, Latency | undefined>>;
   readonly load: {
     readonly askedPerS: number;
     readonly offeredPerS: number;

@@ -38,6 +38,7 @@ export async function runStep(subject: Subject, options: StepOptions): Promise<S
     say(`${nodes * devices * PROPERTIES.length} properties are told for the first time`);
     const warmed = await run.warm();
     const fill = await run.fill();
+    const atRest = await run.atRest();
     say(`${options.updatesPerS} updates/s`);
     const load = await run.load();
     const aggregates = await run.aggregates();
@@ -52,6 +53,7 @@ export async function runStep(subject: Subject, options: StepOptions): Promise<S
       connect,
       warmed,
       fill,
+      atRest,
       load,
       aggregates,
       fleetWatch,
@@ -131,6 +133,12 @@ class Step {
       writtenBytes: writtenSince(before, this.#subject.usage()),
       weight,
     };
+  }
+
+  async atRest(): Promise<StepResult['atRest']> {
+    const { seconds, nodes, devices } = this.#options;
+    const questions = pointQuestions({ nodes, devices }, this.#queries);
+    return latencies(await this.#prober.run(questions, seconds * 1000));
   }
 
   async load(): Promise<StepResult['load']> {

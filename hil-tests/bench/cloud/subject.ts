@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { parseTarget } from '#cloud/service/store/postgres/target.ts';
 import { ApiClient } from '#protocol/api';
 import { Child } from '../../rig/child.ts';
+import { FILES } from './limits.ts';
 import { cpuSeconds, processMemory, processTree } from '../process-memory.ts';
 
 export interface SubjectOptions {
@@ -28,8 +29,6 @@ export interface Usage {
   readonly writtenBytes: number | undefined;
 }
 
-/** Connections, and what the service opens itself. */
-const FILES = 65_536;
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 const START_MS = 120_000;
 
