@@ -21,23 +21,24 @@ export { nearest, suggestion } from './nearest.ts';
 export { checkDocument, type Located, parseManifests } from './parse.ts';
 export { formatQuantity, parseQuantity, quantity } from './quantity.ts';
 export { exact, must, oneOf, text } from './schema.ts';
-export type {
-  BudgetRow,
-  Desired,
-  DeviceState,
-  DeviceStatus,
-  MapperFacts,
-  MapperState,
-  NodeBudget,
-  NodeFacts,
-  NodeStatus,
-  PropertyTwin,
-  Quality,
-  Reason,
-  Reported,
-  ShedStep,
-  Stages,
-  Verdict,
+export {
+  type BudgetRow,
+  type Desired,
+  type DeviceState,
+  type DeviceStatus,
+  MAPPER_STATES,
+  type MapperFacts,
+  type MapperState,
+  type NodeBudget,
+  type NodeFacts,
+  type NodeStatus,
+  type PropertyTwin,
+  type Quality,
+  type Reason,
+  type Reported,
+  type ShedStep,
+  type Stages,
+  type Verdict,
 } from './status.ts';
 export {
   API_VERSION,

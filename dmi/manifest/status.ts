@@ -89,16 +89,18 @@ export interface MapperFacts {
  * `idle`: not needed yet. `crash-loop`: exits again and again, tried once a minute. `shed`: stopped to save the
  * node's memory. `broken`: cannot be used until it is mended.
  */
-export type MapperState =
-  | 'idle'
-  | 'starting'
-  | 'ready'
-  | 'restarting'
-  | 'crash-loop'
-  | 'unresponsive'
-  | 'shed'
-  | 'broken'
-  | 'stopped';
+export const MAPPER_STATES = [
+  'idle',
+  'starting',
+  'ready',
+  'restarting',
+  'crash-loop',
+  'unresponsive',
+  'shed',
+  'broken',
+  'stopped',
+] as const;
+export type MapperState = (typeof MAPPER_STATES)[number];
 
 /**
  * One thing that is held to a budget, in bytes. Of memory, `now` and `peak` are private (RssAnon), sampled each

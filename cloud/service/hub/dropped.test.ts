@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DeviceModel } from '@limpet/dmi/manifest';
 import type { Document } from '#protocol/api';
-import { QueryEngine } from '../query/engine.ts';
+import { askerOf } from '../query/ask.fixture.ts';
 import { BOILER, BOILER_1 } from '../testing.ts';
 import { applyReports } from './apply-report.ts';
 import {
@@ -30,17 +30,7 @@ function boilerWith(...names: readonly string[]): Document {
 const remodel = (...names: readonly string[]) =>
   api(writes.replace(modelTarget, boilerWith(...names)));
 
-async function ask(query: string): Promise<unknown> {
-  const engine = new QueryEngine({
-    read: (work) => store.read(({ sql }) => work(sql)),
-    now: () => clock.now(),
-    monotonic: () => 0,
-    costCeiling: 1e6,
-    slowMs: Infinity,
-  });
-  const { answer } = await engine.answer({ query });
-  return answer.kind === 'QueryResult' ? answer.rows : answer;
-}
+const ask = (query: string): Promise<unknown> => askerOf(store, () => clock.now())(query);
 
 const rows = () => ask('SELECT property, value FROM properties');
 const setpoint = () => ask('SELECT setpoint, quality(setpoint) FROM devices');

@@ -1,4 +1,5 @@
 /** What an edge tells of itself, checked at the door; older edges tell less, and what a newer one tells beside is dropped. */
+import { MAPPER_STATES } from '@limpet/dmi/manifest';
 import * as v from 'valibot';
 
 /** Longer explanations are cut rather than refused: a row must never block its edge for good. */
@@ -14,17 +15,7 @@ export const Reason = v.object({ code: Short, message: Text });
 
 const Amount = v.pipe(v.number(), v.finite(), v.minValue(0));
 
-export const MapperState = v.picklist([
-  'idle',
-  'starting',
-  'ready',
-  'restarting',
-  'crash-loop',
-  'unresponsive',
-  'shed',
-  'broken',
-  'stopped',
-]);
+export const MapperState = v.picklist(MAPPER_STATES);
 
 const Mapper = v.object({
   protocol: Short,

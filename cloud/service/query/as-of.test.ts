@@ -10,7 +10,7 @@ import { applyReports } from '../hub/apply-report.ts';
 import { join as joined, leave } from '../hub/presence.ts';
 import { CloudStore } from '../store/store.ts';
 import { BOILER, BOILER_1, clockAt, FACTS, placeOf, silent } from '../testing.ts';
-import { QueryEngine } from './engine.ts';
+import { askerOf } from './ask.fixture.ts';
 import { saidOf } from './query-process.ts';
 
 const BEGAN = Date.UTC(2026, 10, 22, 12);
@@ -28,17 +28,7 @@ async function opened(t: TestContext) {
     await store.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  const engine = new QueryEngine({
-    read: (work) => store.read(({ sql }) => work(sql)),
-    now: () => clock.now(),
-    monotonic: () => 0,
-    costCeiling: 1e6,
-    slowMs: Infinity,
-  });
-  const ask = async (query: string) => {
-    const { answer } = await engine.answer({ query });
-    return answer.kind === 'QueryResult' ? answer.rows : [];
-  };
+  const ask = askerOf(store, () => clock.now());
   return { store, clock, ask };
 }
 

@@ -10,7 +10,7 @@ import { applyReports } from '../hub/apply-report.ts';
 import { join as joined } from '../hub/presence.ts';
 import { CloudStore } from '../store/store.ts';
 import { BOILER, BOILER_1, clockAt, FACTS, placeOf, silent, writesTo } from '../testing.ts';
-import { QueryEngine } from './engine.ts';
+import { askerOf } from './ask.fixture.ts';
 
 const BEGAN = Date.UTC(2026, 10, 22, 12);
 const ODD = 'a\0b';
@@ -44,17 +44,7 @@ test('U+0000 of a device or a user is kept, and spoils neither a transaction nor
   });
   const backend = new CloudBackend(store);
   const writes = writesTo(backend);
-  const engine = new QueryEngine({
-    read: (work) => store.read(({ sql }) => work(sql)),
-    now: () => clock.now(),
-    monotonic: () => 0,
-    costCeiling: 1e6,
-    slowMs: Infinity,
-  });
-  const ask = async (query: string) => {
-    const { answer } = await engine.answer({ query });
-    return answer.kind === 'QueryResult' ? answer.rows : [];
-  };
+  const ask = askerOf(store, () => clock.now());
   await store.commit.run((tx) =>
     joined(tx, {
       type: 'hello',

@@ -147,10 +147,10 @@ class SlowWorker implements Worker {
   close(): void {}
 }
 
-test('who goes away while waiting makes room at once for the next', async () => {
-  const worker = new SlowWorker();
-  const queries = new Queries({
-    clock: { ...clock, after: () => () => undefined },
+/** One runs, and one more may wait. */
+function oneAtATime(worker: Worker, after: Clock['after']): Queries {
+  return new Queries({
+    clock: { ...clock, after },
     log: silent,
     worker: () => worker,
     version: () => 0,
@@ -158,6 +158,11 @@ test('who goes away while waiting makes room at once for the next', async () => 
     durable: () => Promise.resolve(),
     settings: { running: 1, waiting: 1 },
   });
+}
+
+test('who goes away while waiting makes room at once for the next', async () => {
+  const worker = new SlowWorker();
+  const queries = oneAtATime(worker, () => () => undefined);
   const query = 'SELECT device FROM devices';
   const [runs, waits, next] = [1, 2, 3].map(() => new AbortController());
   const first = queries.answer({ query }, runs?.signal ?? never);
@@ -178,15 +183,7 @@ test('who goes away while waiting makes room at once for the next', async () => 
 test('so many run, so many wait, and one more is turned away; one that runs too long is stopped', async () => {
   const due: (() => void)[] = [];
   const worker = new SlowWorker();
-  const queries = new Queries({
-    clock: { ...clock, after: (_, task) => (due.push(task), () => undefined) },
-    log: silent,
-    worker: () => worker,
-    version: () => 0,
-    onChange: () => () => undefined,
-    durable: () => Promise.resolve(),
-    settings: { running: 1, waiting: 1 },
-  });
+  const queries = oneAtATime(worker, (_, task) => (due.push(task), () => undefined));
   const query = 'SELECT device FROM devices';
   const [first, second] = [queries.answer({ query }, never), queries.answer({ query }, never)];
   await assert.rejects(queries.answer({ query }, never), { reason: 'TooManyRequests' });

@@ -3,6 +3,7 @@
  * between two transactions, so that the log begins anew instead of growing.
  */
 import { Worker } from 'node:worker_threads';
+import type { Log } from '@limpet/dmi';
 import type { Database } from 'better-sqlite3';
 
 /** Pages of the log, 4 KiB each. */
@@ -13,13 +14,15 @@ const MORE_PAGES = 4_000;
 export class Checkpoints {
   readonly #db: Database;
   readonly #path: string;
+  readonly #log: Log;
   #worker: Worker | undefined;
   #state: 'none' | 'copying' | 'copied' = 'none';
   #from = LOG_PAGES;
 
-  constructor(db: Database, path: string) {
+  constructor(db: Database, path: string, log: Log) {
     this.#db = db;
     this.#path = path;
+    this.#log = log;
   }
 
   /** Before a transaction. */
@@ -49,7 +52,7 @@ export class Checkpoints {
     return log;
   }
 
-  /** What goes wrong there shows when the log has become so long that the connection copies it itself. */
+  /** Where that goes wrong the log grows, until it is so long that whoever writes copies it. */
   #copy(): Promise<void> {
     const worker = (this.#worker ??= this.#start());
     return new Promise((resolve) => {
@@ -67,7 +70,11 @@ export class Checkpoints {
     const ended = (): void => {
       if (this.#worker === worker) this.#worker = undefined;
     };
-    worker.on('error', ended).on('exit', ended).unref();
+    worker.on('error', (error) => {
+      this.#log.warn('the log of the database was not copied', { reason: String(error) });
+      ended();
+    });
+    worker.on('exit', ended).unref();
     return worker;
   }
 }

@@ -30,7 +30,7 @@ export interface EngineOptions {
 
 /** @throws StoreUnusable saying what to do. */
 export async function openEngine({ path, log, lost, back }: EngineOptions): Promise<Engine> {
-  if (typeof path === 'string') return openSqlite({ path, lost });
+  if (typeof path === 'string') return openSqlite({ path, log, lost });
   // Loaded for those who use it: 5 MiB.
   const { openPostgres } = await import('./postgres/engine.ts');
   return openPostgres({ target: path, tables: POSTGRES_TABLES, clock: network, log, lost, back });

@@ -5,6 +5,7 @@
  */
 import { closeSync, fdatasync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
+import type { Log } from '@limpet/dmi';
 import type { Database } from 'better-sqlite3';
 import { Checkpoints } from './checkpoints.ts';
 import { isFault, StoreFailed } from './errors.ts';
@@ -18,6 +19,7 @@ export interface WriterOptions {
   readonly path: string;
   /** Nothing can be written any more before the file is opened anew. */
   readonly lost: (failure: StoreFailed) => void;
+  readonly log: Log;
   /** Resolves when the disk has what was written to the file. Default: that of Linux. */
   readonly sync?: (file: number) => Promise<void>;
 }
@@ -41,13 +43,13 @@ export class SqliteWriter implements Writer {
   #gone: StoreFailed | undefined;
 
   /** `db` must not wait for the disk itself when it commits (synchronous=NORMAL), nor copy the log. */
-  constructor(db: Database, { path, lost, sync = promisify(fdatasync) }: WriterOptions) {
+  constructor(db: Database, { path, lost, log, sync = promisify(fdatasync) }: WriterOptions) {
     this.#connection = new SqliteConnection(db);
     this.#path = path;
     this.#lost = lost;
     this.#sync = sync;
-    this.#checkpoints = new Checkpoints(db, path);
-    this.#thread = new WriteThread(path);
+    this.#checkpoints = new Checkpoints(db, path, log);
+    this.#thread = new WriteThread(path, log);
   }
 
   async begin(openly = false): Promise<void> {
@@ -112,8 +114,14 @@ export class SqliteWriter implements Writer {
       return;
     }
     if (notes) await this.#open(notes);
-    await this.#connection.run('COMMIT');
-    await this.#kept();
+    const committed = this.#connection.run('COMMIT');
+    // In the turn in which readers begin to see it, so that none is answered before the disk has it.
+    this.#syncing = committed.then(
+      () => this.#kept(),
+      () => undefined,
+    );
+    await committed;
+    await this.#syncing;
   }
 
   async rollback(): Promise<void> {
@@ -149,12 +157,13 @@ export class SqliteWriter implements Writer {
 
   async #kept(): Promise<void> {
     this.#log ??= openSync(`${this.#path}-wal`, 'r');
-    this.#syncing = this.#sync(this.#log).catch((error: unknown) => {
+    try {
+      await this.#sync(this.#log);
+    } catch (error) {
       this.#gone = lost(error);
       this.#lost(this.#gone);
       throw this.#gone;
-    });
-    await this.#syncing;
+    }
   }
 }
 

@@ -100,7 +100,7 @@ test('whoever is told that work is done finds it on the disk', async () => {
 });
 
 test('a full disk fails everything of that transaction, says so once, and ends when there is room', async () => {
-  const engine = await openSqlite({ path: file, lost: assert.fail });
+  const engine = await openSqlite({ path: file, log: silent, lost: assert.fail });
   const { writer } = engine;
   const count = async () => one(writer.all<{ n: number }>('SELECT count(*) n FROM names'));
   await writer.all('PRAGMA max_page_count = 50');
@@ -133,6 +133,7 @@ test('a disk that does not keep what was written ends the service, and what was 
   const opened = openFiles(file);
   const writer = new SqliteWriter(opened.db, {
     path: file,
+    log: silent,
     lost: ({ code }) => failures.push(code),
     sync: () => Promise.reject(new Error('EIO: i/o error, fdatasync')),
   });
@@ -150,7 +151,7 @@ test('a disk that does not keep what was written ends the service, and what was 
 });
 
 test('the log is copied beside the writing, and begins anew', async () => {
-  const engine = await openSqlite({ path: file, lost: assert.fail });
+  const engine = await openSqlite({ path: file, log: silent, lost: assert.fail });
   const { writer } = engine;
   const doc = 'x'.repeat(16_000);
   const log = async (): Promise<number> => {
@@ -191,7 +192,7 @@ async function written(writer: SqliteWriter, work: () => Promise<void>): Promise
 
 test('what a transaction wrote it reads, wherever it was written', async () => {
   const opened = openFiles(file);
-  const writer = new SqliteWriter(opened.db, { path: file, lost: assert.fail });
+  const writer = new SqliteWriter(opened.db, { path: file, log: silent, lost: assert.fail });
   const count = async () => one(writer.all<{ n: number }>('SELECT count(*) n FROM names'));
   for (const many of [3, 300]) {
     await written(writer, async () => {
@@ -215,7 +216,7 @@ test('what a transaction wrote it reads, wherever it was written', async () => {
 });
 
 test('work that fails takes only its own rows with it', async () => {
-  const engine = await openSqlite({ path: file, lost: assert.fail });
+  const engine = await openSqlite({ path: file, log: silent, lost: assert.fail });
   const { writer } = engine;
   await writer.begin();
   await writer.savepoint();
@@ -234,7 +235,7 @@ test('work that fails takes only its own rows with it', async () => {
 
 test('rows that cannot be written spoil the work that wants them, not the others of its transaction', async () => {
   for (const many of [3, 300]) {
-    const engine = await openSqlite({ path: `${file}-${many}`, lost: assert.fail });
+    const engine = await openSqlite({ path: `${file}-${many}`, log: silent, lost: assert.fail });
     const outcomes: unknown[] = [];
     let undone = 0;
     const commit = new GroupCommit({

@@ -1,5 +1,6 @@
 /** Carries out whole transactions on a SQLite file in a thread, which starts with the first. */
 import { Worker } from 'node:worker_threads';
+import type { Log } from '@limpet/dmi';
 import { StoreFailed } from './errors.ts';
 import { Spoiled } from './sql.ts';
 import type { Note } from './sqlite-connection.ts';
@@ -18,10 +19,12 @@ export type WriteAnswer =
 
 export class WriteThread {
   readonly #path: string;
+  readonly #log: Log;
   #worker: Worker | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, log: Log) {
     this.#path = path;
+    this.#log = log;
   }
 
   /** One at a time. Resolves when it is on the disk. @throws Spoiled, or the fault of the disk; nothing was kept then */
@@ -49,8 +52,10 @@ export class WriteThread {
   #start(): Worker {
     const file = new URL('./write-worker.ts', import.meta.url);
     const worker = new Worker(file, { workerData: this.#path });
-    // What it died of, in the log of the process; the next transaction starts another.
-    worker.on('error', (error) => process.emitWarning(error));
+    // The next transaction starts another.
+    worker.on('error', (error) => {
+      this.#log.error('the thread that writes has ended', { reason: String(error) });
+    });
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = undefined;
     });

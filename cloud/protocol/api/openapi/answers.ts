@@ -2,6 +2,7 @@
  * What our own paths are asked with and what they answer, by the name in the OpenAPI document. Where a type of the same
  * shape stands in the code, the compiler holds the two equal: see contract.test.ts.
  */
+import { MAPPER_STATES } from '@limpet/dmi/manifest';
 import * as v from 'valibot';
 import { JSON_VALUE, OF_US, QUALITY, REPORTED, STAGES, STATUS, TIME, told } from './parts.ts';
 
@@ -57,17 +58,7 @@ const ORDER = v.object({
 
 const MAPPER = v.object({
   protocol: v.string(),
-  state: v.picklist([
-    'idle',
-    'starting',
-    'ready',
-    'restarting',
-    'crash-loop',
-    'unresponsive',
-    'shed',
-    'broken',
-    'stopped',
-  ]),
+  state: v.picklist(MAPPER_STATES),
   restarts: COUNT,
   memory: v.exactOptional(COUNT),
   budget: v.exactOptional(COUNT),
