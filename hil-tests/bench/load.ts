@@ -6,7 +6,7 @@ import { pause, until } from '../rig/until.ts';
 import { changeAll } from './change-all.ts';
 import type { Figure } from './figure.ts';
 import { sensors } from './models.ts';
-import { cpuSeconds, processMemory } from './process-memory.ts';
+import { cpuSeconds, processMemory, proportionalMemory } from './process-memory.ts';
 
 const PER_DEVICE = 100;
 const WARM_UP_S = 5;
@@ -89,7 +89,7 @@ async function runWith(properties: number): Promise<Run> {
     const cpu = (cpuSeconds(pid) - cpuBefore) / seconds;
     const rate = properties === 0 ? 1 : polls / (properties * seconds);
     stop();
-    return { properties, rate, cpu, ...processMemory(pid) };
+    return { properties, rate, cpu, ...processMemory(pid), pss: proportionalMemory(pid) };
   } finally {
     await rig.close();
   }

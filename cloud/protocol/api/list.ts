@@ -1,10 +1,12 @@
 /** Answers a list page by page, so that a whole fleet never stands in memory. */
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Answer } from './answer.ts';
 import type { Backend, Key, Listed } from './backend.ts';
 import { type ListRoute, writeToken } from './route.ts';
 import type { Shape } from './shape.ts';
 
-const PAGE_ITEMS = 500;
+/** Others are answered between two pages. */
+const PAGE_ITEMS = 50;
 
 /**
  * Writes `metadata` last: only then is it known whether there is more. Its version is that of the first
@@ -30,6 +32,7 @@ export async function answerList(
     if (page.next === undefined || left <= 0) break;
     if (!(await answer.write(text))) return;
     text = '';
+    await immediate();
     page = await fetchPage(backend, route, { left, after: page.next });
   }
   const token = page.next === undefined ? {} : { continue: writeToken(version, page.next) };

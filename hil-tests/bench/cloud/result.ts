@@ -16,6 +16,14 @@ export interface Weight {
   readonly cpu: number;
 }
 
+/** What everything measured meanwhile was up against. */
+export interface Machine {
+  /** Of an HTTP server that does nothing. */
+  readonly empty: Latency | undefined;
+  /** CPU time that the host gave to others; 1 is one core. */
+  readonly stolen: number;
+}
+
 export interface StepResult {
   readonly nodes: number;
   readonly properties: number;
@@ -37,8 +45,12 @@ export interface StepResult {
     readonly writtenBytes: number | undefined;
     readonly weight: Weight;
   };
-  /** By question, while nothing changes. */
-  readonly atRest: Readonly<Record<string, Latency | undefined>>;
+  /** While nothing changes. */
+  readonly atRest: {
+    readonly machine: Machine;
+    /** By question. */
+    readonly answers: Readonly<Record<string, Latency | undefined>>;
+  };
   readonly load: {
     readonly askedPerS: number;
     readonly offeredPerS: number;
@@ -48,6 +60,7 @@ export interface StepResult {
     readonly acknowledgement: Latency | undefined;
     readonly writtenPerS: number | undefined;
     readonly weight: Weight;
+    readonly machine: Machine;
     /** By question. */
     readonly answers: Readonly<Record<string, Latency | undefined>>;
     readonly failed: Readonly<Record<string, number>>;

@@ -1,5 +1,6 @@
 /** One size of fleet against one fresh cloud, from the first connection to a restart. */
 import { pause } from '../../rig/until.ts';
+import { Control } from './control.ts';
 import { Fleet } from './fleet.ts';
 import { watchFleet } from './fleet-watch.ts';
 import { FreshnessProbe } from './freshness.ts';
@@ -29,7 +30,8 @@ export async function runStep(subject: Subject, options: StepOptions): Promise<S
   const devices = Math.max(1, Math.round(options.properties / nodes / PROPERTIES.length));
   await subject.start();
   const fleet = await Fleet.start(generators);
-  const run = new Step(subject, fleet, { ...options, devices });
+  const control = await Control.start();
+  const run = new Step({ subject, fleet, control }, { ...options, devices });
   try {
     for (const model of models()) await subject.api.create(model);
     const empty = await run.weigh(Math.min(seconds, 5));
@@ -65,21 +67,33 @@ export async function runStep(subject: Subject, options: StepOptions): Promise<S
     });
   } finally {
     run.close();
+    control.close();
     await fleet.close();
     await subject.stop();
   }
 }
 
+interface Parts {
+  readonly subject: Subject;
+  readonly fleet: Fleet;
+  readonly control: Control;
+}
+
 class Step {
   readonly #subject: Subject;
   readonly #fleet: Fleet;
+  readonly #control: Control;
   readonly #options: StepOptions & { readonly devices: number };
   readonly #prober: Prober;
   #queries = false;
 
-  constructor(subject: Subject, fleet: Fleet, options: StepOptions & { readonly devices: number }) {
+  constructor(
+    { subject, fleet, control }: Parts,
+    options: StepOptions & { readonly devices: number },
+  ) {
     this.#subject = subject;
     this.#fleet = fleet;
+    this.#control = control;
     this.#options = options;
     this.#prober = new Prober(subject.url);
   }
@@ -138,7 +152,11 @@ class Step {
   async atRest(): Promise<StepResult['atRest']> {
     const { seconds, nodes, devices } = this.#options;
     const questions = pointQuestions({ nodes, devices }, this.#queries);
-    return latencies(await this.#prober.run(questions, seconds * 1000));
+    const [answers, machine] = await Promise.all([
+      this.#prober.run(questions, seconds * 1000),
+      this.#control.run(seconds * 1000),
+    ]);
+    return { machine, answers: latencies(answers) };
   }
 
   async load(): Promise<StepResult['load']> {
@@ -151,8 +169,9 @@ class Step {
     const before = await this.#fleet.counts();
     const used = this.#subject.usage();
     const start = performance.now();
-    const [answers, fresh, seen] = await Promise.all([
+    const [answers, machine, fresh, seen] = await Promise.all([
       this.#prober.run(questions, 2 * seconds * 1000),
+      this.#control.run(2 * seconds * 1000),
       probe.run(2 * seconds * 1000, this.#queries),
       this.weigh(2 * seconds),
     ]);
@@ -174,6 +193,7 @@ class Step {
       acknowledgement: latencyOf(after.latency),
       writtenPerS: written && Math.round(written / took),
       weight: seen,
+      machine,
       answers: latencies(answers),
       failed,
       freshness: {

@@ -78,12 +78,13 @@ export class Subject {
 
   usage(): Usage {
     const tree = processTree(this.#pid);
+    const memory = tree.map(processMemory);
     const sum = (of: (pid: number) => number): number =>
       tree.reduce((total, pid) => total + of(pid), 0);
     return {
       cpuS: sum(cpuSeconds),
-      private: 1024 * sum((pid) => processMemory(pid).private),
-      rss: 1024 * sum((pid) => processMemory(pid).rss),
+      private: 1024 * memory.reduce((total, each) => total + each.private, 0),
+      rss: 1024 * memory.reduce((total, each) => total + each.rss, 0),
       writtenBytes: this.#options.store === undefined ? sum(writtenBytes) : undefined,
     };
   }

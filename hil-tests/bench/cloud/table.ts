@@ -37,19 +37,35 @@ const ROWS: readonly Row[] = [
   { what: 'change to told by a watch, ms', cell: ({ load }) => ms(load.freshness.watch) },
   {
     what: 'GET one device, nothing changes, ms',
-    cell: ({ atRest }) => ms(atRest['get']),
+    cell: ({ atRest }) => ms(atRest.answers['get']),
     goal: 'p99 < 20',
   },
   {
     what: 'query of one device, nothing changes, ms',
-    cell: ({ atRest }) => ms(atRest['query']),
+    cell: ({ atRest }) => ms(atRest.answers['query']),
     goal: 'p99 < 20',
+  },
+  {
+    what: 'GET of an empty server beside it, ms',
+    cell: ({ atRest }) => ms(atRest.machine.empty),
+  },
+  {
+    what: 'CPU that the host took away, % of a core',
+    cell: ({ atRest }) => percent(atRest.machine.stolen),
   },
   { what: 'GET one device, ms', cell: ({ load }) => ms(load.answers['get']), goal: 'p99 < 20' },
   {
     what: 'query of one device, ms',
     cell: ({ load }) => ms(load.answers['query']),
     goal: 'p99 < 20',
+  },
+  {
+    what: 'GET of an empty server beside it, ms',
+    cell: ({ load }) => ms(load.machine.empty),
+  },
+  {
+    what: 'CPU that the host took away, % of a core',
+    cell: ({ load }) => percent(load.machine.stolen),
   },
   { what: 'query: 20 highest of a model, ms', cell: ({ load }) => ms(load.answers['top']) },
   { what: 'list page of 100 devices, ms', cell: ({ load }) => ms(load.answers['list']) },

@@ -6,6 +6,7 @@ import {
   type ProcessMemory,
   processMemory,
   processTree,
+  proportionalMemory,
 } from '../process-memory.ts';
 import { quantile } from '../quantile.ts';
 import type { Clients } from './clients.ts';
@@ -42,7 +43,7 @@ export interface Metrics {
 
 /** All processes of a configuration at one moment; the first one first. */
 interface Sample {
-  readonly processes: readonly ProcessMemory[];
+  readonly processes: readonly (ProcessMemory & { readonly pss: number })[];
   readonly cgroup: number | undefined;
 }
 
@@ -148,14 +149,17 @@ async function sampled(
 }
 
 function sample(subject: Subject): Sample {
-  const processes = pids(subject).map((pid) => processMemory(pid));
+  const processes = pids(subject).map((pid) => {
+    const memory = processMemory(pid);
+    return {
+      private: memory.private * KIB,
+      pss: proportionalMemory(pid) * KIB,
+      rss: memory.rss * KIB,
+      peak: memory.peak * KIB,
+    };
+  });
   return {
-    processes: processes.map((one) => ({
-      private: one.private * KIB,
-      pss: one.pss * KIB,
-      rss: one.rss * KIB,
-      peak: one.peak * KIB,
-    })),
+    processes,
     cgroup: subject.cgroup?.read().usage,
   };
 }
@@ -184,7 +188,7 @@ function memory(
   Metrics,
   'private' | 'pss' | 'rss' | 'privateCore' | 'privateOthers' | 'privateMost' | 'rssPeak'
 > {
-  const total = (one: Sample, figure: keyof ProcessMemory) =>
+  const total = (one: Sample, figure: keyof Sample['processes'][number]) =>
     sum(one.processes.map((found) => found[figure]));
   return {
     private: median(samples.map((one) => total(one, 'private'))),
