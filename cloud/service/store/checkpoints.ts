@@ -8,6 +8,8 @@ import type { Database } from 'better-sqlite3';
 
 /** Pages of the log, 4 KiB each. */
 const LOG_PAGES = 16_000;
+/** Asking how long the log is takes as long as looking up a hundred rows. */
+const ASKED_MS = 50;
 /** Whoever reads for long keeps the log from beginning anew: it is not tried again before it has grown by this. */
 const MORE_PAGES = 4_000;
 
@@ -18,6 +20,7 @@ export class Checkpoints {
   #worker: Worker | undefined;
   #state: 'none' | 'copying' | 'copied' = 'none';
   #from = LOG_PAGES;
+  #askedAt = -Infinity;
 
   constructor(db: Database, path: string, log: Log) {
     this.#db = db;
@@ -27,7 +30,8 @@ export class Checkpoints {
 
   /** Before a transaction. */
   async before(): Promise<void> {
-    if (this.#state === 'copying') return;
+    if (this.#state === 'copying' || performance.now() - this.#askedAt < ASKED_MS) return;
+    this.#askedAt = performance.now();
     const pages = this.#pages();
     if (pages < this.#from) {
       if (pages < LOG_PAGES) this.#from = LOG_PAGES;

@@ -14,30 +14,29 @@ export function devicePath(name: string): string {
   return `${API}/namespaces/default/devices/${name}`;
 }
 
-/** Quick ones, often. */
+/** One thing, often. */
 export function pointQuestions(size: Size, queries: boolean): readonly Question[] {
   const plain: readonly Question[] = [
     { name: 'get', everyMs: 20, ask: () => ({ path: devicePath(anyDevice(size)) }) },
     { name: 'health', everyMs: 50, ask: () => ({ path: '/healthz' }) },
-    {
-      name: 'list',
-      everyMs: 500,
-      ask: () => ({ path: `${API}/devices?limit=${PAGE_ITEMS}` }),
-    },
   ];
   if (!queries) return plain;
   const point = (): Asked =>
     query(
       `SELECT device, temperature FROM devices WHERE device = 'default/${anyDevice(size)}' LIMIT 1`,
     );
+  return [...plain, { name: 'query', everyMs: 50, ask: point }];
+}
+
+/** Many things at once, now and then. */
+export function pageQuestions(queries: boolean): readonly Question[] {
+  const list = { path: `${API}/devices?limit=${PAGE_ITEMS}` };
+  const page = { name: 'list', everyMs: 500, ask: () => list };
+  if (!queries) return [page];
   const top = query(
     "SELECT device, temperature FROM devices WHERE model = 'meter-3' AND temperature > 80 ORDER BY temperature DESC LIMIT 20",
   );
-  return [
-    ...plain,
-    { name: 'query', everyMs: 50, ask: point },
-    { name: 'top', everyMs: 500, ask: () => top },
-  ];
+  return [page, { name: 'top', everyMs: 500, ask: () => top }];
 }
 
 /** Those that read everything, one after the other. */

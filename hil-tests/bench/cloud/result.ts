@@ -24,6 +24,14 @@ export interface Machine {
   readonly stolen: number;
 }
 
+export interface Answered {
+  readonly machine: Machine;
+  /** By question. */
+  readonly answers: Readonly<Record<string, Latency | undefined>>;
+  /** By question and code. */
+  readonly failed: Readonly<Record<string, number>>;
+}
+
 export interface StepResult {
   readonly nodes: number;
   readonly properties: number;
@@ -46,12 +54,8 @@ export interface StepResult {
     readonly weight: Weight;
   };
   /** While nothing changes. */
-  readonly atRest: {
-    readonly machine: Machine;
-    /** By question. */
-    readonly answers: Readonly<Record<string, Latency | undefined>>;
-  };
-  readonly load: {
+  readonly atRest: Answered;
+  readonly load: Answered & {
     readonly askedPerS: number;
     readonly offeredPerS: number;
     readonly acknowledgedPerS: number;
@@ -60,10 +64,6 @@ export interface StepResult {
     readonly acknowledgement: Latency | undefined;
     readonly writtenPerS: number | undefined;
     readonly weight: Weight;
-    readonly machine: Machine;
-    /** By question. */
-    readonly answers: Readonly<Record<string, Latency | undefined>>;
-    readonly failed: Readonly<Record<string, number>>;
     readonly freshness: {
       readonly get: Latency | undefined;
       readonly query: Latency | undefined;
@@ -71,6 +71,8 @@ export interface StepResult {
       readonly unseen: number;
     };
   };
+  /** While the load goes on, single devices and pages of many. */
+  readonly mixed: Answered;
   /** While the load goes on. */
   readonly aggregates: Readonly<Record<string, Latency | undefined>>;
   readonly fleetWatch: { readonly eventsPerS: number; readonly lag: Latency | undefined };

@@ -5,9 +5,9 @@ import { Fleet } from './fleet.ts';
 import { watchFleet } from './fleet-watch.ts';
 import { FreshnessProbe } from './freshness.ts';
 import { models, PROPERTIES } from './plant.ts';
-import { Prober } from './probes.ts';
-import { aggregateQuestions, knowsQueries, pointQuestions } from './questions.ts';
-import { latencyOf, round, type StepResult, type Weight } from './result.ts';
+import { Prober, type Question } from './probes.ts';
+import { aggregateQuestions, knowsQueries, pageQuestions, pointQuestions } from './questions.ts';
+import { type Answered, latencyOf, round, type StepResult, type Weight } from './result.ts';
 import type { Subject, Usage } from './subject.ts';
 
 export interface StepOptions {
@@ -43,6 +43,7 @@ export async function runStep(subject: Subject, options: StepOptions): Promise<S
     const atRest = await run.atRest();
     say(`${options.updatesPerS} updates/s`);
     const load = await run.load();
+    const mixed = await run.mixed();
     const aggregates = await run.aggregates();
     const fleetWatch = await run.fleetWatch();
     say('the cloud is killed and starts again');
@@ -57,6 +58,7 @@ export async function runStep(subject: Subject, options: StepOptions): Promise<S
       fill,
       atRest,
       load,
+      mixed,
       aggregates,
       fleetWatch,
       restart,
@@ -149,29 +151,21 @@ class Step {
     };
   }
 
-  async atRest(): Promise<StepResult['atRest']> {
-    const { seconds, nodes, devices } = this.#options;
-    const questions = pointQuestions({ nodes, devices }, this.#queries);
-    const [answers, machine] = await Promise.all([
-      this.#prober.run(questions, seconds * 1000),
-      this.#control.run(seconds * 1000),
-    ]);
-    return { machine, answers: latencies(answers) };
+  atRest(): Promise<Answered> {
+    return this.#asked(this.#points, this.#options.seconds);
   }
 
   async load(): Promise<StepResult['load']> {
-    const { updatesPerS, seconds, nodes, devices } = this.#options;
+    const { updatesPerS, seconds } = this.#options;
     const probe = new FreshnessProbe(this.#subject.hub, this.#subject.api, this.#prober);
     await probe.start();
     this.#fleet.change(updatesPerS);
     await pause(seconds * 500);
-    const questions = pointQuestions({ nodes, devices }, this.#queries);
     const before = await this.#fleet.counts();
     const used = this.#subject.usage();
     const start = performance.now();
-    const [answers, machine, fresh, seen] = await Promise.all([
-      this.#prober.run(questions, 2 * seconds * 1000),
-      this.#control.run(2 * seconds * 1000),
+    const [answered, fresh, seen] = await Promise.all([
+      this.#asked(this.#points, 2 * seconds),
       probe.run(2 * seconds * 1000, this.#queries),
       this.weigh(2 * seconds),
     ]);
@@ -181,10 +175,6 @@ class Step {
     await probe.stop();
     const perS = (of: 'offered' | 'acknowledged' | 'superseded'): number =>
       Math.round((after[of] - before[of]) / took);
-    const failed: Record<string, number> = {};
-    for (const [name, { failed: each }] of answers) {
-      for (const [code, times] of Object.entries(each)) failed[`${name}: ${code}`] = times;
-    }
     return {
       askedPerS: updatesPerS,
       offeredPerS: perS('offered'),
@@ -193,9 +183,7 @@ class Step {
       acknowledgement: latencyOf(after.latency),
       writtenPerS: written && Math.round(written / took),
       weight: seen,
-      machine,
-      answers: latencies(answers),
-      failed,
+      ...answered,
       freshness: {
         get: latencyOf(fresh.get),
         query: latencyOf(fresh.query),
@@ -203,6 +191,11 @@ class Step {
         unseen: fresh.unseen,
       },
     };
+  }
+
+  mixed(): Promise<Answered> {
+    const questions = [...this.#points, ...pageQuestions(this.#queries)];
+    return this.#asked(questions, this.#options.seconds);
   }
 
   async aggregates(): Promise<StepResult['aggregates']> {
@@ -238,6 +231,21 @@ class Step {
         Object.entries(faults).map(([code, times]) => [code, times - (before[code] ?? 0)]),
       ),
     };
+  }
+
+  get #points(): readonly Question[] {
+    return pointQuestions(this.#options, this.#queries);
+  }
+
+  async #asked(questions: readonly Question[], seconds: number): Promise<Answered> {
+    const [found, machine] = await Promise.all([
+      this.#prober.run(questions, seconds * 1000),
+      this.#control.run(seconds * 1000),
+    ]);
+    const failed = [...found].flatMap(([name, answers]) =>
+      Object.entries(answers.failed).map(([code, times]) => [`${name}: ${code}`, times] as const),
+    );
+    return { machine, answers: latencies(found), failed: Object.fromEntries(failed) };
   }
 
   /** Resolves with how long it took. */

@@ -67,12 +67,15 @@ const ROWS: readonly Row[] = [
     what: 'CPU that the host took away, % of a core',
     cell: ({ load }) => percent(load.machine.stolen),
   },
-  { what: 'query: 20 highest of a model, ms', cell: ({ load }) => ms(load.answers['top']) },
-  { what: 'list page of 100 devices, ms', cell: ({ load }) => ms(load.answers['list']) },
   {
     what: '/healthz (waits for the event loop), ms',
     cell: ({ load }) => ms(load.answers['health']),
   },
+  { what: 'and pages of many beside them: GET, ms', cell: ({ mixed }) => ms(mixed.answers['get']) },
+  { what: '  query of one device, ms', cell: ({ mixed }) => ms(mixed.answers['query']) },
+  { what: '  query: 20 highest of a model, ms', cell: ({ mixed }) => ms(mixed.answers['top']) },
+  { what: '  list page of 100 devices, ms', cell: ({ mixed }) => ms(mixed.answers['list']) },
+  { what: '  GET of an empty server, ms', cell: ({ mixed }) => ms(mixed.machine.empty) },
   ...['one property', 'all properties'].map((of) => ({
     what: `aggregate of ${of}, ms`,
     cell: ({ aggregates }: StepResult) => ms(aggregates[`aggregate of ${of}`]),
@@ -126,10 +129,12 @@ export function markdown({ steps }: Result): string {
   return [head, rule, ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
 }
 
-function faultsOf({ nodes, connect, load, restart }: StepResult): readonly string[] {
+function faultsOf({ nodes, connect, atRest, load, mixed, restart }: StepResult): readonly string[] {
   const all = {
     connecting: connect.faults,
-    'questions that were not answered': load.failed,
+    'not answered while nothing changed': atRest.failed,
+    'not answered under load': load.failed,
+    'not answered with pages beside': mixed.failed,
     'after the restart': restart.faults,
   };
   const unseen = load.freshness.unseen;
