@@ -96,8 +96,7 @@ export class GroupCommit<Tx> {
 
   /** Commits what waits, then refuses everything. */
   async close(): Promise<void> {
-    await this.#running;
-    while (this.#waiting.length > 0) await this.#turn();
+    while (this.#running || this.#waiting.length > 0) await this.#go();
     this.#closed = true;
   }
 
@@ -115,11 +114,17 @@ export class GroupCommit<Tx> {
     this.#scheduled = true;
     this.#options.soon(() => {
       this.#scheduled = false;
-      this.#running ??= this.#turn().finally(() => {
-        this.#running = undefined;
-        if (this.#waiting.length > 0) this.#schedule();
-      });
+      void this.#go();
     });
+  }
+
+  /** The transaction under way, or the next. */
+  #go(): Promise<void> {
+    this.#running ??= this.#turn().finally(() => {
+      this.#running = undefined;
+      if (this.#waiting.length > 0) this.#schedule();
+    });
+    return this.#running;
   }
 
   async #turn(): Promise<void> {

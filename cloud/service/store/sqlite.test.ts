@@ -10,7 +10,7 @@ import Sqlite from 'better-sqlite3';
 import { BOILER, BOILER_1, clockAt, silent } from '../testing.ts';
 import { StoreUnusable } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
-import { one, type Sql, type Table } from './sql.ts';
+import { type Engine, one, type Sql, type Table } from './sql.ts';
 import { openFiles } from './open.ts';
 import { openSqlite } from './sqlite.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
@@ -79,6 +79,24 @@ test('a damaged database is left where it is, and the message says how to restor
   assert.match(error.message, /newest\s+copy/);
 });
 
+/** Works share transactions as they do in a store. */
+function grouped(
+  engine: Engine,
+  outcome: (code: string | undefined) => void,
+  rolledBack: () => void = () => undefined,
+): GroupCommit<Sql> {
+  return new GroupCommit<Sql>({
+    engine,
+    tx: engine.writer,
+    clock,
+    soon: (task) => void setImmediate(task),
+    beforeCommit: async () => undefined,
+    rolledBack,
+    afterCommit: () => undefined,
+    outcome: (failure) => outcome(failure?.code),
+  });
+}
+
 test('whoever is told that work is done finds it on the disk', async () => {
   const store = await open();
   const other = new Sqlite(file, { readonly: true });
@@ -105,16 +123,7 @@ test('a full disk fails everything of that transaction, says so once, and ends w
   const count = async () => one(writer.all<{ n: number }>('SELECT count(*) n FROM names'));
   await writer.all('PRAGMA max_page_count = 50');
   const outcomes: (string | undefined)[] = [];
-  const commit = new GroupCommit({
-    engine,
-    tx: writer,
-    clock,
-    soon: (task) => void setImmediate(task),
-    beforeCommit: async () => undefined,
-    rolledBack: () => undefined,
-    afterCommit: () => undefined,
-    outcome: (failure) => outcomes.push(failure?.code),
-  });
+  const commit = grouped(engine, (code) => outcomes.push(code));
   const insert = (name: string) => (sql: Sql) =>
     sql.run('INSERT INTO names (name) VALUES ($1)', name);
   const small = commit.run(insert('small'));
@@ -148,6 +157,25 @@ test('a disk that does not keep what was written ends the service, and what was 
   assert.deepEqual(failures, ['DISK_LOST']);
   await writer.close();
   opened.close();
+});
+
+test('neither who writes nor who reads is answered before the disk has it', async () => {
+  const { promise: kept, resolve: keep } = Promise.withResolvers<void>();
+  const engine = await openSqlite({ path: file, log: silent, lost: assert.fail, sync: () => kept });
+  const { writer } = engine;
+  const answered: unknown[] = [];
+  await writer.begin();
+  await writer.run(`INSERT INTO names (name) VALUES ('a')`);
+  const all = [
+    writer.commit().then(() => answered.push('written')),
+    engine.read((sql) => sql.all('SELECT name FROM names')).then((rows) => answered.push(...rows)),
+  ];
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(answered, []);
+  keep();
+  await Promise.all(all);
+  assert.deepEqual(answered, ['written', { name: 'a' }]);
+  await engine.close();
 });
 
 test('the log is copied beside the writing, and begins anew', async () => {
@@ -238,16 +266,11 @@ test('rows that cannot be written spoil the work that wants them, not the others
     const engine = await openSqlite({ path: `${file}-${many}`, log: silent, lost: assert.fail });
     const outcomes: unknown[] = [];
     let undone = 0;
-    const commit = new GroupCommit({
+    const commit = grouped(
       engine,
-      tx: engine.writer,
-      clock,
-      soon: (task) => void setImmediate(task),
-      beforeCommit: async () => undefined,
-      rolledBack: () => (undone += 1),
-      afterCommit: () => undefined,
-      outcome: (failure) => outcomes.push(failure?.code),
-    });
+      (code) => outcomes.push(code),
+      () => (undone += 1),
+    );
     const put = (from: number, name?: string) => (sql: Sql) => {
       const rows = named(from, from + many).map((row) => ({ ...row, name: name ?? row.name }));
       return sql.put(NAMES, rows);
@@ -264,4 +287,21 @@ test('rows that cannot be written spoil the work that wants them, not the others
     assert.equal(found.length, 2 * many);
     await engine.close();
   }
+});
+
+test('what waits when it is closed is done once, in one transaction after the other', async () => {
+  const engine = await openSqlite({ path: file, log: silent, lost: assert.fail });
+  const outcomes: unknown[] = [];
+  const commit = grouped(engine, (code) => outcomes.push(code));
+  let done = 0;
+  const all = named(0, 50).map((row) =>
+    commit.run(async (sql) => {
+      done += 1;
+      await sql.put(NAMES, [row]);
+    }),
+  );
+  await commit.close();
+  await Promise.all(all);
+  assert.deepEqual([done, outcomes], [50, [undefined]]);
+  await engine.close();
 });
