@@ -60,6 +60,8 @@ class Draft implements Changes {
   readonly tx: Writing;
   readonly #owners = new Map<Id, Owned | undefined>();
   readonly #mirrors = new Map<string, Mirror>();
+  /** What the pages say of properties. */
+  #properties: readonly PropertyRow[] = [];
   /** Revs of desired values, by {@link orderKey}. */
   readonly #orders = new Map<string, number>();
   #dirty = new Map<string, readonly [Spot, Mirror]>();
@@ -77,11 +79,11 @@ class Draft implements Changes {
     const devices = [...new Set(rows.map(({ device }) => device))];
     for (const device of devices) this.#owners.set(device, undefined);
     for (const owned of await this.tx.objects.owned(devices)) this.#owners.set(owned.id, owned);
-    const properties = rows.filter((row) => row.kind === 'property');
-    await this.lookAt(properties);
+    this.#properties = rows.filter((row) => row.kind === 'property');
+    await this.#lookAt(this.#properties);
   }
 
-  async lookAt(rows: readonly PropertyRow[]): Promise<void> {
+  async #lookAt(rows: readonly PropertyRow[]): Promise<void> {
     const { mirrors, desired, names } = this.tx;
     const spots = new Map<string, Spot>();
     const ordered = new Map<string, readonly [string, string]>();
@@ -91,6 +93,8 @@ class Draft implements Changes {
       if (dev !== undefined && prop !== undefined) spots.set(spotKey({ dev, prop }), { dev, prop });
       ordered.set(orderKey(device, property), [device, property]);
     }
+    for (const key of spots.keys()) this.#mirrors.delete(key);
+    for (const key of ordered.keys()) this.#orders.delete(key);
     for (const [key, mirror] of await mirrors.many([...spots.values()])) {
       this.#mirrors.set(key, mirror);
     }
@@ -148,11 +152,15 @@ class Draft implements Changes {
   }
 
   /** A device was declared, moved or removed: what is known of it is looked up again. */
-  async refresh(device: Id, rows: readonly StateRow[]): Promise<void> {
+  async refresh(device: Id): Promise<void> {
     const [owned] = await this.tx.objects.owned([device]);
     this.#owners.set(device, owned);
-    const more = rows.filter((row) => row.kind === 'property');
-    await this.lookAt(more.filter((row) => row.device === device));
+    await this.#lookAt(this.#properties.filter((row) => row.device === device));
+  }
+
+  /** A model changed: properties of its devices may have come back. */
+  remodelled(): Promise<void> {
+    return this.#lookAt(this.#properties);
   }
 }
 
@@ -183,9 +191,8 @@ class PageReader {
     const outcome = await applyResource({ tx, node, changes: this.#draft }, row);
     if (outcome === 'foreign' || outcome === 'invalid') this.ignored[outcome]++;
     if (outcome !== 'changed') return;
-    if (row.type === 'Device') await this.#draft.refresh(row.id, this.#page.rows);
-    // Its devices' properties may have come back.
-    else await this.#draft.lookAt(this.#page.rows.filter((each) => each.kind === 'property'));
+    if (row.type === 'Device') await this.#draft.refresh(row.id);
+    else await this.#draft.remodelled();
   }
 
   /** An edge speaks for its own devices only; of what is not declared (a device, a property) the cloud listens for a while. */

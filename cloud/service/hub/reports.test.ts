@@ -1,11 +1,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StateRow } from '#protocol';
+import type { Document } from '#protocol/api';
+import { BOILER } from '../testing.ts';
 import { StoreFailed } from '../store/errors.ts';
 import type { Outcome } from '../store/group-commit.ts';
 import type { PageTaken } from './apply-report.ts';
 import { Reports } from './reports.ts';
-import { clock, deviceOn, Edge, property, rig, status, store, turn } from './session.fixture.ts';
+import {
+  api,
+  clock,
+  deviceOn,
+  Edge,
+  modelTarget,
+  property,
+  rig,
+  status,
+  store,
+  T0,
+  turn,
+  wantedDevice,
+  writes,
+} from './session.fixture.ts';
 
 const told = (outcome: Outcome<PageTaken> | undefined): string =>
   outcome === undefined ? 'nothing' : outcome.ok ? 'taken' : String(outcome.error);
@@ -67,4 +83,40 @@ test('what the disk refuses is refused to every page', async () => {
   );
   const closed = String(new StoreFailed('STORE_CLOSED', 'The cloud service is stopping.'));
   assert.deepEqual(outcomes, [closed, closed]);
+});
+
+const carried = (value: number) =>
+  property(1, value, { carried: true, reported: { value, at: T0 - 1000, quality: 'stale' } });
+
+test('what other work that failed has to do with a page is nothing: it is known as before', async () => {
+  await rig();
+  const edge = await new Edge().hello();
+  edge.session.received({ type: 'report', to: 1, rows: [property(1, 51)] });
+  const fails = async (): Promise<never> => assert.fail('no');
+  await Promise.all([assert.rejects(store.commit.run(fails), /no/), turn()]);
+  await (await new Edge().hello('gateway-1', 'e2')).report(1, carried(40));
+  assert.equal((await status())?.twin['setpoint']?.reported?.value, 51);
+});
+
+test('what one page changes another of the same transaction finds', async () => {
+  await rig();
+  await (await new Edge().hello()).report(1, property(1, 51));
+  const { properties } = BOILER.spec;
+  const without = { ...BOILER, spec: { ...BOILER.spec, properties: properties.slice(0, 1) } };
+  await api(writes.replace(modelTarget, without as unknown as Document));
+  const rev = clock.now() * 2000 + 1;
+  const all = { kind: 'resource', type: 'DeviceModel', id: 'default/boiler', rev, doc: BOILER };
+  await report(
+    { node: 'gateway-2', rows: [{ ...all, seq: 1 } as StateRow] },
+    { node: 'gateway-1', rows: [carried(40)] },
+  );
+  assert.equal((await status())?.twin['setpoint']?.reported?.value, 51);
+});
+
+test('of a device that a page brings from another node counts what the page says of it', async () => {
+  await rig();
+  await (await new Edge().hello()).report(1, property(1, 51));
+  const moved = wantedDevice(1, clock.now() * 2000 + 2, deviceOn('gateway-2'));
+  await report({ node: 'gateway-2', rows: [moved, carried(40)] });
+  assert.equal((await status())?.twin['setpoint']?.reported?.value, 40);
 });

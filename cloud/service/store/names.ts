@@ -1,5 +1,5 @@
 /** Property names as numbers: a mirror and its indexes carry the number. */
-import { one, type Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 /** Names over the whole fleet; rows with further ones are not taken, and counted as invalid. */
 const MAX_NAMES = 100_000;
@@ -9,6 +9,8 @@ export class Names {
   readonly #numbers: Map<string, number>;
   /** Given out in a transaction that may yet be rolled back. */
   readonly #fresh = new Set<string>();
+  /** Whether the database has them is not known. */
+  readonly #unsure = new Set<string>();
   #last = 0;
 
   static async open(sql: Sql): Promise<Names> {
@@ -30,16 +32,13 @@ export class Names {
   /** Undefined once there are too many. */
   async number(name: string): Promise<number | undefined> {
     const known = this.#numbers.get(name);
-    if (known !== undefined) return known;
-    if (this.#numbers.size >= MAX_NAMES) return undefined;
-    // Work that was rolled back, or its transaction, may have left the name or not.
-    const held = await one(
-      this.#sql.all<{ n: number }>('SELECT n FROM names WHERE name = $1', name),
-    );
-    const n = held?.n ?? ++this.#last;
-    if (!held) await this.#sql.run('INSERT INTO names (n, name) VALUES ($1, $2)', n, name);
+    if (known !== undefined && !this.#unsure.delete(name)) return known;
+    if (known === undefined && this.#numbers.size >= MAX_NAMES) return undefined;
+    const n = known ?? ++this.#last;
     this.#numbers.set(name, n);
     this.#fresh.add(name);
+    const text = 'INSERT INTO names (n, name) VALUES ($1, $2) ON CONFLICT DO NOTHING';
+    await this.#sql.run(text, n, name);
     return n;
   }
 
@@ -47,9 +46,9 @@ export class Names {
     this.#fresh.clear();
   }
 
-  /** Something was rolled back: what was given out since the last commit is looked up again. */
+  /** Something was rolled back: what was given out since the last commit may be there or not, but stays the name's number. */
   unsure(): void {
-    for (const name of this.#fresh) this.#numbers.delete(name);
+    for (const name of this.#fresh) this.#unsure.add(name);
     this.#fresh.clear();
   }
 }
