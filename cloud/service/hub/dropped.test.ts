@@ -73,6 +73,17 @@ test('what an edge with an older model still reports is kept aside until the mod
   assert.deepEqual(await setpoint(), [[53, 'good']]);
 });
 
+test('what was said while the device had no model is not replaced by what was kept aside before', async () => {
+  const edge = await reporting();
+  await remodel('temperature');
+  const rev = clock.now() * 2000 + 2001;
+  const gone = { kind: 'resource', type: 'DeviceModel', id: 'default/boiler', doc: null } as const;
+  await edge.report(4, { ...gone, rev, seq: 3 }, property(4, 52));
+  assert.deepEqual(await setpoint(), [[52, 'good']]);
+  await api(writes.create(modelTarget, boilerWith('temperature', 'setpoint')));
+  assert.deepEqual(await setpoint(), [[52, 'good']]);
+});
+
 test('a device that gets another model shows what that has, and the rest again when it goes back', async () => {
   await reporting();
   const other = boilerWith('temperature');

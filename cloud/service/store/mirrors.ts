@@ -140,16 +140,21 @@ export class Mirrors {
     await this.dropStrays(id, node);
   }
 
-  /** What was a stray counts, of devices of a model. */
+  /** What was a stray counts, of devices of a model, unless something was said since. */
   async back(
     model: string,
     rows: readonly { readonly n: number; readonly property: string; readonly mirror: Mirror }[],
   ): Promise<void> {
-    const mirrors: [Spot, Mirror][] = [];
-    const said: Said[] = [];
+    const found = [];
     for (const { n: dev, property, mirror } of rows) {
       const prop = await this.#names.number(property);
-      if (prop === undefined) continue;
+      if (prop !== undefined) found.push({ dev, prop, property, mirror });
+    }
+    const held = await this.many(found);
+    const mirrors: [Spot, Mirror][] = [];
+    const said: Said[] = [];
+    for (const { dev, prop, property, mirror } of found) {
+      if (held.has(spotKey({ dev, prop }))) continue;
       mirrors.push([{ dev, prop }, mirror]);
       const { reported } = mirror;
       if (reported === undefined) continue;
