@@ -5,7 +5,9 @@ import path from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { BOILER, BOILER_1, clockAt, FACTS, placeOf, silent, urlOf } from '../testing.ts';
 import { MAX_DELETIONS } from './deletions.ts';
+import { StoreFailed } from './errors.ts';
 import { CloudStore, type Writing } from './store.ts';
+import type { Changed } from './touched.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'limpet-store-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -50,6 +52,24 @@ test('work that throws spoils only itself', async () => {
     true,
   );
   assert.equal(await store.read(({ objects }) => objects.has('Device', 'default/boiler-1')), false);
+  await store.close();
+});
+
+test('whom a failed transaction touched is told with the next, for it may be there', async () => {
+  const store = await open();
+  const told: Changed[] = [];
+  store.onChange((changed) => told.push(changed));
+  const failing = store.commit.run(async ({ wanted }) => {
+    await wanted.put('default/boiler-1', BOILER_1);
+    throw new StoreFailed('DISK_IO', 'no');
+  });
+  await assert.rejects(failing, { code: 'DISK_IO' });
+  assert.equal(told.length, 0);
+  await store.commit.run(async () => undefined);
+  assert.deepEqual(
+    told.map(({ nodes, resources }) => [nodes, resources.map(({ id }) => id)]),
+    [[new Set(['gateway-1']), ['default/boiler-1']]],
+  );
   await store.close();
 });
 

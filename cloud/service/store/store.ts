@@ -103,7 +103,10 @@ export class CloudStore {
       const touched = new Touched();
       const writing = await writingOn(engine, touched, options);
       const store = new CloudStore({ engine, lost, touched, writing }, options);
-      mended = () => store.#mended();
+      mended = () => {
+        store.#mended();
+        store.#tell();
+      };
       return store;
     } catch (error) {
       await engine.close();
@@ -194,7 +197,7 @@ export class CloudStore {
   #outcome(failure: StoreFailed | undefined): void {
     if (failure) {
       this.#writing.line.unsaved();
-      this.#touched.take();
+      this.#touched.unsure();
     } else this.#writing.names.committed();
     if (!failure) this.#mended();
     else if (failure.code !== this.#failing) {

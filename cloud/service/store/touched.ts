@@ -7,6 +7,9 @@ export interface Changed {
   readonly nodes: ReadonlySet<string> | 'all';
 }
 
+/** Of transactions that failed. */
+const MAX_UNSURE = 10_000;
+
 export class Touched {
   /** Key: kind and id. Re-inserted on each touch, so that the order is that of the last versions. */
   #resources = new Map<string, { readonly kind: Kind; readonly id: string }>();
@@ -25,6 +28,13 @@ export class Touched {
 
   everyNode(): void {
     this.#all = true;
+  }
+
+  /** A transaction failed, and may yet be there: what it touched is told with the next, or in its place that it may be anything. */
+  unsure(): void {
+    if (this.#resources.size + this.#nodes.size <= MAX_UNSURE) return;
+    this.take();
+    this.everyNode();
   }
 
   /** What was touched since the last call. */
