@@ -107,6 +107,21 @@ test('rows that are refused are the fault of the work that put them', async () =
   assert.deepEqual(await ids(engine), ['first', 'last']);
 });
 
+test('rows that are refused after their work has given up spoil nothing of others', async () => {
+  const engine = await bench.open();
+  const { writer } = engine;
+  await writer.begin();
+  await writer.savepoint();
+  await writer.put(THINGS, [thing('twice'), thing('twice')]);
+  await writer.back();
+  await writer.release();
+  await writer.savepoint();
+  await writer.put(THINGS, [thing('last')]);
+  await writer.release();
+  await writer.commit();
+  assert.deepEqual(await ids(engine), ['last']);
+});
+
 test('a commit that the server turned into a rollback is none', async () => {
   const engine = await bench.open();
   const { writer } = engine;

@@ -107,6 +107,8 @@ export class PostgresWriter extends Statements implements Writer {
 
   async back(): Promise<void> {
     const open = this.#open();
+    // Or a refusal on its way would spoil what comes next.
+    await Promise.all(open.putting.splice(0));
     const { spoiled } = open;
     if (spoiled && this.refusal(spoiled)) throw spoiled;
     open.spoiled = undefined;
