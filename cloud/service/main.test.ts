@@ -7,7 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Device } from '@limpet/dmi/manifest';
+import type { Device, Node } from '@limpet/dmi/manifest';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { FromCloud, FromEdge } from '#protocol';
 import { type CloudOptions, startCloud } from './main.ts';
@@ -154,6 +154,20 @@ for (const [what, frame] of [
   });
 }
 
+test('a node that was sent away and stays away is shown as away', async (t) => {
+  const url = await cloud(t);
+  const edge = new Peer(url);
+  await edge.join('gateway-1');
+  edge.say('{');
+  assert.equal(await edge.closed(), 4002);
+  const shown = async () => {
+    const { status } = await ask<Node>(`${url}/apis/limpet.dev/v1/nodes/gateway-1`);
+    return status?.state;
+  };
+  for (let tries = 0; tries < 100 && (await shown()) !== 'offline'; tries++) await sleep(20);
+  assert.equal(await shown(), 'offline');
+});
+
 test('a binary frame and one beyond the ceiling end the connection', async (t) => {
   const url = await cloud(t);
   const binary = new Peer(url);
@@ -270,12 +284,12 @@ async function inProcess(
   t: TestContext,
   data: string,
 ): Promise<{ readonly url: string; kill(): Promise<unknown> }> {
-  const main = new URL('main.ts', import.meta.url).pathname;
-  const args = ['--conditions=source', main, '--data', data, '--listen', '127.0.0.1:0'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const limpet = new URL('../../cli/limpet.mjs', import.meta.url).pathname;
+  const args = [limpet, 'cloud', '--json', '--data', data, '--listen', '127.0.0.1:0'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   t.after(() => child.kill('SIGKILL'));
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-  const { url } = JSON.parse(line) as { url: string };
+  const { listening: url } = JSON.parse(line) as { listening: string };
   return {
     url,
     kill: async () => {

@@ -3,7 +3,6 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { type Clock, type Log, Misconfigured } from '@limpet/dmi';
 import { ApiFront, type FrontCounts, bearerToken, SERVER_OPTIONS, tokenCheck } from '#protocol/api';
 import workspace from '../../package.json' with { type: 'json' };
@@ -33,8 +32,6 @@ import { CloudStore } from './store/store.ts';
 
 export interface CloudOptions extends CloudSettings {
   readonly log: Log;
-  /** Stops the service. */
-  readonly signal?: AbortSignal;
   /** How often edges are asked for a sign of life. Default 15 s. */
   readonly heartbeatMs?: number;
 }
@@ -70,15 +67,13 @@ const clock: Clock = {
  * or the system's error when the port cannot be had.
  */
 export async function startCloud(options: CloudOptions): Promise<CloudService> {
-  const { log, signal } = options;
-  signal?.throwIfAborted();
+  const { log } = options;
   const listening = checkSettings(options, log);
   const { accessLog: to } = options;
   const access = to === undefined ? undefined : AccessLog.open({ to, clock, log });
   const { store, path } = await openStore(options);
   const queries = openQueries({ store, path, clock, log });
   const service = await serve({ store, access, queries }, listening, options);
-  signal?.addEventListener('abort', () => void service.close(), { once: true });
   log.info('cloud listening', { url: service.url });
   return service;
 }
@@ -230,56 +225,4 @@ function listen(server: Server, host: string, port: number): Promise<void> {
       resolve();
     });
   });
-}
-
-/** One JSON line per event on stdout: for a run without the `limpet` command. */
-function lineLog(fields: Record<string, unknown>): Log {
-  const at = (level: string) => (message: string, more?: Record<string, unknown>) => {
-    const time = new Date().toISOString();
-    process.stdout.write(`${JSON.stringify({ time, level, message, ...fields, ...more })}\n`);
-  };
-  return {
-    debug: () => undefined,
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    with: (more) => lineLog({ ...fields, ...more }),
-  };
-}
-
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      data: { type: 'string' },
-      store: { type: 'string' },
-      'store-password-file': { type: 'string' },
-      listen: { type: 'string', default: '127.0.0.1:8440' },
-      'tls-cert': { type: 'string' },
-      'tls-key': { type: 'string' },
-      'token-file': { type: 'string' },
-      history: { type: 'string' },
-      'history-bytes': { type: 'string' },
-    },
-  });
-  const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
-  const log = lineLog({});
-  try {
-    await startCloud({
-      data: values.data ?? (values.store === undefined ? 'cloud-data' : undefined),
-      store: values.store,
-      storePasswordFile: values['store-password-file'],
-      listen: values.listen,
-      tlsCert: values['tls-cert'],
-      tlsKey: values['tls-key'],
-      tokenFile: values['token-file'],
-      history: values.history,
-      historyBytes: values['history-bytes'],
-      log,
-      signal: stop.signal,
-    });
-  } catch (error) {
-    log.error('cloud not started', { reason: String(error) });
-    process.exitCode = error instanceof Misconfigured ? 78 : 1;
-  }
 }

@@ -157,12 +157,17 @@ export class Hub {
 
   #open(webSocket: WebSocket, socket: Duplex): void {
     const { store, clock, log, heartbeatMs = HEARTBEAT_MS } = this.#options;
+    const left = (): void => {
+      const { node } = connection;
+      if (node !== undefined && this.#nodes.get(node) === session) this.#nodes.delete(node);
+    };
     const session = new CloudSession({
       store,
       reports: this.#reports,
       log,
       send: (message) => connection.send(message),
       close: (code, reason) => {
+        left();
         this.#sentAway.set(reason, (this.#sentAway.get(reason) ?? 0) + 1);
         connection.close(code, reason);
       },
@@ -177,8 +182,7 @@ export class Hub {
     });
     const closed = (): void => {
       this.#connections.delete(connection);
-      const { node } = connection;
-      if (node !== undefined && this.#nodes.get(node) === session) this.#nodes.delete(node);
+      left();
       if (this.#connections.size === 0) this.#gone();
     };
     const connection = new Connection({
