@@ -206,8 +206,7 @@ class PageReader {
       this.ignored.foreign++;
       return;
     }
-    if (this.#strays <= 0) this.ignored.unknown++;
-    else await this.#stray(row);
+    await this.#stray(row);
   }
 
   async #property(owned: Owned, row: PropertyRow): Promise<void> {
@@ -231,23 +230,25 @@ class PageReader {
     if (merged.adopted) await this.#adopt(row, merged.adopted);
   }
 
+  /** What is kept already may change without end; of what is not, so much is taken. */
   async #stray(row: PropertyRow | DeviceRow): Promise<void> {
     const { mirrors } = this.#draft.tx;
     const { node } = this.#page;
     const { device } = row;
-    if (row.kind === 'device') {
-      this.#strays--;
-      return mirrors.putStray({ node, device, property: WHOLE }, conditionOf(row));
-    }
-    if (row.desired && row.desired.rev > MAX_REV) {
+    if (row.kind === 'property' && row.desired && row.desired.rev > MAX_REV) {
       this.ignored.invalid++;
       return;
     }
-    const { property } = row;
-    const held = await mirrors.stray(node, device, property);
+    const place = { node, device, property: row.kind === 'device' ? WHOLE : row.property };
+    const held = await mirrors.stray(place);
+    if (held === undefined && this.#strays <= 0) {
+      this.ignored.unknown++;
+      return;
+    }
     if (held === undefined) this.#strays--;
+    if (row.kind === 'device') return mirrors.putStray(place, conditionOf(row));
     const merged = this.#merge(row, held);
-    if (merged.changed) await mirrors.putStray({ node, device, property }, merged.mirror);
+    if (merged.changed) await mirrors.putStray(place, merged.mirror);
     if (merged.adopted) await this.#adopt(row, merged.adopted);
   }
 

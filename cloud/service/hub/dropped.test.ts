@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DeviceModel } from '@limpet/dmi/manifest';
+import type { StateRow } from '#protocol';
 import type { Document } from '#protocol/api';
 import { askerOf } from '../query/ask.fixture.ts';
 import { BOILER, BOILER_1 } from '../testing.ts';
 import { applyReports } from './apply-report.ts';
 import {
   api,
+  backend,
   clock,
+  deviceOn,
   Edge,
   ID,
   modelTarget,
@@ -132,4 +135,30 @@ test('an edge can leave no more values of unknown properties than it may leave s
     assert.equal(await tx.mirrors.strays('gateway-1', 10), 2);
   });
   await api(work);
+});
+
+test('what is kept of the undeclared may be told anew without end, and the last of it counts', async () => {
+  await reporting();
+  const device = 'default/unknown';
+  const told = Array.from({ length: 9 }, (_, n): StateRow[] => [
+    { kind: 'device', seq: 10 + n, device, state: 'online', lastSeen: clock.now() + n },
+    property(10 + n, n, { property: 'unknown' }),
+  ]);
+  const work = store.commit.run(async (tx) => {
+    const page = { node: 'gateway-1', rows: told.flat(), to: 20, strays: 2 };
+    const [taken] = await applyReports(tx, [page]);
+    assert.deepEqual([taken?.strays, taken?.ignored.unknown], [0, 0]);
+    const kept = await tx.mirrors.stray({ node: 'gateway-1', device: ID, property: 'unknown' });
+    assert.equal(kept?.reported?.value, 8);
+  });
+  await api(work);
+});
+
+test('a device that is deleted and declared anew has nothing of what its model hid before', async () => {
+  await reporting();
+  await remodel('temperature');
+  await api(backend.remove(target, {}));
+  await api(writes.create(target, deviceOn('gateway-1') as unknown as Document));
+  await remodel('temperature', 'setpoint', 'pump');
+  assert.deepEqual(await setpoint(), [[null, null]]);
 });

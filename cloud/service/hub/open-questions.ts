@@ -39,8 +39,8 @@ export class OpenQuestions<Answer> {
     const stopClock = this.#after(withinMs, () => giveUp(late));
     const gone = (): void => giveUp(cancelled);
     signal.addEventListener('abort', gone, { once: true });
-    send(id);
     try {
+      send(id);
       return await promise;
     } finally {
       this.#open.delete(id);

@@ -45,6 +45,8 @@ export interface Spot {
   readonly prop: number;
 }
 
+type StrayPlace = Pick<StrayRow, 'node' | 'device' | 'property'>;
+
 /** What `strays` of a device as a whole have for a property. */
 const WHOLE = '';
 
@@ -165,16 +167,13 @@ export class Mirrors {
   }
 
   /** Undefined where the node has said nothing of it. */
-  async stray(node: string, device: string, property: string): Promise<Mirror | undefined> {
+  async stray({ node, device, property }: StrayPlace): Promise<Mirror | undefined> {
     const [row] = await this.#sql.find(STRAYS, [[node, device, property]]);
     return row && (JSON.parse(row.row) as Mirror);
   }
 
-  async putStray(
-    { node, device, property }: Pick<StrayRow, 'node' | 'device' | 'property'>,
-    row: Mirror | Condition,
-  ): Promise<void> {
-    await this.#sql.put(STRAYS, [{ node, device, property, row: JSON.stringify(row) }]);
+  async putStray(place: StrayPlace, row: Mirror | Condition): Promise<void> {
+    await this.#sql.put(STRAYS, [{ ...place, row: JSON.stringify(row) }]);
   }
 
   /** Rows of this node about devices, or properties of its own, that the cloud does not know, counted up to `limit`. */

@@ -79,7 +79,11 @@ test('a database of the first schema becomes one of the present, with everything
   assert.equal(device?.metadata.resourceVersion, '30');
   const { node, stray, line } = await store.read(async ({ nodes, mirrors, view }) => ({
     node: await nodes.get('gateway-1'),
-    stray: await mirrors.stray('gateway-0', 'default/boiler-1', 'temperature'),
+    stray: await mirrors.stray({
+      node: 'gateway-0',
+      device: 'default/boiler-1',
+      property: 'temperature',
+    }),
     line: await view.line(),
   }));
   assert.deepEqual([node?.epoch, node?.seq, node?.stored, node?.lastSeen], ['e1', 40, 21, 950]);

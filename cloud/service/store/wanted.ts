@@ -106,6 +106,7 @@ export class Wanted {
     if (doc.kind === 'Device') {
       await desired.withdraw(id, gone, this.#parts.now());
       await mirrors.drop(object.n);
+      await mirrors.dropStrays(id, doc.spec.node);
       await this.bury(doc.spec.node, 'Device', id, gone);
     } else if (doc.kind === 'DeviceModel') {
       declared.forget(id);
