@@ -5,6 +5,7 @@
 import { likeParts, likePrefix } from '../like.ts';
 import type { CheckedSelect, Condition, Leaf, Value } from '../typed.ts';
 import type { SqlCatalog } from './catalog.ts';
+import { columnCandidate, counting } from './column-starts.ts';
 import { type Dialect, Params, type SqlValue } from './dialect.ts';
 import type { Start, Tables } from './tables.ts';
 
@@ -26,11 +27,14 @@ export interface Candidate {
 export function candidatesFor(query: CheckedSelect, catalog: SqlCatalog): readonly Candidate[] {
   // What is counted here is the present.
   if (query.asOf !== undefined) return [];
-  if (query.source === 'properties' && ofValuesAlone(query)) return [ALL_MIRRORS];
-  if (query.source !== 'devices') return [];
-  const { where } = query;
+  const { source, where } = query;
+  if (source === 'nodes' || source === 'models') return [];
   const conjuncts = where === undefined ? [] : where.op === 'and' ? flat(where) : [where];
-  const found = conjuncts.flatMap((value) => candidatesOf(value, catalog));
+  const byColumns = conjuncts
+    .map((value) => columnCandidate(source, value))
+    .filter((each) => each !== undefined);
+  if (source === 'properties') return ofValuesAlone(query) ? [ALL_MIRRORS] : byColumns;
+  const found = [...conjuncts.flatMap((value) => candidatesOf(value, catalog)), ...byColumns];
   const only = onlyProperty(query);
   if (only === undefined) return found;
   return where === undefined ? [mirrorsAlone(only)] : [...found, propertyCandidate(only, ALL)];
@@ -143,15 +147,6 @@ function propertyCandidate(name: string, read: Read): Candidate {
         where: `${alias}.prop = ${tables.number(name)}${written(read, alias, params)} AND o.n = ${alias}.dev AND o.kind = 'Device'`,
       })),
   };
-}
-
-function counting(
-  from: string,
-  params: Params,
-  most: number,
-): { readonly text: string; readonly values: readonly SqlValue[] } {
-  const text = `SELECT count(*) AS n FROM (SELECT 1 AS one ${from} LIMIT ${params.whole(most)}) few`;
-  return { text, values: params.values };
 }
 
 /** Bad values and orders that were refused have indexes of their own, for they are few. */

@@ -4,7 +4,7 @@ import type { SqlCatalog } from './catalog.ts';
 import type { Params } from './dialect.ts';
 
 /** What every row starts with. */
-const BASE: Readonly<Record<Source, { readonly from: string; readonly where: string }>> = {
+export const BASE: Readonly<Record<Source, Start>> = {
   devices: { from: 'objects o', where: "o.kind = 'Device'" },
   // Its device is joined when something of it is asked for.
   properties: { from: 'mirrors p', where: 'p.quality IS NOT NULL' },
