@@ -154,7 +154,7 @@ function partOf(name: string, option: RolloutOption): Rollout {
   switch (name) {
     case 'canary':
       if (unit === 'percent' && value >= 1 && value <= 100) return { canary: { percent: value } };
-      return { canary: { count: counted(option) } };
+      return { canary: { count: counted(option, 0) } };
     case 'batch':
       return { batch: counted(option) };
     case 'stop':
@@ -178,10 +178,10 @@ function lasting(option: RolloutOption): number {
   throw new QueryError('QUERY_VALUE', message, { span: option });
 }
 
-function counted(option: RolloutOption): number {
-  if (option.unit === 'count' && option.value >= 1 && Number.isSafeInteger(option.value))
-    return option.value;
-  throw new QueryError('QUERY_VALUE', `${option.name} takes a whole number from 1`, {
+function counted(option: RolloutOption, least = 1): number {
+  const { name, value, unit } = option;
+  if (unit === 'count' && value >= least && Number.isSafeInteger(value)) return value;
+  throw new QueryError('QUERY_VALUE', `${name} takes a whole number from ${least}`, {
     span: option,
   });
 }

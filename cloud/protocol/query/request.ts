@@ -7,7 +7,7 @@ import { QueryError } from './error.ts';
 import { QUERY_LIMITS } from './limits.ts';
 import { type Keys, sortKeys } from './order.ts';
 import { parse } from './parse.ts';
-import type { CheckedSelect, Column } from './typed.ts';
+import type { Checked, CheckedSelect, Column } from './typed.ts';
 
 export interface QueryRequest {
   readonly query: string;
@@ -36,21 +36,25 @@ export function prepare(request: QueryRequest, catalog: Catalog, now: number): P
   const { query: text, continue: token } = request;
   const cursor = token === undefined ? undefined : readCursor(text, token);
   const tree = parse(text);
-  const checked = check(tree, { catalog, now: cursor?.now ?? now, text });
-  const span = { offset: 0, length: Math.min(text.length, 6) };
-  if (checked.kind === 'update') {
-    const message = 'an UPDATE is carried out as a rollout: make one of it, or ask a SELECT here';
-    throw new QueryError('QUERY_UNSUPPORTED', message, { span });
-  }
-  if (checked.watch) {
-    const message = 'a WATCH goes on for as long as somebody listens: ask it with watch=1';
-    throw new QueryError('QUERY_UNSUPPORTED', message, { span });
-  }
-  if (cursor) expectKeys(sortKeys(checked), cursor.keys);
+  const query = answerable(check(tree, { catalog, now: cursor?.now ?? now, text }), text);
+  if (cursor) expectKeys(sortKeys(query), cursor.keys);
   const told = cursor?.told ?? 0;
-  const left = Math.max(0, (checked.limit ?? Infinity) - told);
+  const left = Math.max(0, (query.limit ?? Infinity) - told);
   const limit = Math.min(QUERY_LIMITS.page, left);
-  return { query: checked, told, limit, ...(cursor && { after: cursor.keys }) };
+  return { query, told, limit, ...(cursor && { after: cursor.keys }) };
+}
+
+/** To explain an UPDATE is to explain how its devices are found. @throws QueryError */
+function answerable(checked: Checked, text: string): CheckedSelect {
+  const { explain } = checked;
+  if (checked.kind === 'select' && (explain || !checked.watch)) return checked;
+  if (checked.kind === 'update' && explain) return checked.targets;
+  const message =
+    checked.kind === 'update'
+      ? 'an UPDATE is carried out by the cloud, as a rollout: limpet rollout run'
+      : 'a WATCH goes on for as long as somebody listens: limpet watch, or ask it with watch=1';
+  const span = { offset: 0, length: Math.min(text.length, 6) };
+  throw new QueryError('QUERY_UNSUPPORTED', message, { span });
 }
 
 /** `last`: the keys of the last row, where there are more after it. */
