@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '@limpet/dmi';
 import type { CallOutcome, Device, Explanation, NodeLoad, Resource } from '@limpet/dmi/manifest';
 import {
-  ApiError,
+  type ApiError,
   type Backend,
   type Changes,
   conflict,
@@ -23,7 +23,6 @@ import {
   type SamplesQuery,
   selects,
   type Target,
-  tooManyRequests,
   type WriteOptions,
 } from '#protocol/api';
 import { type CallAsked, callThrough, noRelay, type Relay } from './calls.ts';
@@ -34,10 +33,10 @@ import { isNewOrder } from './orders.ts';
 import { samplesOf } from './samples.ts';
 import { queryLanguage } from './rollout/language.ts';
 import { RolloutDesk } from './rollout/rollouts.ts';
-import { StoreFailed } from './store/errors.ts';
 import type { Order } from './store/desired.ts';
 import type { StoredDoc, StoredObject } from './store/objects.ts';
 import { SharedReads } from './shared-reads.ts';
+import { storeRefusal } from './store-refusal.ts';
 import type { CloudStore, Writing } from './store/store.ts';
 import { type Ask, explainThere, loadThere, noNodes } from './why.ts';
 
@@ -188,7 +187,7 @@ export class CloudBackend implements Backend {
       return await this.#store.commit.run(work);
     } catch (error) {
       if (error instanceof DryRun) return error.resource;
-      throw error instanceof StoreFailed ? apiErrorOf(error) : error;
+      throw storeRefusal(error) ?? error;
     }
   }
 }
@@ -306,12 +305,4 @@ function tooMany({ metadata: { namespace = 'default', name } }: Device): ApiErro
   const message = `a device may have at most ${MAX_DESIRED} desired values; delete and create it to be rid of withdrawn ones`;
   const field = 'spec.desired';
   return invalid({ kind: 'Device', namespace, name }, [{ field, reason: 'TOO_MANY', message }]);
-}
-
-function apiErrorOf(error: StoreFailed): ApiError {
-  const { code, message } = error;
-  if (code === 'STORE_BUSY') return tooManyRequests(message, 1);
-  const passing = code === 'STORE_CLOSED' || code === 'STORE_AWAY';
-  const reason = passing ? 'ServiceUnavailable' : 'InternalError';
-  return new ApiError(reason, message, {}, { cause: error });
 }

@@ -28,6 +28,7 @@ import type { Standings } from './standing/standings.ts';
 import { StandingSockets } from './standing/socket.ts';
 import { standingsOf } from './standing/over-store.ts';
 import { StoreUnusable } from './store/errors.ts';
+import { storeRefusal } from './store-refusal.ts';
 import { CloudStore } from './store/store.ts';
 
 export interface CloudOptions extends CloudSettings {
@@ -155,7 +156,7 @@ function wire(
     clock,
     log,
     ...(known && { authorize: known }),
-    ...ownWords({ store, hub, standings }, access),
+    ...ownWords({ store, hub, queries, standings }, access),
     standing: standings,
   });
   front.attach(server);
@@ -182,22 +183,32 @@ function serverOf(tls: Listening['tls']): Server {
 
 /** What the service says of itself, and to whom it tells of requests. */
 function ownWords(
-  { store, hub, standings }: { store: CloudStore; hub: Hub; standings: Standings },
+  {
+    store,
+    hub,
+    queries,
+    standings,
+  }: { store: CloudStore; hub: Hub; queries: Queries; standings: Standings },
   access: AccessLog | undefined,
 ) {
   return {
     files: page(),
     ailment: () => ailmentOf(store),
+    failure: storeRefusal,
     unready: () => {
       const { waiting } = store.commit;
       return waiting > BUSY ? `${waiting} writes wait for the store` : undefined;
     },
     metrics: (api: FrontCounts) => {
       const { durations, failures, waiting } = store.commit;
-      const figures = { commits: durations.look(), failures, waiting, failing: store.failing() };
-      const { version } = workspace;
-      const standing = standings.counts();
-      return cloudMetrics({ version, hub: hub.counts(), store: figures, api, standing });
+      return cloudMetrics({
+        version: workspace.version,
+        hub: hub.counts(),
+        store: { commits: durations.look(), failures, waiting, failing: store.failing() },
+        api,
+        queries: queries.counts(),
+        standing: standings.counts(),
+      });
     },
     ...(access && { access: access.note }),
   };

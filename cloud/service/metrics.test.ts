@@ -62,6 +62,12 @@ test('a store that refuses writes, and edges that were sent away, are told by th
     },
     store: { waiting: 7, commits: durations.look(), failures: 1, failing: 'STORE_FULL' },
     api: { requests: 1, watches: 2, refused: 3, cut: 4, unreadBytes: 5 },
+    queries: {
+      running: 1,
+      waiting: 2,
+      ended: { answered: 3, refused: 4, failed: 5, stopped: 6, turned_away: 7 },
+      slow: 8,
+    },
     standing: {
       open: 6,
       remembered: 7,
@@ -74,6 +80,7 @@ test('a store that refuses writes, and edges that were sent away, are told by th
     },
   });
   assert.match(text, /^limpet_cloud_store_failing\{code="STORE_FULL"\} 1$/m);
+  assert.match(text, /^limpet_cloud_queries_total\{end="turned_away"\} 7$/m);
   assert.match(text, /^limpet_cloud_sent_away_total\{code="SYNC_TOO_FAST"\} 4$/m);
   assert.match(text, /^limpet_cloud_commit_seconds_bucket\{le="0.05"\} 3$/m);
   assert.match(text, /^limpet_cloud_commit_seconds_bucket\{le="\+Inf"\} 4$/m);

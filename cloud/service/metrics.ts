@@ -1,5 +1,6 @@
 /** What the cloud measures of itself, in Prometheus' text format 0.0.4. Pure. */
 import type { FrontCounts } from '#protocol/api';
+import type { QueryCounts } from './query/queries.ts';
 import type { StandingCounts } from './standing/standings.ts';
 import { BOUNDS_MS, type Durations } from './store/durations.ts';
 
@@ -24,10 +25,12 @@ export interface CloudFigures {
     readonly failing: string | undefined;
   };
   readonly api: FrontCounts;
+  readonly queries: QueryCounts;
   readonly standing: StandingCounts;
 }
 
-export function cloudMetrics({ version, hub, store, api, standing }: CloudFigures): string {
+export function cloudMetrics(figures: CloudFigures): string {
+  const { version, hub, store, api, queries, standing } = figures;
   const { reports } = hub;
   return [
     one('build_info', 'gauge', 'Version of the cloud; always 1.', [`{version="${version}"}`, 1]),
@@ -72,8 +75,28 @@ export function cloudMetrics({ version, hub, store, api, standing }: CloudFigure
     one('api_cut_total', 'counter', 'Readers cut off because they read nothing.', ['', api.cut]),
     one('unread_bytes', 'gauge', 'Bytes that wait for readers.', ['', api.unreadBytes]),
     one('memory_rss_bytes', 'gauge', 'Resident memory.', ['', process.memoryUsage.rss()]),
+    ...queryMetrics(queries),
     ...standingMetrics(standing),
   ].join('');
+}
+
+function queryMetrics({ running, waiting, ended, slow }: QueryCounts): readonly string[] {
+  return [
+    one(
+      'queries',
+      'gauge',
+      'Queries that run, and those that wait for their turn.',
+      ['{state="running"}', running],
+      ['{state="waiting"}', waiting],
+    ),
+    one(
+      'queries_total',
+      'counter',
+      'Queries, by what became of them.',
+      ...Object.entries(ended).map(([end, times]): Sample => [`{end="${end}"}`, times]),
+    ),
+    one('slow_queries_total', 'counter', 'Queries that were recorded as slow.', ['', slow]),
+  ];
 }
 
 function standingMetrics(counts: StandingCounts): readonly string[] {

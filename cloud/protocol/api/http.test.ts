@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { Document } from './backend.ts';
 import { MOST_BODY_BYTES } from './body.ts';
 import { ApiClient } from './client.ts';
-import type { Status } from './status.ts';
+import { ApiError, type Status } from './status.ts';
 import { device, realClock, serve, type Served, target } from './testing.ts';
 import { tokenCheck } from './tokens.ts';
 
@@ -94,6 +94,36 @@ for (const [title, ask, code, message] of REFUSED) {
     assert.equal(await new ApiClient({ url: served.url }).healthy(), true);
   });
 }
+
+test('what the backend has a word for is told, whatever was asked; the rest is a bug, and in the log', async () => {
+  class Away extends Error {}
+  const away = new ApiError('ServiceUnavailable', 'the database is away');
+  await using served = await serve({
+    failure: (error) => (error instanceof Away ? away : undefined),
+  });
+  const bugs = () => served.log.lines.filter(({ level }) => level === 'error').length;
+  for (const method of ['list', 'get', 'changes', 'write', 'remove'] as const) {
+    served.backend[method] = () => {
+      throw new Away();
+    };
+  }
+  const codes = await Promise.all([
+    send(served, { method: 'GET' }),
+    send(served, { method: 'GET', path: `${DEVICES}/a` }),
+    send(served, { method: 'GET', path: `${DEVICES}?watch=1` }),
+    send(served, { method: 'DELETE', path: `${DEVICES}/a` }),
+  ]);
+  assert.deepEqual(
+    codes.map(({ code, status }) => [code, status.message]),
+    Array(4).fill([503, 'the database is away']),
+  );
+  assert.equal(bugs(), 0);
+  served.backend.get = () => {
+    throw new Error('a bug');
+  };
+  assert.equal((await send(served, { method: 'GET', path: `${DEVICES}/a` })).code, 500);
+  assert.equal(bugs(), 1);
+});
 
 test('every fault of a document against its path is named at once', async () => {
   await using served = await serve();

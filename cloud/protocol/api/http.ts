@@ -40,6 +40,8 @@ export interface FrontOptions {
   readonly ailment?: () => string | undefined;
   /** Why it should get no requests now although it is well; `undefined` when it may. */
   readonly unready?: () => string | undefined;
+  /** What to tell of an error that is no `ApiError`; `undefined` when it is a bug. */
+  readonly failure?: (error: unknown) => ApiError | undefined;
   /** Told of each request once it is over. */
   readonly access?: (access: Access) => void;
   /** What `/metrics` answers, in Prometheus' text format; without it there is no such path. */
@@ -140,10 +142,15 @@ export class ApiFront {
     } catch (error) {
       // The client has gone, and whatever failed failed for that.
       if (request.destroyed && !request.complete) return;
-      answerError(answer, statusError(error, log), allowed(url));
+      answerError(answer, this.#failure(error), allowed(url));
     } finally {
       this.#requests -= 1;
     }
+  }
+
+  #failure(error: unknown): ApiError {
+    const { failure, log } = this.#options;
+    return failure?.(error) ?? statusError(error, log);
   }
 
   /** @throws ApiError Unauthorized, Forbidden, TooManyRequests, ServiceUnavailable */
@@ -250,7 +257,7 @@ export class ApiFront {
   }
 
   async #watch(asked: WatchRoute, answer: Answer, shape: Shape): Promise<void> {
-    const { backend, clock, log } = this.#options;
+    const { backend, clock } = this.#options;
     const { watches: _, watchMs, ...times } = this.#limits;
     this.#refuseWatch();
     const events = new WatchEvents({ backend, query: asked.query, since: asked.since });
@@ -274,7 +281,7 @@ export class ApiFront {
       marksInitial: asked.marksInitial,
       show: shape.watched(asked.query.kind),
       timeoutMs: Math.min(asked.timeoutMs ?? watchMs, watchMs),
-      failure: (error) => statusError(error, log),
+      failure: (error) => this.#failure(error),
     });
     const open = feed;
     this.#watches.add(open);

@@ -12,7 +12,7 @@ import { BOILER, BOILER_1, placeOf, silent, urlOf } from '../testing.ts';
 import { openQueries } from './open.ts';
 import type { QuerySettings } from './settings.ts';
 import { Queries } from './queries.ts';
-import type { Worker } from './workers.ts';
+import { EngineWorker, type Worker } from './workers.ts';
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -78,6 +78,11 @@ test('a query is answered over HTTP, knows of the write whose token it is given,
 
   const plan = await send('POST', 'query', { query: `EXPLAIN ${query}` });
   assert.match(JSON.stringify(plan.body), /objects_model of boiler/);
+  const update = "EXPLAIN UPDATE devices SET desired.setpoint = 60 WHERE model = 'boiler'";
+  const how = await send('POST', 'query', { query: update });
+  assert.match(JSON.stringify(how.body), /"kind":"QueryPlan".*objects_model of boiler/);
+  const begun = await send('GET', 'rollouts');
+  assert.deepEqual((begun.body as { readonly items: unknown }).items, []);
 });
 
 test('pages go on where they ended, and a token of another query is refused', async (t) => {
@@ -104,13 +109,13 @@ async function queriesOn(t: TestContext, settings: Partial<QuerySettings>) {
     await queries.close();
     await store.close();
   });
-  return queries;
+  return { queries, store };
 }
 
 const never = new AbortController().signal;
 
 test('what would cost more than the ceiling is refused before it runs', async (t) => {
-  const queries = await queriesOn(t, { costCeiling: -1 });
+  const { queries } = await queriesOn(t, { costCeiling: -1 });
   await assert.rejects(
     Promise.resolve(queries.answer({ query: 'SELECT device FROM devices' }, never)),
     (error) => {
@@ -119,8 +124,43 @@ test('what would cost more than the ceiling is refused before it runs', async (t
   );
 });
 
+test('what names a device, a node or a property is not taken for a look at all of them', async (t) => {
+  const { queries, store } = await queriesOn(t, { costCeiling: 11 });
+  await store.commit.run(async ({ wanted, names, mirrors }) => {
+    const [temperature = 0, setpoint = 0] = [
+      await names.number('temperature'),
+      await names.number('setpoint'),
+    ];
+    const reported = { value: 20, at: 1, quality: 'good' } as const;
+    for (let index = 0; index < 12; index++) {
+      const name = `boiler-${index}`;
+      const metadata = { name, namespace: 'default' };
+      const spec = { ...BOILER_1.spec, node: `gateway-${index}` };
+      const { n } = await wanted.put(`default/${name}`, { ...BOILER_1, metadata, spec });
+      await mirrors.put([[{ dev: n, prop: temperature }, { reported }]]);
+      if (index < 2) await mirrors.put([[{ dev: n, prop: setpoint }, { reported }]]);
+    }
+  });
+  const ask = async (query: string) => {
+    const answer = await queries.answer({ query }, never);
+    return answer.kind === 'QueryResult' ? answer.rows.length : -1;
+  };
+  for (const query of ['SELECT device FROM devices', 'SELECT device, value FROM properties']) {
+    await assert.rejects(ask(query), { reason: 'BadRequest' });
+  }
+  const found = [
+    await ask("SELECT device, labels.hall, state FROM devices WHERE device = 'default/boiler-3'"),
+    await ask("SELECT device, labels.hall FROM devices WHERE node IN ('gateway-3', 'gateway-4')"),
+    await ask(
+      "SELECT property, value, labels.hall FROM properties WHERE device = 'default/boiler-1'",
+    ),
+    await ask("SELECT device, value FROM properties WHERE property = 'setpoint' AND value > 1"),
+  ];
+  assert.deepEqual(found, [1, 2, 2, 2]);
+});
+
 test('a slow query is kept with its plan', async (t) => {
-  const queries = await queriesOn(t, { slowMs: 0, slowKept: 1 });
+  const { queries } = await queriesOn(t, { slowMs: 0, slowKept: 1 });
   await queries.answer({ query: 'SELECT name FROM devices' }, never);
   await queries.answer({ query: 'SELECT node FROM nodes' }, never);
   const { items } = queries.slow();
@@ -136,6 +176,10 @@ class SlowWorker implements Worker {
   asked = 0;
 
   start(): void {}
+
+  rest(): Promise<unknown> {
+    return Promise.resolve();
+  }
 
   ask(_request: unknown, signal: AbortSignal): Promise<never> {
     this.asked += 1;
@@ -178,6 +222,32 @@ test('who goes away while waiting makes room at once for the next', async () => 
   assert.equal(worker.asked, 2, 'the third got the place of the second');
   next?.abort();
   await assert.rejects(third, { reason: 'Timeout' });
+  assert.deepEqual(queries.slow().items, [], 'whoever leaves early has seen nothing slow');
+});
+
+test('on PostgreSQL a query that nobody waits for keeps its place until the server has ended it', async () => {
+  const ends: (() => void)[] = [];
+  const read = () => {
+    return new Promise<never>((_, reject) => ends.push(() => reject(new Error('canceled'))));
+  };
+  const worker = new EngineWorker(read, { costCeiling: 1, slowMs: 1 });
+  const queries = oneAtATime(worker, () => () => undefined);
+  const query = 'SELECT device FROM devices';
+  const gone = new AbortController();
+  const [first, second] = [
+    queries.answer({ query }, gone.signal),
+    queries.answer({ query }, never),
+  ];
+  await new Promise(setImmediate);
+  gone.abort();
+  await assert.rejects(first, { reason: 'Timeout' });
+  await new Promise(setImmediate);
+  assert.equal(ends.length, 1);
+  ends[0]?.();
+  await new Promise(setImmediate);
+  assert.equal(ends.length, 2);
+  ends[1]?.();
+  await assert.rejects(second, /canceled/);
 });
 
 test('so many run, so many wait, and one more is turned away; one that runs too long is stopped', async () => {
@@ -196,4 +266,6 @@ test('so many run, so many wait, and one more is turned away; one that runs too 
   due[1]?.();
   await assert.rejects(second, { reason: 'Timeout' });
   assert.equal(queries.slow().items.length, 2);
+  const { ended, running, waiting } = queries.counts();
+  assert.deepEqual([ended.stopped, ended.turned_away, running, waiting], [2, 1, 0, 0]);
 });

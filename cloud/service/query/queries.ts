@@ -32,6 +32,18 @@ const AFTER_MS = 5_000;
 const CLIPPED = 2_000;
 
 class Stopped extends Error {}
+class TooSlow extends Stopped {}
+
+/** `turned_away`: for want of room. `stopped`: for want of time, or of anybody who still wanted to know. */
+type End = 'answered' | 'refused' | 'failed' | 'stopped' | 'turned_away';
+
+export interface QueryCounts {
+  readonly running: number;
+  readonly waiting: number;
+  /** Since the start. */
+  readonly ended: Readonly<Record<End, number>>;
+  readonly slow: number;
+}
 
 export class Queries {
   readonly #options: QueriesOptions;
@@ -40,6 +52,8 @@ export class Queries {
   readonly #workers: Worker[] = [];
   readonly #waiting: ((worker: Worker) => void)[] = [];
   readonly #slow: SlowQueries['items'][number][] = [];
+  readonly #ended = { answered: 0, refused: 0, failed: 0, stopped: 0, turned_away: 0 };
+  #slowOnes = 0;
 
   constructor(options: QueriesOptions) {
     this.#options = options;
@@ -56,7 +70,7 @@ export class Queries {
     gone.addEventListener('abort', left, { once: true });
     if (gone.aborted) left();
     const timer = clock.after(this.#settings.longestMs, () => {
-      stop.abort(new Stopped(`it ran for longer than ${this.#settings.longestMs} ms`));
+      stop.abort(new TooSlow(`it ran for longer than ${this.#settings.longestMs} ms`));
     });
     const began = clock.monotonic();
     try {
@@ -72,8 +86,14 @@ export class Queries {
     } finally {
       timer();
       gone.removeEventListener('abort', left);
-      this.#free(worker);
+      void worker.rest().then(() => this.#free(worker));
     }
+  }
+
+  counts(): QueryCounts {
+    const running = this.#workers.length - this.#idle.length;
+    const waiting = this.#waiting.length;
+    return { running, waiting, ended: this.#ended, slow: this.#slowOnes };
   }
 
   /** Newest first. */
@@ -92,8 +112,9 @@ export class Queries {
   }
 
   #told({ query }: QueryAsked, said: Said): QueryAnswer {
-    if (said.kind === 'refused') throw refusal(said.fault);
     if (said.kind === 'bug') throw new Error(said.message);
+    this.#ended[said.kind] += 1;
+    if (said.kind === 'refused') throw refusal(said.fault);
     const { answer, plan, tookMs } = said.answered;
     if (plan !== undefined && answer.kind === 'QueryResult') {
       this.#record({ query, tookMs, plan, outcome: 'answered', rows: answer.rows.length });
@@ -102,8 +123,14 @@ export class Queries {
   }
 
   #failed({ query }: QueryAsked, error: unknown, tookMs: number): unknown {
-    if (!(error instanceof Stopped)) return error;
-    this.#record({ query, tookMs, plan: [], outcome: error.message });
+    if (error instanceof ApiError) return error;
+    if (!(error instanceof Stopped)) {
+      this.#ended.failed += 1;
+      return error;
+    }
+    this.#ended.stopped += 1;
+    const slow = error instanceof TooSlow || tookMs >= this.#settings.slowMs;
+    if (slow) this.#record({ query, tookMs, plan: [], outcome: error.message });
     const message = `the query was stopped: ${error.message}; EXPLAIN tells what it reads`;
     const causes = [{ field: 'query', reason: 'QUERY_TOO_SLOW', message }];
     return new ApiError('Timeout', message, { causes });
@@ -114,6 +141,7 @@ export class Queries {
     const { tookMs, query } = slow;
     if (this.#slow.length >= this.#settings.slowKept) this.#slow.shift();
     const at = new Date(clock.now()).toISOString();
+    this.#slowOnes += 1;
     this.#slow.push({ ...slow, at, tookMs: Math.round(tookMs), query: query.slice(0, CLIPPED) });
     log.info('slow query', { ms: Math.round(tookMs), outcome: slow.outcome });
   }
@@ -126,6 +154,7 @@ export class Queries {
     if (idle) return Promise.resolve(idle);
     if (gone.aborted) return Promise.reject(leftEarly());
     if (this.#waiting.length >= waiting) {
+      this.#ended.turned_away += 1;
       throw tooManyRequests(`${running} queries run and ${waiting} wait; try again`, 1);
     }
     return new Promise((resolve, reject) => {
@@ -136,6 +165,7 @@ export class Queries {
       // At once: its place is for somebody who still waits.
       const left = (): void => {
         this.#waiting.splice(this.#waiting.indexOf(turn), 1);
+        this.#ended.stopped += 1;
         reject(leftEarly());
       };
       this.#waiting.push(turn);

@@ -1,6 +1,7 @@
 /** Where queries run: processes beside SQLite, or the service's own connections to PostgreSQL. */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { QueryRequest } from '#protocol/query';
+import { StoreFailed } from '../store/errors.ts';
 import type { Engine } from '../store/sql.ts';
 import { QueryEngine } from './engine.ts';
 import { type Said, saidOf, type Start } from './query-process.ts';
@@ -9,8 +10,10 @@ import { type Said, saidOf, type Start } from './query-process.ts';
 export interface Worker {
   /** Gets ready, so that the first query need not wait for that. */
   start(): void;
-  /** Rejects with the signal's reason once that aborts, and nothing of the query goes on. */
+  /** Rejects with the signal's reason once that aborts. */
   ask(request: QueryRequest, signal: AbortSignal): Promise<Said>;
+  /** Resolves when nothing of what it was asked goes on: then it may be asked again. */
+  rest(): Promise<unknown>;
   close(): void;
 }
 
@@ -48,17 +51,22 @@ export class ProcessWorker implements Worker {
     });
   }
 
+  /** What was stopped ended with its process. */
+  rest(): Promise<unknown> {
+    return Promise.resolve();
+  }
+
   close(): void {
     if (this.#child) this.#end(this.#child);
   }
 
   #running(): ChildProcess {
-    if (this.#child?.connected === true && this.#child.exitCode === null) return this.#child;
+    if (this.#child?.connected === true) return this.#child;
     const child = fork(new URL('query-process.ts', import.meta.url), [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     // Whoever waits for an answer is told by 'exit'.
-    child.on('error', () => this.#end(child));
+    child.on('error', () => this.#end(child)).on('exit', () => this.#end(child));
     child.unref();
     child.channel?.unref();
     child.send(this.#with);
@@ -72,9 +80,10 @@ export class ProcessWorker implements Worker {
   }
 }
 
-/** PostgreSQL does the work elsewhere, and stops by itself: see `statement_timeout` of its readers. */
+/** PostgreSQL does the work elsewhere. What nobody waits for goes on there, until `statement_timeout` stops it. */
 export class EngineWorker implements Worker {
   readonly #engine: QueryEngine;
+  #work: Promise<unknown> = Promise.resolve();
 
   constructor(read: Engine['read'], limits: Omit<Start, 'path'>) {
     this.#engine = new QueryEngine({
@@ -92,9 +101,17 @@ export class EngineWorker implements Worker {
     signal.throwIfAborted();
     const work = this.#engine.answer(request).then(
       (answered): Said => ({ kind: 'answered', answered }),
-      (error: unknown) => saidOf(error, request),
+      (error: unknown) => {
+        if (error instanceof StoreFailed) throw error;
+        return saidOf(error, request);
+      },
     );
+    this.#work = work.catch(() => undefined);
     return Promise.race([work, aborted(signal)]);
+  }
+
+  rest(): Promise<unknown> {
+    return this.#work;
   }
 
   close(): void {}

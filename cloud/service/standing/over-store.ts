@@ -2,7 +2,7 @@
 import type { Clock, Log } from '@limpet/dmi';
 import { ApiError, statusError } from '#protocol/api';
 import { faultOf, QueryError } from '#protocol/query';
-import { StoreFailed } from '../store/errors.ts';
+import { storeRefusal } from '../store-refusal.ts';
 import type { CloudStore } from '../store/store.ts';
 import { catalogs } from './catalog.ts';
 import type { StandingReads } from './reads.ts';
@@ -38,8 +38,5 @@ function failureOf(error: unknown, query: string, log: Log): ApiError {
     const causes = [{ field: 'query', reason, message, ...place }];
     return new ApiError('BadRequest', message, { causes }, { cause: error });
   }
-  if (error instanceof StoreFailed) {
-    return new ApiError('ServiceUnavailable', error.message, {}, { cause: error });
-  }
-  return statusError(error, log);
+  return storeRefusal(error) ?? statusError(error, log);
 }
