@@ -35,4 +35,9 @@ test('a read that failed is not kept, nor are keys without end', async () => {
     });
   }
   assert.equal(reads, 100);
+  await shared.read('key 0', async () => {
+    reads += 1;
+    return '';
+  });
+  assert.equal(reads, 101);
 });

@@ -1,5 +1,5 @@
 /** Why a value is as it is, and what a node is busy with: asked of the node, of which the cloud keeps neither. */
-import type { Device, DeviceModel, Explanation, NodeLoad } from '@limpet/dmi/manifest';
+import type { Explanation, NodeLoad } from '@limpet/dmi/manifest';
 import type { Asked } from '#protocol';
 import { ApiError, keyOf, noDevice, noProperty, notFound, type Target } from '#protocol/api';
 import { explainAlone, explainJoined, type Known } from './explain.ts';
@@ -72,9 +72,13 @@ async function knownOf(
   const id = keyOf(target);
   const device = await view.get('Device', id);
   if (device?.kind !== 'Device') throw noDevice(target, await namesNear(sql, target));
-  const model = await modelOf(objects, device);
-  const declared = model?.spec.properties.find(({ name }) => name === property);
-  if (model && !declared) refuseUnknown({ device, model }, target, property);
+  const properties = (await modelOf(objects, device))?.spec.properties;
+  const declared = properties?.find(({ name }) => name === property);
+  if (properties && !declared) {
+    // Without its model it is the model that is wrong.
+    const names = properties.map(({ name }) => name);
+    throw noProperty(target, property, names);
+  }
   return {
     device,
     property,
@@ -82,17 +86,6 @@ async function knownOf(
     mirrored: (await mirrors.get(id, property))?.reported,
     nodeSeenMs: (await nodes.get(device.spec.node))?.lastSeen,
   };
-}
-
-/** Without its model it is the model that is wrong; what was reported before the model changed is still there. */
-function refuseUnknown(
-  { device, model }: { readonly device: Device; readonly model: DeviceModel },
-  target: Target,
-  property: string,
-): void {
-  if (Object.hasOwn(device.status?.twin ?? {}, property)) return;
-  const names = model.spec.properties.map(({ name }) => name);
-  throw noProperty(target, property, names);
 }
 
 export async function namesNear(sql: Reading['sql'], target: Target): Promise<readonly string[]> {
