@@ -17,7 +17,10 @@ export function declareQuery(program: Command, act: Act): void {
       .argument('[query]', 'SELECT … FROM devices, properties, nodes or models')
       .option('-f, --file <file>', 'read the query from a file, or from standard input with -')
       .option('--limit <rows>', 'show at most so many rows', '1000')
-      .option('--after <token>', 'wait for a write: the resourceVersion that it was answered with')
+      .option(
+        '--after <token>',
+        'wait for a write: the resourceVersion, or rev, that it was answered with',
+      )
       .option('--explain', 'do not answer: say where it would start to read, and at what cost'),
   )
     .option('--json', 'as JSON lines, one per row')
@@ -25,7 +28,7 @@ export function declareQuery(program: Command, act: Act): void {
       'after',
       `
 Properties are columns of devices by their name; quality(), age(), drift() and verdict() say what they are like. The
-edge (--edge) answers over its own twins, also without any cloud.
+edge (--edge) answers over its own twins, also without any cloud. An UPDATE begins a rollout: "limpet rollout run" says more of it.
 
 Examples:
   limpet query "SELECT device, temperature FROM devices WHERE temperature > 80 ORDER BY temperature DESC LIMIT 20"

@@ -14,7 +14,10 @@ export function declareTop(program: Command, act: Act): void {
       .description('show live what nodes are busy with; of one node also its ports and mappers')
       .argument('[node]', 'only this one; of an edge (--edge) its own')
       .option('--interval <duration>', 'how often to look, like 2s', '2s')
-      .option('--once', 'look twice, an interval apart, print and end'),
+      .option(
+        '--once',
+        'look twice, an interval apart (and again for what was only just reached), print and end',
+      ),
   )
     .option('--json', 'one line of JSON for each interval')
     .addHelpText(

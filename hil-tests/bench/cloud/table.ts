@@ -126,7 +126,9 @@ export function markdown({ steps }: Result): string {
   const head = ['', ...steps.map(({ nodes }) => `${whole(nodes)} nodes`), 'target'];
   const lines = ROWS.map(({ what, cell, goal = '' }) => [what.trim(), ...steps.map(cell), goal]);
   const rule = head.map((_, i) => (i === 0 ? '---' : '--:'));
-  return [head, rule, ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
+  const faults = steps.flatMap(faultsOf).map((fault) => `- ${fault}`);
+  const table = [head, rule, ...lines].map((line) => `| ${line.join(' | ')} |`);
+  return [...table, ...(faults.length > 0 ? ['', ...faults] : [])].join('\n');
 }
 
 function faultsOf({ nodes, connect, atRest, load, mixed, restart }: StepResult): readonly string[] {
