@@ -51,6 +51,8 @@ function mapFile(db: Database): void {
 export function tuneWriter(db: Database): void {
   db.pragma('wal_autocheckpoint = 65536');
   db.pragma('cache_size = -16000');
+  // Whoever begins the log anew cuts it to this.
+  db.pragma('journal_size_limit = 67108864');
 }
 
 /** Like `mkdir -p`. Node's own recursive mkdir never returns where a parent refuses children, as in /proc. */
@@ -94,7 +96,6 @@ function openFile(path: string): Database {
     db.pragma('synchronous = NORMAL');
     tuneWriter(db);
     mapFile(db);
-    db.pragma('journal_size_limit = 67108864');
     if (statSync(path).size <= CHECKED_BYTES) {
       const found = db.pragma('quick_check(1)', { simple: true });
       if (found !== 'ok') throw corrupt(path, String(found));

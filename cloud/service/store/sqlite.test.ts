@@ -15,6 +15,7 @@ import { openFiles } from './open.ts';
 import { openSqlite } from './sqlite.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
 import { CloudStore } from './store.ts';
+import { WriteThread } from './write-thread.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'limpet-store-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -304,4 +305,33 @@ test('what waits when it is closed is done once, in one transaction after the ot
   await Promise.all(all);
   assert.deepEqual([done, outcomes], [50, [undefined]]);
   await engine.close();
+});
+
+test('of what a thread was writing when it died nothing is kept, and the next goes on', async () => {
+  const opened = openFiles(file);
+  const count = opened.db.prepare('SELECT count(*) FROM names').pluck();
+  const thread = new WriteThread(file, silent);
+  const note = (many: number) => {
+    const values = named(0, many).flatMap(({ n, name }) => [n, name]);
+    return { text: 'INSERT INTO names (n, name) VALUES (?, ?)', width: 2, values };
+  };
+  const other = new Sqlite(file, { timeout: 0 });
+  const locked = (): boolean => {
+    try {
+      other.exec('BEGIN IMMEDIATE; ROLLBACK');
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  const dying = assert.rejects(thread.carryOut([note(200_000)]), { code: 'DISK_IO' });
+  while (!locked()) await new Promise((resolve) => setTimeout(resolve, 1));
+  await thread.close();
+  await dying;
+  assert.deepEqual([locked(), count.get()], [false, 0]);
+  await thread.carryOut([note(2)]);
+  assert.equal(count.get(), 2);
+  await thread.close();
+  other.close();
+  opened.close();
 });
