@@ -52,7 +52,7 @@ async function cloud(t: TestContext, history: Retention | undefined = { ageMs: 1
     await store.commit.run((tx) => applyReports(tx, [{ node, rows: [row], to: seq, strays: 0 }]));
   };
   const backend = new CloudBackend(store);
-  const go = () => store.commit.run((tx) => leave(tx, node, 'e'));
+  const go = () => store.commit.run((tx) => leave(tx, node));
   return { clock, store, backend, say, come, go };
 }
 

@@ -97,7 +97,7 @@ async function step(
     if (act < 68) return verdict(tx, id, at, below);
     if (act < 72) return remove(tx, id);
     if (act < 80) return come(tx, NODES[below(2)] ?? 'n1');
-    if (act < 84) return leave(tx, NODES[below(2)] ?? 'n1', 'e1');
+    if (act < 84) return leave(tx, NODES[below(2)] ?? 'n1');
     if (act < 90) return condition(tx, id, at, below);
     return act < 93 ? remodel(tx, below) : undefined;
   });

@@ -43,10 +43,10 @@ export async function join(
   return { seq, cursor, strays: await mirrors.strays(node, MAX_STRAYS) };
 }
 
-/** Unless another life of the edge has come meanwhile. */
-export async function leave(tx: Writing, node: string, epoch: string): Promise<void> {
+/** Nobody speaks for the node any more. */
+export async function leave(tx: Writing, node: string): Promise<void> {
   const known = await tx.nodes.get(node);
-  if (known?.state !== 'online' || known.epoch !== epoch) return;
+  if (known?.state !== 'online') return;
   await tx.nodes.put({ ...known, state: 'offline', lastSeen: tx.now() });
   await tx.wanted.presence(node);
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Device } from '@limpet/dmi/manifest';
 import type { FromCloud } from '#protocol';
 import type { Document } from '#protocol/api';
+import { StoreFailed } from '../store/errors.ts';
 import { BOILER, BOILER_1, FACTS } from '../testing.ts';
 import {
   api,
@@ -351,4 +352,25 @@ test('an edge that still has a device which was moved by a restored cloud lets g
   await api(writes.patch(target, { spec: { description: 'newer' } }));
   await edge.report(1, wantedDevice(1, rev, deviceOn('gateway-2')));
   assert.deepEqual(keys((await edge.storeAll()).rows), ['Device -']);
+});
+
+test('a node whose new life could not be recorded is away once that has ended', async () => {
+  await new Edge().hello();
+  const next = new Edge();
+  next.session.received({
+    type: 'hello',
+    protocol: 1,
+    node: 'gateway-1',
+    epoch: 'e2',
+    rev: 0,
+    facts: FACTS,
+  });
+  const refusal = async (): Promise<never> => {
+    throw new StoreFailed('DISK_IO', 'no');
+  };
+  await Promise.all([assert.rejects(store.commit.run(refusal), { code: 'DISK_IO' }), turn()]);
+  assert.deepEqual(next.types(), ['refuse']);
+  await turn();
+  const node = await store.read(({ nodes }) => nodes.get('gateway-1'));
+  assert.equal(node?.state, 'offline');
 });

@@ -46,7 +46,6 @@ type Greeting = Extract<FromEdge, { readonly type: 'hello' }>;
 
 interface Life {
   readonly node: string;
-  readonly epoch: string;
   readonly pages: DesirePages;
   /** Rows about undeclared devices that the edge may still leave. */
   strays: number;
@@ -64,7 +63,7 @@ interface Life {
 
 type Phase =
   | { readonly kind: 'greeting' }
-  | { readonly kind: 'joining'; readonly node: string; readonly epoch: string }
+  | { readonly kind: 'joining'; readonly node: string }
   | { readonly kind: 'live'; readonly life: Life }
   | { readonly kind: 'closed' };
 
@@ -140,23 +139,22 @@ export class CloudSession {
     this.#phase = { kind: 'closed' };
     if (phase.kind !== 'joining' && phase.kind !== 'live') return;
     if (phase.kind === 'live') giveUp(phase.life);
-    const { node, epoch } = phase.kind === 'live' ? phase.life : phase;
-    this.#leave(node, epoch);
+    this.#leave(phase.kind === 'live' ? phase.life.node : phase.node);
   }
 
   /** Until it is on disk that the node is away, or the node is back. */
-  #leave(node: string, epoch: string): void {
+  #leave(node: string, tried = false): void {
     const { store, log, after, here } = this.#options;
     store.commit.add(
       async (tx) => {
-        if (!here(node)) await leave(tx, node, epoch);
+        if (!here(node)) await leave(tx, node);
       },
       (outcome) => {
         if (outcome.ok) return;
-        log.warn('node left unrecorded', { node, error: outcome.error });
+        if (!tried) log.warn('node left unrecorded', { node, error: outcome.error });
         const passing =
           outcome.error instanceof StoreFailed && outcome.error.code !== 'STORE_CLOSED';
-        if (passing) after(LEAVE_AGAIN_MS, () => this.#leave(node, epoch));
+        if (passing) after(LEAVE_AGAIN_MS, () => here(node) || this.#leave(node, true));
       },
     );
   }
@@ -182,7 +180,7 @@ export class CloudSession {
 
   #hello(hello: Greeting): void {
     const { store, admit } = this.#options;
-    const { node, epoch } = hello;
+    const { node } = hello;
     // The type says 1; what an edge of another version sends is any number.
     const spoken: number = hello.protocol;
     if (spoken !== PROTOCOL) {
@@ -195,7 +193,7 @@ export class CloudSession {
     const offers = (what: string): boolean => hello.offers?.some((each) => each === what) === true;
     const calls = new NodeCalls({ node, send, after, offered: offers('call') });
     const asks = new NodeAsks({ node, send, after, offered: offers('ask') });
-    this.#phase = { kind: 'joining', node, epoch };
+    this.#phase = { kind: 'joining', node };
     const told = hello.offers?.includes('past') === true;
     store.commit.add(
       async (tx) => {
@@ -208,7 +206,7 @@ export class CloudSession {
         if (!outcome.ok) return this.#unable(outcome.error);
         const { seq, cursor, strays, past } = outcome.value;
         const pages = new DesirePages(store, node, cursor);
-        const life = { node, epoch, calls, asks, pages, strays: MAX_STRAYS - strays };
+        const life = { node, calls, asks, pages, strays: MAX_STRAYS - strays };
         const begun = { paging: 'no', again: false, reporting: false } as const;
         const awaited = past === undefined ? 'no' : 'awaited';
         this.#phase = { kind: 'live', life: { ...life, ...begun, past: awaited } };

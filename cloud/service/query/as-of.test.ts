@@ -67,7 +67,7 @@ async function live({ store, clock }: Awaited<ReturnType<typeof opened>>): Promi
     await applyReports(tx, [{ node: NODE, rows, to: 3, strays: 10 }]);
   });
   clock.advance(HOUR);
-  await store.commit.run((tx) => leave(tx, NODE, 'e1'));
+  await store.commit.run((tx) => leave(tx, NODE));
   clock.advance(HOUR);
   await store.commit.run(async (tx) => {
     const held = await tx.objects.get('Device', ID);

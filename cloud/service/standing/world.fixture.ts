@@ -272,7 +272,7 @@ export class World {
   }
 
   #leave(node: string): Promise<void> {
-    return this.store.commit.run((tx) => leave(tx, node, `e-${node}`));
+    return this.store.commit.run((tx) => leave(tx, node));
   }
 
   #labelNode(): Promise<void> {
