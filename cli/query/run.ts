@@ -11,7 +11,8 @@ import { marked, queryText } from './text.ts';
 
 export async function runQuery(query: string | undefined, options: QueryOptions): Promise<number> {
   const written = await queryText(query, options.file);
-  const text = options.explain === true ? `EXPLAIN ${written}` : written;
+  const text =
+    options.explain === true && !/^explain\b/i.test(written) ? `EXPLAIN ${written}` : written;
   const limit = wholeOf('--limit', options.limit);
   const after = options.after === undefined ? undefined : wholeOf('--after', options.after);
   const output = processOutput(options.json === true);

@@ -92,7 +92,8 @@ export function stateLine({ status }: Rollout, colour: boolean): string {
   const words = some.map(([state, count]) => `${count} ${state}`).join(', ');
   const where = phase === 'Running' ? ` (batch ${status.batch})` : '';
   const why = reason === undefined ? '' : `: ${reason.message}`;
-  return `${toned(phase, PHASES[phase], colour)}${where}, ${total} devices${words && `: ${words}`}${why}`;
+  const devices = total === 1 ? '1 device' : `${total} devices`;
+  return `${toned(phase, PHASES[phase], colour)}${where}, ${devices}${words && `: ${words}`}${why}`;
 }
 
 const OUTCOMES: Readonly<Record<OutcomeState, Tone>> = {

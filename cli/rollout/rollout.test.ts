@@ -82,14 +82,16 @@ test('one that nobody carries out stops, is shown with its devices, is undone an
   const undone = await limpet('rollout', 'revert', 'warm', '--wait');
   assert.equal(undone.code, 0, undone.err);
   assert.match(undone.out, /Reverted, 3 devices: 2 pending, 1 reverted/);
+  const late = await limpet('rollout', 'resume', 'warm');
+  assert.deepEqual([late.code, /is Reverted: .* nothing to resume/.test(late.err)], [1, true]);
   assert.match((await limpet('rollout', 'delete', 'warm')).out, /rollout default\/warm deleted/);
   assert.equal((await limpet('rollout', 'show', 'warm')).code, 1);
 });
 
 test('a slip is refused with its place', async () => {
-  const slip = await limpet('rollout', 'run', UPDATE.replace('model', 'modle'), '--json');
+  const slip = await limpet('rollout', 'run', UPDATE.replace('model', 'modle'));
   assert.equal(slip.code, 1);
-  assert.match(slip.err, /modle/);
+  assert.match(slip.err, /modle[^]*\n +\^{5}\n$/);
   assert.equal((await limpet('rollout', 'run', UPDATE, '--batch', 'many')).code, 2);
 });
 

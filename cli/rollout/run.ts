@@ -1,9 +1,11 @@
 /** `limpet rollout run`. */
 import type { Rollout, RolloutSpec } from '@limpet/dmi/manifest';
 import { nameForRollout } from '../../cloud/protocol/api/rollout-name.ts';
+import type { Api } from '../api.ts';
 import { usage } from '../cli-error.ts';
 import { withApi } from '../client.ts';
 import { processOutput } from '../output.ts';
+import { marked } from '../query/text.ts';
 import type { RolloutRunOptions } from '../verbs/rollout.ts';
 import { showBegun } from './begun.ts';
 import { waitFor } from './wait.ts';
@@ -19,11 +21,20 @@ export async function runRollout(query: string, options: RolloutRunOptions): Pro
   };
   return withApi(options, async (api) => {
     const dryRun = options.dryRun === true;
-    const created = (await api.create(doc, undefined, { dryRun })) as Rollout;
+    const created = await create(api, doc, dryRun);
     if (options.wait === true && !dryRun) return waitFor(api, { namespace, name }, output);
     showBegun(created, output);
     return 0;
   });
+}
+
+/** A fault of the query is marked in its place. */
+async function create(api: Api, doc: Rollout, dryRun: boolean): Promise<Rollout> {
+  try {
+    return (await api.create(doc, undefined, { dryRun })) as Rollout;
+  } catch (error) {
+    throw marked(error, doc.spec.query ?? '');
+  }
 }
 
 function specOf(query: string, options: RolloutRunOptions): RolloutSpec {

@@ -19,7 +19,7 @@ export function declareQuery(program: Command, act: Act): void {
       .option('--limit <rows>', 'show at most so many rows', '1000')
       .option(
         '--after <token>',
-        'wait for a write: the resourceVersion, or rev, that it was answered with',
+        'wait for a write: the resourceVersion, or rev, that the cloud answered it with',
       )
       .option('--explain', 'do not answer: say where it would start to read, and at what cost'),
   )

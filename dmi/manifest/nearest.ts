@@ -2,7 +2,10 @@
 
 const LONGEST = 64;
 
-/** The word of `known` nearest to `word`, case aside; `undefined` when none is close enough to suggest. */
+/** What is shorter begins too many words. */
+const ABBREVIATION = 3;
+
+/** The word of `known` nearest to `word`, case aside; `undefined` when none is close enough to suggest. A beginning is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   if (word.length > LONGEST) return undefined;
   const typed = word.toLowerCase();
@@ -11,10 +14,11 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   let limit = Math.max(1, Math.ceil(typed.length / 3));
   for (const candidate of known) {
     const meant = candidate.toLowerCase();
+    const begun = typed.length >= ABBREVIATION && meant.startsWith(typed) && meant !== typed;
     // So many letters have to be put in or taken out at least.
-    const least = Math.abs(meant.length - typed.length);
+    const least = begun ? 1 : Math.abs(meant.length - typed.length);
     if (candidate.length > LONGEST || least > limit) continue;
-    const distance = editDistance(typed, meant);
+    const distance = begun ? 1 : editDistance(typed, meant);
     if (distance < limit || (distance === limit && best === undefined)) {
       best = candidate;
       limit = distance;

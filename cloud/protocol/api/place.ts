@@ -169,7 +169,7 @@ function unknownPath(path: string): ApiError {
   });
   return new ApiError(
     'NotFound',
-    `the server has nothing at ${quote(path)}; it has ${kinds.join(', ')}, lists over all namespaces like ${ROOT}/devices, and ${DOCUMENTS.join(', ')}`,
+    `the server has nothing at ${quote(path)}; it has ${kinds.join(', ')}, lists over all namespaces like ${ROOT}/devices, ${ROOT}/query, and ${DOCUMENTS.join(', ')}`,
   );
 }
 

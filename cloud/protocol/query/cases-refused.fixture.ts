@@ -53,6 +53,11 @@ export const REFUSED: readonly (readonly [string, Refused])[] = [
   ],
   ["SELECT name FROM devices WHERE created > 'soon'", { code: 'QUERY_VALUE', at: "'soon'" }],
   ['SELECT percentile(temperature, 101) FROM devices', { code: 'QUERY_VALUE', at: '101' }],
+  [
+    'SELECT percentile(temperature, 0.95) FROM devices',
+    { code: 'QUERY_VALUE', at: '0.95', suggestion: '95' },
+  ],
+  ['SELECT temp FROM devices', { code: 'QUERY_NAME', at: 'temp', suggestion: 'temperature' }],
   ['SELECT name, count(*) FROM devices', { code: 'QUERY_GROUP', at: 'name' }],
   ['SELECT name FROM devices WHERE count(*) > 1', { code: 'QUERY_GROUP', at: 'count(*)' }],
   [

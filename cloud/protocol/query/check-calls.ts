@@ -137,14 +137,27 @@ function aggregateKind(fn: AggregateOf, of: Kind): Kind | undefined {
 }
 
 function fractionOf(call: Call, percent: Expr | undefined): number {
+  refuseShare(percent);
   if (percent?.kind === 'number' && percent.value >= 0 && percent.value <= 100)
     return percent.value / 100;
-  const message = 'percentile(x, p) takes p from 0 to 100, such as percentile(temperature, 95)';
-  throw new QueryError('QUERY_VALUE', message, { span: percent ?? call });
+  throw new QueryError('QUERY_VALUE', PERCENTILE, { span: percent ?? call });
 }
+
+/** Other languages take shares: 0.95 would be nearly the least here, and nobody would notice. */
+function refuseShare(percent: Expr | undefined): void {
+  if (percent?.kind !== 'number' || percent.value <= 0 || percent.value >= 1) return;
+  const suggestion = String(Math.round(percent.value * 1e8) / 1e6);
+  const message = `${PERCENTILE}: for ${percent.value} of all write ${suggestion}`;
+  throw new QueryError('QUERY_VALUE', message, { span: percent, suggestion });
+}
+
+const PERCENTILE =
+  'percentile(x, p) takes p from 1 to 100, or 0, such as percentile(temperature, 95)';
 
 function expectArguments(call: Call, count: number): readonly Expr[] {
   if (call.args.length === count && !call.star) return call.args;
   const wanted = count === 0 ? 'nothing' : count === 1 ? 'one argument' : `${count} arguments`;
-  throw new QueryError('QUERY_TYPE', `${call.name}() takes ${wanted}`, { span: call });
+  const such =
+    call.name.toLowerCase() === 'percentile' ? ', such as percentile(temperature, 95)' : '';
+  throw new QueryError('QUERY_TYPE', `${call.name}() takes ${wanted}${such}`, { span: call });
 }

@@ -171,8 +171,15 @@ function unknown(scope: Scope, first: string, { span, quoted: inQuotes }: Asked)
   }
   const properties = source === 'devices' ? [...catalog.names()] : [];
   const suggestion = nearest(first, [...columns, ...properties]);
-  const what = source === 'devices' ? 'column or property' : 'column';
-  const message = `no ${what} ${quoted(first)} in ${source}${hint(suggestion)}. Columns are ${columns.join(', ')}`;
+  const [what, more] =
+    source === 'devices'
+      ? ['column or property', ', and the properties of models']
+      : ['column', ''];
+  const meant =
+    suggestion === undefined
+      ? `; a label would be labels.${first}, a text '${first}'.`
+      : `${hint(suggestion)}`;
+  const message = `no ${what} ${quoted(first)} in ${source}${meant} Columns are ${columns.join(', ')}${more}`;
   return new QueryError('QUERY_NAME', message, { span, suggestion });
 }
 

@@ -69,7 +69,8 @@ function misread(found: string, words: readonly string[], span: Span): QueryErro
 function wordFor(each: NonNullable<GrammarError['expected']>[number]): string | undefined {
   if (each.type === 'end') return 'the end';
   const word = each.description ?? each.text;
-  return word === 'white space' || word === ';' ? undefined : word;
+  if (word === 'white space' || word === ';') return undefined;
+  return word !== undefined && /^[(),.]$/.test(word) ? JSON.stringify(word) : word;
 }
 
 function listed(words: readonly string[]): string {
