@@ -20,6 +20,8 @@ const CAUSES: Readonly<Record<string, string>> = {
   off: 'history was switched off',
   dropped: 'the edge made room before it was told',
   damaged: 'the file at the edge was damaged',
+  stale: 'the value was old: nobody heard of the device',
+  bad: 'the device gave no good value',
 };
 
 export function plotted(past: Past, { columns }: Look): string[] {

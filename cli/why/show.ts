@@ -22,7 +22,7 @@ export function whyLines(why: Explanation, colour: boolean): string[] {
   if (why.order !== undefined) lines.push('', ...orderLines(why.order, why, { now, tell }));
   if (why.hops.length > 0) lines.push('', ...why.hops.map((hop) => hopLine(hop, now)));
   if (why.from === 'cloud')
-    lines.push('', 'Told by the cloud alone: the edge of the device was not asked.');
+    lines.push('', 'Told by the cloud alone: the edge of the device did not tell.');
   return lines;
 }
 

@@ -164,9 +164,8 @@ test('a server that went fails a write, and its return alone ends the ailment', 
   await server.shutDown();
   await assert.rejects(api.patch(target, { metadata: { annotations: { wanted: '0' } } }), ApiError);
   const asked = { query: 'SELECT device FROM devices' };
-  for (const read of [api.get(target), api.list('Device'), api.query(asked)]) {
-    await assert.rejects(read, { reason: 'ServiceUnavailable' });
-  }
+  const reads = [() => api.get(target), () => api.list('Device'), () => api.query(asked)];
+  for (const read of reads) await assert.rejects(read(), { reason: 'ServiceUnavailable' });
   assert.deepEqual([await health('healthz'), await health('readyz')], [503, 503]);
   await server.restart();
   // Sooner than the service writes by itself.

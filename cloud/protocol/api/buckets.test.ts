@@ -138,3 +138,29 @@ test('buckets are what adding the past up millisecond by millisecond gives', () 
     }
   }
 });
+
+test('where what is known is no good value there is a hole, until the next one or a gap', () => {
+  const holes = (
+    before: PastSample | undefined,
+    samples: readonly PastSample[],
+    gaps: readonly PastGap[] = [],
+  ) => {
+    const buckets = new Buckets({ from: 100, bucketMs: 100, before, gaps });
+    for (const sample of samples) buckets.add(sample);
+    buckets.end(400);
+    return buckets.holes();
+  };
+  const poor = (at: number, quality: 'stale' | 'bad'): PastSample => ({ at, value: 1, quality });
+  assert.deepEqual(holes(poor(50, 'stale'), [good(150, 2)]), [
+    { cause: 'stale', from: 50, to: 150 },
+  ]);
+  assert.deepEqual(holes(good(50, 1), [poor(150, 'stale'), poor(160, 'stale'), poor(170, 'bad')]), [
+    { cause: 'stale', from: 150, to: 170 },
+    { cause: 'bad', from: 170 },
+  ]);
+  const gaps = [{ cause: 'down', from: 200, to: 300 }];
+  assert.deepEqual(holes(undefined, [poor(150, 'bad'), good(300, 1)], gaps), [
+    { cause: 'bad', from: 150, to: 200 },
+  ]);
+  assert.deepEqual(holes(undefined, [good(150, 1)], gaps), []);
+});

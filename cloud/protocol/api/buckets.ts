@@ -50,6 +50,9 @@ export interface BucketsOptions {
   readonly gaps: readonly PastGap[];
 }
 
+/** The newest that one answer tells. */
+const MOST_HOLES = 1_000;
+
 /** Is told samples in the order of time. */
 export class Buckets {
   readonly #bucketMs: number;
@@ -60,6 +63,9 @@ export class Buckets {
   #time: number;
   #held: Json | undefined;
   #sums: Sums;
+  readonly #holes: PastGap[] = [];
+  /** The one that goes on. */
+  #hole: PastGap | undefined;
 
   constructor({ from, bucketMs, before, gaps }: BucketsOptions) {
     this.#bucketMs = bucketMs;
@@ -67,6 +73,7 @@ export class Buckets {
     this.#start = from;
     this.#time = Math.min(from, before?.at ?? from);
     this.#held = heldOf(before);
+    if (before !== undefined) this.#notGood(before.quality, before.at);
     this.#sums = fresh();
     // What ended before the first bucket is only looked at for whether the value still held.
     this.#passGaps(from);
@@ -78,6 +85,7 @@ export class Buckets {
     this.#passGaps(at);
     this.#advance(at);
     this.#held = heldOf(sample);
+    this.#notGood(sample.quality, at);
     this.#sums.count++;
     this.#see();
   }
@@ -90,6 +98,23 @@ export class Buckets {
     return this.#done;
   }
 
+  /** Where a value was known that did not hold, with its quality as the cause; oldest first. */
+  holes(): readonly PastGap[] {
+    return this.#hole === undefined ? this.#holes : [...this.#holes, this.#hole];
+  }
+
+  #notGood(quality: Quality, at: number): void {
+    if (this.#hole?.cause === quality) return;
+    this.#endHole(at);
+    if (quality !== 'good') this.#hole = { cause: quality, from: at };
+  }
+
+  #endHole(to: number): void {
+    if (this.#hole !== undefined && this.#hole.from < to) this.#holes.push({ ...this.#hole, to });
+    if (this.#holes.length > MOST_HOLES) this.#holes.shift();
+    this.#hole = undefined;
+  }
+
   /** The value ends where a gap begins. */
   #passGaps(to: number): void {
     // One that begins with a sample begins after it.
@@ -99,6 +124,7 @@ export class Buckets {
       if (end === gap.from || (end <= this.#time && gap.from < this.#time)) continue;
       if (gap.from >= this.#start) this.#advance(gap.from);
       this.#held = undefined;
+      this.#endHole(gap.from);
     }
   }
 

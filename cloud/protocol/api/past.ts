@@ -79,13 +79,32 @@ async function inBuckets(source: PastSource, time: PastTime, bucketMs: number): 
     const page = await source.page(span, { after, limit: PAGE });
     for (const sample of page.samples) buckets.add(sample);
     looked += page.samples.length;
-    if (page.next === undefined) return { gaps: told, buckets: buckets.end(time.to) };
+    const reached = page.next === undefined ? undefined : (page.samples.at(-1)?.at ?? time.from);
+    if (reached === undefined || looked >= MOST_SAMPLES) {
+      const end = reached ?? time.to;
+      const done =
+        reached === undefined
+          ? { buckets: buckets.end(end) }
+          : upTo(buckets, { ...time, to: end }, bucketMs);
+      const holes = await ended(source, buckets.holes(), end);
+      return { gaps: [...told, ...holes].toSorted((a, b) => a.from - b.from), ...done };
+    }
     after = page.next;
-    const reached = page.samples.at(-1)?.at ?? time.from;
-    if (looked >= MOST_SAMPLES)
-      return { gaps: told, ...upTo(buckets, { ...time, to: reached }, bucketMs) };
     await turn();
   }
+}
+
+/** The last one ends with the next sample, also where that is after what was asked about. */
+async function ended(
+  source: PastSource,
+  holes: readonly PastGap[],
+  from: number,
+): Promise<readonly PastGap[]> {
+  const last = holes.at(-1);
+  if (last === undefined || last.to !== undefined) return holes;
+  const { samples } = await source.page({ from, to: Number.MAX_SAFE_INTEGER }, { limit: 1 });
+  const to = samples[0]?.at;
+  return to === undefined ? holes : [...holes.slice(0, -1), { ...last, to }];
 }
 
 /** Of what was looked at, the buckets that are whole. */

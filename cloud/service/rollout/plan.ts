@@ -207,6 +207,6 @@ function summary(counts: RolloutCounts): { readonly reason?: Reason } {
     return { reason: { code: 'ROLLOUT_EMPTY', message } };
   }
   if (count === 0 && skipped === 0) return {};
-  const message = `of ${total} devices ${count} failed and ${skipped} were skipped`;
+  const message = `${count} of ${total} failed, ${skipped} were skipped`;
   return { reason: { code: 'ROLLOUT_INCOMPLETE', message } };
 }
