@@ -1,43 +1,28 @@
-/**
- * Conditions on columns to which the database finds its way by itself, by indexes that are there for others too: counted, so
- * that what reads little is neither refused nor told as if it read everything.
- */
+/** Conditions on columns from which to start: which device it is, whose it is, which property. */
 import type { Value } from '../typed.ts';
 import type { SqlCatalog } from './catalog.ts';
 import { type Dialect, Params, type SqlValue } from './dialect.ts';
 import type { Candidate } from './starts.ts';
 import { BASE } from './tables.ts';
 
+type Of = 'devices' | 'properties';
+
 /** Of devices, or of their properties. */
-export function columnCandidate(
-  source: 'devices' | 'properties',
-  by: Value,
-): Candidate | undefined {
+export function columnCandidate(source: Of, by: Value): Candidate | undefined {
   const asked = askedOf(by);
   if (asked === undefined) return undefined;
   const { name, values } = asked;
+  const index = `${name} = ${values.length === 1 ? values[0] : `one of ${values.length}`}`;
   const column = Object.hasOwn(COLUMN, name) ? COLUMN[name] : undefined;
-  const ofProperty = source === 'properties' && name === 'property';
-  if (column === undefined && !ofProperty) return undefined;
-  return {
-    index: `${name} = ${values.length === 1 ? values[0] : `one of ${values.length}`}`,
-    count: (dialect, catalog, most) => {
-      if (column === undefined) return ofNames(dialect, catalog, { values, most });
-      const params = new Params(dialect);
-      const mirrors = source === 'properties' ? ' JOIN mirrors y ON y.dev = x.n' : '';
-      const texts = values.map((each) => params.text(each)).join(', ');
-      const where = `x.kind = 'Device' AND x.${column} IN (${texts})`;
-      return counting(`FROM objects x${mirrors} WHERE ${where}`, params, most);
-    },
-    start: () => BASE[source],
-  };
+  if (column !== undefined) return { index, ...deviceStart(source, column, values) };
+  if (source !== 'properties' || name !== 'property') return undefined;
+  const count: Candidate['count'] = (dialect, catalog, most) =>
+    ofNames(dialect, catalog, { values, most });
+  // The database knows itself whether it begins with the property or, for the order, with the devices.
+  return { index, count, start: () => BASE[source] };
 }
 
-const COLUMN: Readonly<Record<string, string>> = {
-  device: 'id',
-  node: 'node',
-  namespace: 'namespace',
-};
+const COLUMN: Readonly<Record<string, string>> = { device: 'id', node: 'node' };
 
 interface Asked {
   readonly name: string;
@@ -53,6 +38,33 @@ function askedOf(by: Value): Asked | undefined {
   const [column, literal] = by.left.op === 'column' ? [by.left, by.right] : [by.right, by.left];
   if (column.op !== 'column' || literal.op !== 'literal') return undefined;
   return { name: column.name, values: [String(literal.value)] };
+}
+
+function deviceStart(
+  source: Of,
+  column: string,
+  values: readonly string[],
+): Pick<Candidate, 'count' | 'start'> {
+  const those = (params: Params): string => {
+    const texts = values.map((each) => params.text(each)).join(', ');
+    return `st.kind = 'Device' AND st.${column} IN (${texts})`;
+  };
+  return {
+    count: (dialect, _, most) => {
+      const params = new Params(dialect);
+      const mirrors = source === 'properties' ? ' JOIN mirrors y ON y.dev = st.n' : '';
+      return counting(`FROM objects st${mirrors} WHERE ${those(params)}`, params, most);
+    },
+    // Left to itself SQLite would read all devices, for they come in order then.
+    start: (_, params) => {
+      const { from, where } = BASE[source];
+      const same = source === 'properties' ? 'p.dev = st.n' : 'o.n = st.n';
+      return {
+        from: `objects st CROSS JOIN ${from}`,
+        where: `${those(params)} AND ${same} AND ${where}`,
+      };
+    },
+  };
 }
 
 function ofNames(
