@@ -92,3 +92,11 @@ export function storeFailed(error: Error): StoreFailed {
     { cause: error },
   );
 }
+
+/** Before the start: everything of the database that passes by itself is that it is away. */
+export function unusable({ code, message, cause }: StoreFailed): StoreUnusable {
+  const same = code === 'STORE_BUSY' || code === 'STORE_CLOSED' ? 'STORE_AWAY' : code;
+  const disk =
+    same === 'DISK_FULL' || same === 'DISK_IO' || same === 'DISK_LOST' ? 'STORE_DISK' : same;
+  return new StoreUnusable(disk, message, { cause });
+}

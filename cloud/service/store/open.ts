@@ -2,7 +2,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { sqliteCode, StoreUnusable } from './errors.ts';
+import { sqliteCode, storeFailed, StoreUnusable, unusable } from './errors.ts';
 import { migrate } from './schema.ts';
 
 export interface OpenFiles {
@@ -30,7 +30,7 @@ export function openFiles(path: string): OpenFiles {
     return { db, close };
   } catch (error) {
     close();
-    throw unusable(path, error);
+    throw unusableBy(path, error);
   }
 }
 
@@ -78,12 +78,7 @@ function takeLock(path: string): Database {
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
-    if (sqliteCode(error)?.startsWith('SQLITE_BUSY') !== true) throw error;
-    throw new StoreUnusable(
-      'STORE_LOCKED',
-      `${path} is in use by another process: stop that one first, or choose another --data folder.`,
-      { cause: error },
-    );
+    throw error;
   }
   return lock;
 }
@@ -108,14 +103,22 @@ function openFile(path: string): Database {
   }
 }
 
-function unusable(path: string, error: unknown): unknown {
+/** Why the file at `path` cannot be opened. */
+export function unusableBy(path: string, error: unknown): unknown {
   if (error instanceof StoreUnusable || !(error instanceof Error)) return error;
   const code = sqliteCode(error) ?? '';
   if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB')) {
     return corrupt(path, error.message, error);
   }
-  const system = 'code' in error && typeof error.code === 'string';
-  if (!system) return error;
+  if (code.startsWith('SQLITE_BUSY')) {
+    const message = `${path} is in use by another process: stop that one first, or choose another --data folder.`;
+    return new StoreUnusable('STORE_LOCKED', message, { cause: error });
+  }
+  const system = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (system === undefined) return error;
+  if (/^(SQLITE_(FULL|IOERR|NOMEM)|ENOSPC|EDQUOT|EIO)/.test(system)) {
+    return unusable(storeFailed(error));
+  }
   return new StoreUnusable(
     'STORE_UNREADABLE',
     `${path} cannot be opened (${error.message}): check the --data folder and its permissions.`,

@@ -1,6 +1,6 @@
 /** What PostgreSQL and the way to it refuse, in the words of the store. */
 import { DatabaseError } from 'pg';
-import { StoreFailed, StoreUnusable } from '../errors.ts';
+import { StoreFailed, StoreUnusable, unusable } from '../errors.ts';
 import type { Target } from './target.ts';
 
 /** The connection, not the statement, is at fault. Whether a COMMIT under way counted, nobody knows. */
@@ -116,14 +116,6 @@ export function unusableBy(error: unknown, target: Target): unknown {
   }
   const refusal = refusalOf(error, where);
   return refusal ? unusable(refusal) : error;
-}
-
-/** Before the start everything that passes by itself is one: the database is away. */
-function unusable({ code, message, cause }: StoreFailed): StoreUnusable {
-  const same = code === 'STORE_BUSY' || code === 'STORE_CLOSED' ? 'STORE_AWAY' : code;
-  const disk =
-    same === 'DISK_FULL' || same === 'DISK_IO' || same === 'DISK_LOST' ? 'STORE_DISK' : same;
-  return new StoreUnusable(disk, message, { cause });
 }
 
 function kindOf(error: unknown): Refusal | undefined {
