@@ -2,8 +2,12 @@
 import type { Command } from 'commander';
 import { type Act, type AskOptions, withTarget } from './verb.ts';
 
-export interface RolloutOptions extends AskOptions {
+interface RolloutOptions extends AskOptions {
   readonly namespace: string;
+}
+
+export interface RolloutListOptions extends RolloutOptions {
+  readonly allNamespaces?: true;
 }
 
 export interface RolloutRunOptions extends RolloutOptions {
@@ -95,9 +99,10 @@ Exit code 1: refused, or with --wait: it stopped, failed, or some device did not
 
 function declareList(rollout: Command, act: Act): void {
   command(rollout, 'list', 'show rollouts and how far they are')
+    .option('-A, --all-namespaces', 'in all namespaces')
     .option('--json', 'as JSON')
     .addHelpText('after', '\nExamples:\n  limpet rollout list\n  limpet rollout list --json')
-    .action((options: RolloutOptions) =>
+    .action((options: RolloutListOptions) =>
       act(async () => (await import('../rollout/list.ts')).runList(options)),
     );
 }

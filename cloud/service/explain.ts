@@ -72,6 +72,7 @@ function onItsWay({ device }: Known): Finding {
 function notAsked({ device, property, nodeSeenMs }: Known, { code, message }: Unanswered): Finding {
   const { node } = device.spec;
   const offline = code === 'NODE_OFFLINE';
+  if (offline && nodeSeenMs === undefined) return neverSeen(node);
   const kept = offline ? '; what is shown is what it said last' : '';
   const todo = offline
     ? `start the edge "${node}", or look at its link: there "limpet why ${idOf(device)}.${property} --edge limpet.yaml" knows more`
@@ -83,6 +84,16 @@ function notAsked({ device, property, nodeSeenMs }: Known, { code, message }: Un
     message: `${message}${kept}`,
     todo,
     ...(offline && nodeSeenMs !== undefined && { since: iso(nodeSeenMs) }),
+  };
+}
+
+function neverSeen(node: string): Finding {
+  return {
+    stage: 'link',
+    effect: 'stops',
+    code: 'NODE_UNKNOWN',
+    message: `node "${node}" has never connected to this cloud`,
+    todo: `start an edge with this name and this cloud, or name another in spec.node of the device`,
   };
 }
 

@@ -105,7 +105,8 @@ test('a value that was acknowledged and is another in the cloud is told', async 
 test('while the node is away it is the link, since when, with the value as it was said last', async (t) => {
   const { url, client } = await cloud(t);
   const never = await client.why(target, 'setpoint');
-  assert.match(never.findings[0]?.message ?? '', /not connected; it was never seen here/);
+  assert.equal(never.findings[0]?.code, 'NODE_UNKNOWN');
+  assert.match(never.findings[0]?.message ?? '', /has never connected/);
   (await edge(t, url, why(THERE))).terminate();
   const { from, findings, reported } = await gone(client);
   const [first = assert.fail('nothing found')] = findings;

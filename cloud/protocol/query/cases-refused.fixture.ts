@@ -57,6 +57,7 @@ export const REFUSED: readonly (readonly [string, Refused])[] = [
     'SELECT percentile(temperature, 0.95) FROM devices',
     { code: 'QUERY_VALUE', at: '0.95', suggestion: '95' },
   ],
+  ['SELECT labels.app.kubernetes.io/name FROM devices', { code: 'QUERY_SYNTAX', at: '/' }],
   ['SELECT temp FROM devices', { code: 'QUERY_NAME', at: 'temp', suggestion: 'temperature' }],
   ['SELECT name, count(*) FROM devices', { code: 'QUERY_GROUP', at: 'name' }],
   ['SELECT name FROM devices WHERE count(*) > 1', { code: 'QUERY_GROUP', at: 'count(*)' }],

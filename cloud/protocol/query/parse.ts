@@ -55,6 +55,11 @@ function misread(found: string, words: readonly string[], span: Span): QueryErro
     const message = `the ${found.startsWith("'") ? 'text' : 'name'} that begins here has no end: close it with ${found.slice(0, 1)}`;
     return new QueryError('QUERY_SYNTAX', message, { span });
   }
+  if (found === '/') {
+    const message =
+      'a name with "/" stands in double quotes, such as labels."app.kubernetes.io/name"; "/" divides nothing here';
+    return new QueryError('QUERY_SYNTAX', message, { span });
+  }
   const keywords = words.flatMap((word) => (/^[A-Z]+/.test(word) ? [word] : []));
   const starts = new Map(keywords.map((word) => [word.split(' ', 1)[0] ?? word, word]));
   const near = /^[a-z_]/i.test(found) ? nearest(found, starts.keys()) : undefined;
