@@ -57,7 +57,10 @@ export function changesOf(samples: readonly Sample[], { gaps, to }: Past): Chang
     const begin = Date.parse(at);
     const next = samples[index + 1]?.at;
     const end = next === undefined ? to : Date.parse(next);
-    const gap = gaps.find(({ from }) => Date.parse(from) >= begin && Date.parse(from) < end);
+    // That it is stale or bad it says itself.
+    const gap = gaps.find(({ cause, from }) => {
+      return cause !== quality && Date.parse(from) >= begin && Date.parse(from) < end;
+    });
     const heldMs = Math.max(0, (gap === undefined ? end : Date.parse(gap.from)) - begin);
     const before = changes.at(-1);
     const goesOn =

@@ -57,6 +57,13 @@ test('changes say how long each value held: until the next, or a gap', () => {
       [at(260), 'off', 140],
     ],
   );
+  const stale: Sample = { at: at(20), value: 'on', quality: 'stale' };
+  const gaps = [{ cause: 'stale', from: at(20), to: at(60) }];
+  const aged = changesOf([sample(0, 'on'), stale, sample(60, 'on')], { ...PAST, gaps });
+  assert.deepEqual(
+    aged.map(({ heldMs }) => heldMs / 1_000),
+    [20, 40, 540],
+  );
   assert.deepEqual(changeTable(changes.slice(0, 1), LOOK), [
     'FROM                       FOR   QUALITY   VALUE',
     '2026-01-01T00:00:00.000Z   50s   good      on',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import type { Json } from '@limpet/dmi';
+import type { Quality } from '@limpet/dmi/manifest';
 import { CloudBackend } from './backend.ts';
 import type { Retention } from './history/slices.ts';
 import { applyReports } from './hub/apply-report.ts';
@@ -38,10 +39,15 @@ async function cloud(t: TestContext, history: Retention | undefined = { ageMs: 1
   await come();
   let seq = 0;
   /** After so many seconds the node says so; `late`: seconds after it was so. */
-  const say = async (value: Json, seconds: number, late = 0): Promise<void> => {
+  const say = async (
+    value: Json,
+    seconds: number,
+    late = 0,
+    quality: Quality = 'good',
+  ): Promise<void> => {
     clock.advance(seconds * 1_000);
     seq++;
-    const reported = { value, at: clock.now() - late * 1_000, quality: 'good' as const };
+    const reported = { value, at: clock.now() - late * 1_000, quality };
     const row = {
       kind: 'property',
       seq,
@@ -146,6 +152,21 @@ test('while the node is away there is a gap, and afterwards up to the last chang
   await come();
   await say(3, 100);
   assert.deepEqual(await gaps(), [['unseen', 10, 26]], 'nothing changed meanwhile');
+});
+
+test('in buckets a time without a good value is told as a gap, until the next one whenever that was', async (t) => {
+  const { backend, say } = await cloud(t);
+  await say(1, 10);
+  await say(1, 10, 0, 'stale');
+  const gaps = async (to: number) => {
+    const query = { from: START, to: START + to * 1_000, limit: 100, bucketMs: 5_000 };
+    const page = await backend.samples(TARGET, 'temperature', query);
+    return page.gaps.map((gap) => [gap.cause, seconds(gap.from), gap.to && seconds(gap.to)]);
+  };
+  assert.deepEqual(await gaps(25), [['stale', 20, undefined]]);
+  await say(2, 30);
+  assert.deepEqual(await gaps(25), [['stale', 20, 50]]);
+  assert.deepEqual(await gaps(60), [['stale', 20, 50]]);
 });
 
 test('what has no past is told, with what to do', async (t) => {
