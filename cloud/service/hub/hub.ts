@@ -176,7 +176,8 @@ export class Hub {
         this.#nodes.set(node, session);
         connection.node = node;
       },
-      here: (node) => this.#nodes.has(node),
+      // Of all who leave with the service the next start takes note at once.
+      here: (node) => this.#closing || this.#nodes.has(node),
       after: (ms, task) => clock.after(ms, task),
       retryAfter: () => this.#retryAfter(),
     });
