@@ -21,9 +21,6 @@ export interface Ignored {
   invalid: number;
 }
 
-/** Rows about undeclared devices that are kept per node; a device's own row may come after those of its properties. */
-export const MAX_STRAYS = 50_000;
-
 /** One page of one node. */
 export interface ReportPage {
   readonly node: string;

@@ -5,6 +5,7 @@ import type { DeviceModel } from '@limpet/dmi/manifest';
 import type { StateRow } from '#protocol';
 import type { Document } from '#protocol/api';
 import { askerOf } from '../query/ask.fixture.ts';
+import { MAX_STRAYS } from '../store/mirrors.ts';
 import { BOILER, BOILER_1 } from '../testing.ts';
 import { applyReports } from './apply-report.ts';
 import {
@@ -85,6 +86,23 @@ test('what was said while the device had no model is not replaced by what was ke
   assert.deepEqual(await setpoint(), [[52, 'good']]);
   await api(writes.create(modelTarget, boilerWith('temperature', 'setpoint')));
   assert.deepEqual(await setpoint(), [[52, 'good']]);
+});
+
+test('beyond what a node may leave aside, what a model drops is forgotten', async () => {
+  const edge = await reporting();
+  await api(
+    store.commit.run(async ({ mirrors }) => {
+      for (let n = 0; n < MAX_STRAYS; n++) {
+        const place = { node: 'gateway-1', device: 'default/other', property: `p${n}` };
+        await mirrors.putStray(place, {});
+      }
+    }),
+  );
+  await remodel('temperature');
+  await remodel('temperature', 'setpoint');
+  assert.deepEqual(await rows(), [['temperature', 20]]);
+  await edge.report(4, property(3, 52));
+  assert.deepEqual(await setpoint(), [[52, 'good']], 'and told anew as ever');
 });
 
 test('a device that gets another model shows what that has, and the rest again when it goes back', async () => {

@@ -2,7 +2,7 @@
 import { API_VERSION } from '@limpet/dmi/manifest';
 import type { FromEdge } from '#protocol';
 import type { Writing } from '../store/store.ts';
-import { MAX_STRAYS } from './apply-report.ts';
+import { MAX_STRAYS } from '../store/mirrors.ts';
 
 /** Where the two streams of a node go on. */
 export interface Joined {

@@ -11,7 +11,8 @@ import { type Asked, type FromCloud, type FromEdge, PROTOCOL, type StateRow } fr
 import { StoreFailed } from '../store/errors.ts';
 import type { Outcome } from '../store/group-commit.ts';
 import type { CloudStore, Writing } from '../store/store.ts';
-import { type Ignored, MAX_STRAYS } from './apply-report.ts';
+import { MAX_STRAYS } from '../store/mirrors.ts';
+import type { Ignored } from './apply-report.ts';
 import { type Asking, NodeAsks } from './asks.ts';
 import { type CallAsked, type CallsOptions, NodeCalls } from './calls.ts';
 import { type DesirePage, DesirePages } from './desire-pages.ts';

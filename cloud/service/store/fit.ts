@@ -2,7 +2,7 @@
  * Mirrors hold only what the model of their device has, so that queries need not ask models. What a model has no more waits as
  * a stray and comes back by itself with the property, for its edge may never have heard that it was gone.
  */
-import { type Mirror, mirrorOf, type Mirrors } from './mirrors.ts';
+import { MAX_STRAYS, type Mirror, mirrorOf, type Mirrors } from './mirrors.ts';
 import type { Names } from './names.ts';
 import type { Owned } from './objects.ts';
 import { among, type Sql, type SqlValue } from './sql.ts';
@@ -16,15 +16,25 @@ interface Scope {
 
 type Properties = ReadonlySet<string>;
 
+export interface FitParts {
+  readonly sql: Sql;
+  readonly names: Names;
+  readonly mirrors: Mirrors;
+  /** Hears how many values of a node found no room among what waits. */
+  readonly forgot: (node: string, rows: number) => void;
+}
+
 export class Fit {
   readonly #sql: Sql;
   readonly #names: Names;
   readonly #mirrors: Mirrors;
+  readonly #forgot: FitParts['forgot'];
 
-  constructor(sql: Sql, names: Names, mirrors: Mirrors) {
-    this.#sql = sql;
-    this.#names = names;
-    this.#mirrors = mirrors;
+  constructor(parts: FitParts) {
+    this.#sql = parts.sql;
+    this.#names = parts.names;
+    this.#mirrors = parts.mirrors;
+    this.#forgot = parts.forgot;
   }
 
   /** The device has this model from now on. */
@@ -68,11 +78,15 @@ export class Fit {
       JSON.stringify(numbers),
     );
     if (rows.length === 0) return [];
-    const strays = rows.map((row): StrayRow => {
-      const { node, device, name: property } = row;
-      return { node, device, property, row: JSON.stringify(mirrorOf(row)) };
-    });
-    await this.#sql.put(STRAYS, strays);
+    for (const [node, those] of Map.groupBy(rows, (row) => row.node)) {
+      const room = Math.max(0, MAX_STRAYS - (await this.#mirrors.strays(node, MAX_STRAYS)));
+      const strays = those.slice(0, room).map((row): StrayRow => {
+        const { device, name: property } = row;
+        return { node, device, property, row: JSON.stringify(mirrorOf(row)) };
+      });
+      await this.#sql.put(STRAYS, strays);
+      if (those.length > room) this.#forgot(node, those.length - room);
+    }
     for (const [prop, those] of Map.groupBy(rows, (row) => row.prop)) {
       await this.#sql.run(
         `DELETE FROM mirrors WHERE prop = $1 AND ${among(this.#sql.dialect, 'dev', '$2', 'integer')}`,

@@ -47,6 +47,12 @@ export interface Spot {
 
 type StrayPlace = Pick<StrayRow, 'node' | 'device' | 'property'>;
 
+/**
+ * Rows about undeclared devices and properties that are kept per node: a device's own row may come after those of its
+ * properties. Of what comes beyond nothing is kept, and that is counted.
+ */
+export const MAX_STRAYS = 50_000;
+
 /** What `strays` of a device as a whole have for a property. */
 const WHOLE = '';
 

@@ -200,15 +200,21 @@ const THIRD = `
   CREATE INDEX rollout_devices_state ON rollout_devices (rollout, state, place);
 `;
 
-const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD];
+/** Queries by name. */
+const FOURTH = 'CREATE INDEX objects_name ON objects (kind, name);';
+
+const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD, FOURTH];
 
 /**
  * The same for PostgreSQL, which never had the first schema. Texts are ordered by their bytes, as in SQLite.
  */
 export const POSTGRES_TABLES: Tables = {
   version: MIGRATIONS.length,
-  create: postgresText(SCHEMA + THIRD),
-  upgrades: new Map([[2, postgresText(THIRD)]]),
+  create: postgresText(SCHEMA + THIRD + FOURTH),
+  upgrades: new Map([
+    [2, postgresText(THIRD)],
+    [3, FOURTH],
+  ]),
 };
 
 function postgresText(text: string): string {

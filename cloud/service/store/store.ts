@@ -217,7 +217,7 @@ export class CloudStore {
 async function writingOn(
   { writer }: Engine,
   touched: Touched,
-  { clock, history }: StoreOptions,
+  { clock, history, log }: StoreOptions,
 ): Promise<Writing> {
   const now = (): number => clock.now();
   const names = await Names.open(writer);
@@ -239,7 +239,9 @@ async function writingOn(
     rollouts: new Rollouts(writer),
     view: new View(writer),
   };
-  const fit = new Fit(writer, names, mirrors);
+  const forgot = (node: string, rows: number): void =>
+    log.warn('values that their models dropped are not kept aside', { node, rows });
+  const fit = new Fit({ sql: writer, names, mirrors, forgot });
   return { ...parts, wanted: new Wanted({ ...parts, fit, touched }) };
 }
 

@@ -22,7 +22,7 @@ export function columnCandidate(source: Of, by: Value): Candidate | undefined {
   return { index, count, start: () => BASE[source] };
 }
 
-const COLUMN: Readonly<Record<string, string>> = { device: 'id', node: 'node' };
+const COLUMN: Readonly<Record<string, string>> = { device: 'id', name: 'name', node: 'node' };
 
 interface Asked {
   readonly name: string;
