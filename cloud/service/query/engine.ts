@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly monotonic: () => number;
   /** Rows that a query may read and look up, about. */
   readonly costCeiling: number;
+  /** Answers only what starts at devices that it names, with no more rows than these: see {@link Many}. */
+  readonly named?: number;
   /** From here on the database's plan is told with the answer. */
   readonly slowMs: number;
 }
@@ -40,18 +42,22 @@ export interface Answered {
   readonly plan?: readonly string[];
 }
 
+/** It does not name a few devices: it is for an engine that takes anything. */
+export class Many extends Error {}
+
 /** More rows than this are not counted one by one. */
 const COUNTED = 100_000;
 
 export class QueryEngine {
   readonly #options: EngineOptions;
-  readonly #catalog = new CatalogReader();
+  readonly #catalog: CatalogReader;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#catalog = new CatalogReader(options.named === undefined);
   }
 
-  /** @throws QueryError */
+  /** @throws QueryError, Many */
   answer(request: QueryRequest): Promise<Answered> {
     const began = this.#options.monotonic();
     return this.#options.read((sql) => this.#answerIn(sql, request, began));
@@ -87,12 +93,14 @@ export class QueryEngine {
   }
 
   async #compiled(sql: Sql, request: QueryRequest): Promise<Asked> {
+    const { named } = this.#options;
     const now = this.#options.now();
     const catalog = await this.#catalog.read(sql, now);
     const prepared = prepare(request, catalog, now);
     const { after, limit, query } = prepared;
     const past = await pastOf(sql, prepared, request.query);
-    const start = await startOf(sql, prepared, catalog);
+    const ways = { prepared, catalog };
+    const start = await (named === undefined ? startOf(sql, ways) : namedStart(sql, ways, named));
     const { dialect } = sql;
     const compiled = compileSelect(query, {
       dialect,
@@ -115,14 +123,37 @@ interface Asked {
   readonly cost: number;
 }
 
+interface Ways {
+  readonly prepared: Prepared;
+  readonly catalog: SqlCatalog;
+}
+
+async function counted(
+  sql: Sql,
+  candidate: Candidate,
+  { catalog, most }: { readonly catalog: SqlCatalog; readonly most: number },
+): Promise<number> {
+  const { text, values } = candidate.count(sql.dialect, catalog, most);
+  const [found] = await sql.all<{ n: number }>(text, ...values);
+  return Number(found?.n ?? 0);
+}
+
+/** @throws Many */
+async function namedStart(sql: Sql, { prepared, catalog }: Ways, most: number): Promise<Start> {
+  const { query } = prepared;
+  const candidate = candidatesFor(query, catalog).find(({ named }) => named);
+  if (candidate === undefined || query.explain) throw new Many();
+  const rows = await counted(sql, candidate, { catalog, most: most + 1 });
+  if (rows > most) throw new Many();
+  return { candidate, rows };
+}
+
 /** The fewest rows to start with: counted, for each index that could tell them. */
-async function startOf(sql: Sql, { query }: Prepared, catalog: SqlCatalog): Promise<Start> {
+async function startOf(sql: Sql, { prepared, catalog }: Ways): Promise<Start> {
   let best: Start = {};
-  for (const candidate of candidatesFor(query, catalog)) {
+  for (const candidate of candidatesFor(prepared.query, catalog)) {
     const most = best.rows ?? COUNTED;
-    const { text, values } = candidate.count(sql.dialect, catalog, most);
-    const [found] = await sql.all<{ n: number }>(text, ...values);
-    const rows = Number(found?.n ?? 0);
+    const rows = await counted(sql, candidate, { catalog, most });
     if (best.candidate === undefined || rows < most) best = { candidate, rows };
   }
   // So many or more: as many as there are.

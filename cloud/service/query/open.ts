@@ -1,7 +1,9 @@
 /** The queries of a service, on whatever its store stands. */
 import type { Clock, Log } from '@limpet/dmi';
 import type { CloudStore } from '../store/store.ts';
+import type { Engine } from '../store/sql.ts';
 import { Queries } from './queries.ts';
+import { Quick } from './quick.ts';
 import type { QuerySettings } from './settings.ts';
 import { EngineWorker, ProcessWorker, type Worker } from './workers.ts';
 
@@ -18,8 +20,11 @@ export interface OpenQueries {
 const GRACE_MS = 500;
 
 export function openQueries({ store, path, ...options }: OpenQueries): Queries {
+  const read: Engine['read'] = (work) => store.read(({ sql }) => work(sql));
+  const quick = new Quick(read, options.clock);
   return new Queries({
     ...options,
+    ...(path !== undefined && { quick: (request) => quick.ask(request) }),
     version: () => store.version(),
     onChange: (listener) => store.onChange(listener),
     durable: () => store.durable(),

@@ -14,7 +14,10 @@ export function columnCandidate(source: Of, by: Value): Candidate | undefined {
   const { name, values } = asked;
   const index = `${name} = ${values.length === 1 ? values[0] : `one of ${values.length}`}`;
   const column = Object.hasOwn(COLUMN, name) ? COLUMN[name] : undefined;
-  if (column !== undefined) return { index, ...deviceStart(source, column, values) };
+  if (column !== undefined) {
+    const named = column === 'node' ? {} : ({ named: true } as const);
+    return { index, ...named, ...deviceStart(source, column, values) };
+  }
   if (source !== 'properties' || name !== 'property') return undefined;
   const count: Candidate['count'] = (dialect, catalog, most) =>
     ofNames(dialect, catalog, { values, most });

@@ -14,6 +14,8 @@ export interface Candidate {
   readonly index: string;
   /** The property that every row then has, by name. */
   readonly property?: string;
+  /** It is devices that the query names one by one. */
+  readonly named?: true;
   /** `n`: how many rows, at most `most`. */
   count(
     dialect: Dialect,
