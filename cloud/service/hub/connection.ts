@@ -169,8 +169,8 @@ export class Connection implements IntakeMember {
         this.terminate();
         return;
       }
-      // An edge asks whether the cloud lives as often: one that does need not be asked.
-      if (this.#misses > 0) webSocket.ping();
+      // An edge asks as often whether the cloud lives: one that does need not be asked. One that is not read gets no answer.
+      if (!heard || this.#misses > 0) webSocket.ping();
       if (heard) this.#misses++;
       this.#beat();
     });

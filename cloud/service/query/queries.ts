@@ -68,11 +68,8 @@ export class Queries {
     if (asked.after !== undefined) await this.#reached(asked.after, gone);
     const { query, continue: token } = asked;
     const request = { query, ...(token !== undefined && { continue: token }) };
-    const quick = await this.#options.quick?.(request);
-    if (quick !== undefined) {
-      await this.#options.durable();
-      return this.#told(asked, quick);
-    }
+    const quick = await this.#quickly(asked, request);
+    if (quick !== undefined) return quick;
     const worker = await this.#worker(gone);
     const stop = new AbortController();
     const left = (): void => stop.abort(new Stopped('the client has gone'));
@@ -92,6 +89,17 @@ export class Queries {
       timer();
       gone.removeEventListener('abort', left);
       void worker.rest().then(() => this.#free(worker));
+    }
+  }
+
+  async #quickly(asked: QueryAsked, request: QueryRequest): Promise<QueryAnswer | undefined> {
+    try {
+      const said = await this.#options.quick?.(request);
+      if (said === undefined) return undefined;
+      await this.#options.durable();
+      return this.#told(asked, said);
+    } catch (error) {
+      throw this.#failed(asked, error, 0);
     }
   }
 

@@ -19,7 +19,12 @@ export class Control {
 
   static async start(): Promise<Control> {
     const child = fork(path.join(import.meta.dirname, 'control-process.ts'));
-    const [port] = (await once(child, 'message')) as [number];
+    const [port] = (await Promise.race([
+      once(child, 'message'),
+      once(child, 'exit').then(([code]) => {
+        throw new Error(`the empty server ended (exit code ${String(code)})`);
+      }),
+    ])) as [number];
     return new Control(child, port);
   }
 
