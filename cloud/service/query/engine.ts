@@ -1,6 +1,6 @@
 /**
  * Answers queries from a database: parses, checks, counts where to start, refuses what costs too much, asks, and tells how long
- * it took. Knows no process and no socket: it runs beside SQLite in a process of its own, and for PostgreSQL in the service.
+ * it took. Knows no process and no socket: it runs in the service, and beside SQLite in processes of their own for what takes long.
  */
 import {
   type Candidate,
